@@ -1,0 +1,106 @@
+"""What a workstream document holds, as values. `parse` makes them; nothing changes them."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from enum import StrEnum
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+
+class Kind(StrEnum):
+    """What sort of statement a criterion is; the value is the prefix of its id."""
+
+    ACCEPTANCE = "AC"
+    GOAL = "G"
+    CONSTRAINT = "C"
+    COMPLETION = "CC"
+
+
+@dataclass(frozen=True, slots=True)
+class Position:
+    """A place in a document; both count from 1, the column in characters."""
+
+    line: int
+    column: int
+
+
+@dataclass(frozen=True, slots=True)
+class Box:
+    """A task-list box.
+
+    Attributes:
+        offset: where the one byte between the brackets stands in the file, in bytes from its start.
+        ticked: whether that byte is an `x` or `X`.
+
+    """
+
+    offset: int
+    ticked: bool
+
+
+@dataclass(frozen=True, slots=True)
+class Criterion:
+    """One statement of the document that can be proven.
+
+    Attributes:
+        id: its place in the document: `AC1`, `G2`, `C1`, `CC3`.
+        kind: what sort of statement it is.
+        text: the statement as written, continuation lines joined by one space.
+        position: where it starts.
+        box: its box; None for goals, constraints, completion commands and criteria in prose.
+
+    """
+
+    id: str
+    kind: Kind
+    text: str
+    position: Position
+    box: Box | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Claim:
+    """What somebody wrote about a criterion: a tick, a row of an execution report. Never evidence.
+
+    Attributes:
+        criterion_id: the criterion it speaks of; None where no criterion of the definition matches.
+        text: the claim as written.
+        position: where it starts.
+        box: its box, if it has one.
+        affirmed: whether it says that the criterion is met (a tick, a check mark).
+        doubted: whether it also says that this was not validated (a warning sign, "not validated").
+
+    """
+
+    criterion_id: str | None
+    text: str
+    position: Position
+    box: Box | None
+    affirmed: bool
+    doubted: bool
+
+
+@dataclass(frozen=True, slots=True)
+class Document:
+    """One workstream document.
+
+    Attributes:
+        path: where it was read.
+        id: its id, `WS-001-04`.
+        title: what follows the id in its heading.
+        content: the file's bytes, as read.
+        criteria: the definition, in document order (acceptance, goals, constraints, completion commands
+            keep the order in which they stand).
+        claims: everything that speaks of the criteria elsewhere, in document order.
+
+    """
+
+    path: Path
+    id: str
+    title: str
+    content: bytes
+    criteria: tuple[Criterion, ...]
+    claims: tuple[Claim, ...]

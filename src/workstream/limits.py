@@ -1,0 +1,64 @@
+"""Every time limit, named, in seconds. A slow machine multiplies them all with WORKSTREAM_PATIENCE."""
+
+from __future__ import annotations
+
+import os
+from dataclasses import dataclass
+
+PATIENCE_VARIABLE = "WORKSTREAM_PATIENCE"
+
+
+@dataclass(frozen=True, slots=True)
+class Limit:
+    """How long something may take.
+
+    Attributes:
+        name: what is limited, as it stands in messages.
+        base: seconds on the slowest machine this project was measured on, times three or more.
+
+    """
+
+    name: str
+    base: float
+
+    @property
+    def seconds(self) -> float:
+        """The limit in seconds, with the user's patience applied."""
+        return self.base * patience()
+
+
+def patience() -> float:
+    """Return the factor on every limit: 1 unless the environment says otherwise.
+
+    Raises:
+        ValueError: the variable holds no number above zero.
+
+    """
+    text = os.environ.get(PATIENCE_VARIABLE, "1")
+    factor = float(text)
+    if not factor > 0:
+        message = f"{PATIENCE_VARIABLE}={text}: expected a number above zero"
+        raise ValueError(message)
+    return factor
+
+
+QUERY = Limit("a query", 30)
+QUICK_COMMAND = Limit("a quick command", 120)
+DOWNLOAD = Limit("a download", 900)
+COMPILE = Limit("compiling", 3600)
+BOOTSTRAP = Limit("a root file system", 900)
+IMAGE_BUILD = Limit("an image build", 1200)
+IMAGE_LOAD = Limit("loading an image into the nodes", 600)
+IMAGE_PULL = Limit("pulling an image", 900)
+ENGINE_START = Limit("start of the Docker engine", 60)
+ENGINE_STOP = Limit("stop of the Docker engine", 60)
+CLUSTER_CREATE = Limit("kind create cluster", 420)
+CLUSTER_DELETE = Limit("kind delete cluster", 120)
+NODES_READY = Limit("nodes ready", 180)
+DIAGNOSTICS = Limit("collecting diagnostics", 120)
+RELEASE_INSTALL = Limit("install or upgrade of a release", 300)
+RELEASE_UNINSTALL = Limit("removal of a release", 180)
+PODS_READY = Limit("pods ready", 240)
+CONTAINER_READY = Limit("a container alone", 60)
+SPARK_JOB = Limit("a Spark job", 300)
+LOG_LINE = Limit("a line in a log", 60)

@@ -1,0 +1,221 @@
+"""The only module that starts programs.
+
+Every program gets an argument list (never a shell line), a named time limit and a process group of its
+own, is written to the log before it runs, and takes its children with it when it is stopped.
+"""
+
+from __future__ import annotations
+
+import os
+import shlex
+import shutil
+import signal
+import subprocess
+import threading
+import time
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from workstream import errors
+from workstream.progress import logger
+
+if TYPE_CHECKING:
+    from collections.abc import Collection, Mapping, Sequence
+    from pathlib import Path
+
+    from workstream.limits import Limit
+
+TAIL_LINES = 15
+GRACE_SECONDS = 5.0
+
+_running: set[subprocess.Popen[bytes]] = set()
+_running_lock = threading.Lock()
+
+
+@dataclass(frozen=True, slots=True)
+class Completed:
+    """A program that ended.
+
+    Attributes:
+        command: the argument list.
+        returncode: its exit code.
+        stdout: what it printed, decoded as UTF-8 with replacement.
+        stderr: likewise.
+        seconds: how long it ran.
+
+    """
+
+    command: tuple[str, ...]
+    returncode: int
+    stdout: str
+    stderr: str
+    seconds: float
+
+    @property
+    def line(self) -> str:
+        """The command as one would type it."""
+        return shlex.join(self.command)
+
+
+def run(  # noqa: PLR0913 - a program has this many sides
+    command: Sequence[str | os.PathLike[str]],
+    *,
+    limit: Limit,
+    environment: Mapping[str, str] | None = None,
+    folder: Path | None = None,
+    stdin: bytes | None = None,
+    accept: Collection[int] = (0,),
+) -> Completed:
+    """Run a program to its end.
+
+    Args:
+        command: the program and its arguments.
+        limit: how long it may take; it is stopped after that.
+        environment: variables to set on top of this process's own.
+        folder: where it runs.
+        stdin: what it reads; nothing unless given.
+        accept: the exit codes that are no failure.
+
+    Raises:
+        errors.ProgramMissingError: the program is not there.
+        errors.ProgramTimeoutError: it took longer than the limit.
+        errors.ProgramFailedError: its exit code is not in `accept`.
+
+    """
+    arguments = tuple(os.fspath(argument) for argument in command)
+    process = start(
+        arguments,
+        environment=environment,
+        folder=folder,
+        stdin=subprocess.DEVNULL if stdin is None else subprocess.PIPE,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+    )
+    started = time.monotonic()
+    try:
+        out, err = process.communicate(stdin, timeout=limit.seconds)
+    except subprocess.TimeoutExpired as expired:
+        stop(process)
+        raise _too_slow(arguments, limit, expired) from None
+    except BaseException:
+        stop(process)
+        raise
+    finally:
+        with _running_lock:
+            _running.discard(process)
+    completed = Completed(
+        arguments, process.returncode, _text(out), _text(err), seconds=time.monotonic() - started
+    )
+    logger.debug("exit %s after %.1f s: %s", completed.returncode, completed.seconds, completed.line)
+    if completed.returncode not in accept:
+        raise _failed(completed)
+    return completed
+
+
+def start(  # noqa: PLR0913 - see `run`
+    command: Sequence[str | os.PathLike[str]],
+    *,
+    environment: Mapping[str, str] | None = None,
+    folder: Path | None = None,
+    stdin: int = subprocess.DEVNULL,
+    stdout: int | None = subprocess.DEVNULL,
+    stderr: int | None = subprocess.DEVNULL,
+    outlives_us: bool = False,
+) -> subprocess.Popen[bytes]:
+    """Start a program and return at once; `stop` ends it.
+
+    Args:
+        command: the program and its arguments.
+        environment: variables to set on top of this process's own.
+        folder: where it runs.
+        stdin: a file descriptor or a constant of `subprocess`.
+        stdout: likewise.
+        stderr: likewise.
+        outlives_us: leave it running when `stop_all` ends what this process started.
+
+    Raises:
+        errors.ProgramMissingError: the program is not there.
+
+    """
+    arguments = [os.fspath(argument) for argument in command]
+    logger.debug("$ %s", shlex.join(arguments))
+    variables = {**os.environ, **(environment or {})}
+    try:
+        process = subprocess.Popen(  # noqa: S603 - an argument list, no shell
+            arguments,
+            env=variables,
+            cwd=folder,
+            stdin=stdin,
+            stdout=stdout,
+            stderr=stderr,
+            start_new_session=True,
+        )
+    except (FileNotFoundError, PermissionError) as error:
+        missing = f"cannot run {arguments[0]}: {error.strerror}"
+        raise errors.ProgramMissingError(
+            missing, instead=f"Install {arguments[0]}, or put the folder that holds it on PATH."
+        ) from error
+    if not outlives_us:
+        with _running_lock:
+            _running.add(process)
+    return process
+
+
+def find(name: str) -> str | None:
+    """Return the path of a program on PATH, or None."""
+    return shutil.which(name)
+
+
+def stop(process: subprocess.Popen[bytes]) -> None:
+    """End a program and everything it started: politely first, then for good."""
+    for number in (signal.SIGTERM, signal.SIGKILL):
+        try:
+            os.killpg(process.pid, number)
+        except ProcessLookupError:
+            break
+        try:
+            process.wait(GRACE_SECONDS)
+        except subprocess.TimeoutExpired:
+            continue
+        break
+    process.wait()
+    with _running_lock:
+        _running.discard(process)
+
+
+def stop_all() -> None:
+    """End every program that is still running: what an interrupted run does first."""
+    with _running_lock:
+        processes = list(_running)
+    for process in processes:
+        stop(process)
+
+
+def tail(text: str, lines: int = TAIL_LINES) -> str:
+    """Return the last lines of a text, indented for a message."""
+    return "\n".join(f"    {line}" for line in text.rstrip().splitlines()[-lines:])
+
+
+def _text(output: bytes | None) -> str:
+    return (output or b"").decode("utf-8", "replace")
+
+
+def _too_slow(
+    command: tuple[str, ...], limit: Limit, expired: subprocess.TimeoutExpired
+) -> errors.ProgramTimeoutError:
+    said = tail(_text(expired.stderr) or _text(expired.stdout))
+    return errors.ProgramTimeoutError(
+        f"{shlex.join(command)}\nwas stopped: {limit.name} took longer than {limit.seconds:g} s."
+        + (f" It said last:\n{said}" if said else ""),
+        instead="If this machine is only slow, set WORKSTREAM_PATIENCE=2: it doubles every limit.",
+    )
+
+
+def _failed(completed: Completed) -> errors.ProgramFailedError:
+    said = tail(completed.stderr) or tail(completed.stdout) or "    (nothing)"
+    return errors.ProgramFailedError(
+        f"{completed.line}\nended with exit code {completed.returncode}. It said last:\n{said}",
+        returncode=completed.returncode,
+        stdout=completed.stdout,
+        stderr=completed.stderr,
+    )

@@ -1,0 +1,87 @@
+"""What a person sees while it works: one line a step, with the time since the start and the step's own.
+
+Lines go through the standard logger `workstream`: INFO is for people, DEBUG (every command that is run)
+goes to the log file beside the evidence, and to the terminal with --verbose.
+"""
+
+from __future__ import annotations
+
+import logging
+import threading
+import time
+from contextlib import contextmanager
+from typing import TYPE_CHECKING, TextIO
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+    from pathlib import Path
+
+logger = logging.getLogger("workstream")
+
+HEARTBEAT_SECONDS = 30.0
+_STARTED = time.monotonic()
+
+
+class _ElapsedFormatter(logging.Formatter):
+    """Puts the seconds since the program started before the message."""
+
+    def format(self, record: logging.LogRecord) -> str:
+        return f"{time.monotonic() - _STARTED:7.1f}s  {record.getMessage()}"
+
+
+def show(stream: TextIO, *, verbose: bool = False) -> logging.Handler:
+    """Send progress to a terminal (or whatever `stream` is); return the handler, to take it away again."""
+    return _add(logging.StreamHandler(stream), logging.DEBUG if verbose else logging.INFO)
+
+
+def keep(path: Path) -> logging.Handler:
+    """Send everything, commands included, to a file; return the handler, to take it away again."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    return _add(logging.FileHandler(path, encoding="utf-8"), logging.DEBUG)
+
+
+def forget(handler: logging.Handler) -> None:
+    """Take a handler away again and close it."""
+    logger.removeHandler(handler)
+    handler.close()
+
+
+def _add(handler: logging.Handler, level: int) -> logging.Handler:
+    handler.setLevel(level)
+    handler.setFormatter(_ElapsedFormatter())
+    logger.addHandler(handler)
+    logger.setLevel(logging.DEBUG)
+    return handler
+
+
+def say(subject: str, what: str) -> None:
+    """Print one line: a decision that was taken, or a result."""
+    logger.info("%-12s %s", subject, what)
+
+
+@contextmanager
+def step(subject: str, doing: str) -> Iterator[None]:
+    """Print a line when a step starts, when it ends, and every half minute in between."""
+    started = time.monotonic()
+    ended = threading.Event()
+
+    def seconds() -> float:
+        return time.monotonic() - started
+
+    def beat() -> None:
+        while not ended.wait(HEARTBEAT_SECONDS):
+            say(subject, f"{doing}: still at it ({seconds():.0f} s)")
+
+    say(subject, f"{doing} …")
+    heart = threading.Thread(target=beat, name=f"progress of {subject}", daemon=True)
+    heart.start()
+    try:
+        yield
+    except BaseException:
+        say(subject, f"{doing}: FAILED after {seconds():.1f} s")
+        raise
+    else:
+        say(subject, f"{doing}: done in {seconds():.1f} s")
+    finally:
+        ended.set()
+        heart.join()
