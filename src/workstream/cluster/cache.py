@@ -1,0 +1,127 @@
+"""Where built things are kept: under the hash of what they are built from, in the platform's cache folder.
+
+An entry appears under its name only when it is whole (built beside it, then renamed), and only one process
+builds at a time (a lock that dies with its holder), so that a build that was cut off is never taken for a
+finished one and two runs at once do not harm each other.
+"""
+
+from __future__ import annotations
+
+import fcntl
+import hashlib
+import os
+import shutil
+import tempfile
+from contextlib import contextmanager
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import platformdirs
+
+from workstream import errors
+from workstream.progress import say, step
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator
+
+FOLDER_VARIABLE = "WORKSTREAM_CACHE"
+
+
+def folder() -> Path:
+    """Return the cache folder: WORKSTREAM_CACHE if set, else the platform's; made if need be."""
+    chosen = os.environ.get(FOLDER_VARIABLE)
+    path = Path(chosen).expanduser().absolute() if chosen else platformdirs.user_cache_path("workstream")
+    path.mkdir(parents=True, exist_ok=True)
+    return path
+
+
+def digest(*inputs: str | Path) -> str:
+    """Return a hash (16 hexadecimal digits) of texts and of the contents of files and folders.
+
+    A path stands for what it holds, never for its name on this machine; within a folder, names count.
+    """
+    total = hashlib.sha256()
+    for item in inputs:
+        if isinstance(item, str):
+            parts = [("text", item.encode())]
+        elif item.is_dir():
+            files = sorted(path for path in item.rglob("*") if path.is_file())
+            parts = [(path.relative_to(item).as_posix(), path.read_bytes()) for path in files]
+        else:
+            parts = [("file", item.read_bytes())]
+        for name, content in parts:
+            total.update(f"{name}\0{len(content)}\0".encode())
+            total.update(content)
+    return total.hexdigest()[:16]
+
+
+@contextmanager
+def lock(name: str) -> Iterator[None]:
+    """Hold the lock of that name; waits for whoever holds it, and says so. It dies with the process."""
+    path = folder() / "locks" / name
+    path.parent.mkdir(exist_ok=True)
+    with path.open("a") as file:
+        try:
+            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            with step("cache", f"waiting for another run that is making {name}"):
+                fcntl.flock(file, fcntl.LOCK_EX)
+        yield
+
+
+def entry(name: str, key: str, build: Callable[[Path], None], *, needs_bytes: int = 0) -> Path:
+    """Return the folder of a built thing, building it if it is not there.
+
+    Args:
+        name: what it is, as people call it.
+        key: the hash of everything that it is built from.
+        build: fills an empty folder.
+        needs_bytes: free space that building takes.
+
+    Raises:
+        errors.NoSpaceError: the disk has less than `needs_bytes`.
+
+    """
+    path = folder() / name / key
+    if path.is_dir():
+        say("cache", f"{name}: already there ({key})")
+        return path
+    with lock(name):
+        if path.is_dir():  # another run made it while this one waited
+            return path
+        path.parent.mkdir(parents=True, exist_ok=True)
+        for leftover in path.parent.glob(".building-*"):  # of a run that was cut off: the lock is ours
+            remove(leftover)
+        require_space(needs_bytes, name)
+        building = Path(tempfile.mkdtemp(prefix=".building-", dir=path.parent))
+        try:
+            build(building)
+            building.chmod(0o755)
+            building.rename(path)
+        finally:
+            remove(building)
+    return path
+
+
+def require_space(needed: int, what: str) -> None:
+    """Raise errors.NoSpaceError unless the cache's disk has that many bytes free."""
+    free = shutil.disk_usage(folder()).free
+    if free < needed:
+        raise errors.NoSpaceError(
+            f"{what}: {free / 1e9:.1f} GB are free in {folder()}, {needed / 1e9:.1f} GB are needed.",
+            instead=f"Make room, or set {FOLDER_VARIABLE} to a folder on a larger disk.",
+        )
+
+
+def remove(path: Path) -> None:
+    """Delete a folder and everything in it, also what was made read-only; none there is no error."""
+
+    def allow(function: Callable[[str], object], name: str, _error: object) -> None:
+        parent = Path(name).parent
+        if not parent.exists():
+            return
+        parent.chmod(0o700)
+        function(name)
+
+    if path.exists():
+        shutil.rmtree(path, onerror=allow)
