@@ -1,0 +1,1 @@
+"""The real world: an engine, tools, images, a cluster, releases. Knows nothing of documents or evidence."""

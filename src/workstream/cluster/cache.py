@@ -69,6 +69,26 @@ def lock(name: str) -> Iterator[None]:
         yield
 
 
+@contextmanager
+def exclusive(name: str, what: str) -> Iterator[None]:
+    """Hold the lock of that name, or refuse at once; it dies with the process.
+
+    Raises:
+        errors.BusyError: another process holds it.
+
+    """
+    path = folder() / "locks" / name
+    path.parent.mkdir(exist_ok=True)
+    with path.open("a") as file:
+        try:
+            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            raise errors.BusyError(
+                f"Another run uses {what}.", instead="Wait for it to end, or choose another name with --cluster-name."
+            ) from None
+        yield
+
+
 def entry(name: str, key: str, build: Callable[[Path], None], *, needs_bytes: int = 0) -> Path:
     """Return the folder of a built thing, building it if it is not there.
 

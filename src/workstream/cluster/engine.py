@@ -24,7 +24,7 @@ from workstream.cluster.versions import pinned
 from workstream.progress import say, step
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping
+    from collections.abc import Collection, Iterator, Mapping
 
 NEEDS_BYTES = 8_000_000_000
 
@@ -68,11 +68,11 @@ class Engine:
         *arguments: str | os.PathLike[str],
         limit: limits.Limit = limits.QUICK_COMMAND,
         stdin: bytes | None = None,
-        environment: Mapping[str, str] | None = None,
+        accept: Collection[int] = (0,),
     ) -> processes.Completed:
-        """Run the client."""
-        variables = {**self.environment, **(environment or {})}
-        return processes.run([self.docker, *arguments], limit=limit, stdin=stdin, environment=variables)
+        """Run the client; see `processes.run`."""
+        command = [self.docker, *arguments]
+        return processes.run(command, limit=limit, stdin=stdin, environment=self.environment, accept=accept)
 
     def has_image(self, name: str) -> bool:
         """Whether an image of that name is there."""
@@ -88,8 +88,6 @@ class Engine:
 
     def pull(self, name: str) -> bool:
         """Pull an image; return whether that worked."""
-        if self.private:
-            return False  # it is private because there is no engine here, and so no registry that anybody set up
         try:
             with step("engine", f"pulling {name}"):
                 self.run("pull", "--quiet", name, limit=limits.IMAGE_PULL)
@@ -151,7 +149,8 @@ def require_private_possible() -> None:
     if said:
         raise errors.EngineUnavailableError(
             f"No Docker engine answers, and a private one cannot run here: {'; '.join(said)}.",
-            instead="Start Docker (or set DOCKER_HOST to an engine that runs), or use --kube-context with a cluster that is there.",
+            instead="Start Docker (or set DOCKER_HOST to an engine that runs), "
+            "or use --kube-context with a cluster that is there.",
             more="docker version",
         )
 
@@ -254,7 +253,7 @@ class PrivateEngine:
         self._pidfile.unlink(missing_ok=True)
         settings = self._run / "daemon.json"
         settings.write_text("{}")  # not this machine's /etc/docker/daemon.json
-        command = [
+        command: list[str | os.PathLike[str]] = [
             next(found for name in ("usr/sbin/dockerd", "usr/bin/dockerd") if (found := root / name).exists()),
             *("--config-file", settings, "--data-root", self._data, "--exec-root", self._run / "exec"),
             *("--pidfile", self._pidfile, "--host", f"unix://{self.socket}", "--bridge", "none"),

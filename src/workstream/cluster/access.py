@@ -1,0 +1,168 @@
+"""A live cluster: typed reads through the Kubernetes API, and kubectl for what people would type."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import dataclass
+from functools import cached_property
+from typing import TYPE_CHECKING, Any
+
+from kubernetes import client, config
+
+from workstream import errors, limits, processes
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Collection
+    from pathlib import Path
+
+_UNSCHEDULABLE = {"NoSchedule", "NoExecute"}
+
+
+@dataclass(frozen=True)
+class Cluster:
+    """A cluster that answers.
+
+    Attributes:
+        kubeconfig: the file that says how to reach it.
+        context: the context of that file.
+        name: what people call it.
+        provide: makes an image of the engine available to its pods; returns the name that pods use.
+
+    """
+
+    kubeconfig: Path
+    context: str
+    name: str
+    provide: Callable[[str], str]
+
+    @cached_property
+    def _api(self) -> client.ApiClient:
+        return config.new_client_from_config(str(self.kubeconfig), self.context)
+
+    @cached_property
+    def core(self) -> client.CoreV1Api:
+        """Pods, nodes, services and the like."""
+        return client.CoreV1Api(self._api)
+
+    @cached_property
+    def apps(self) -> client.AppsV1Api:
+        """Deployments and DaemonSets."""
+        return client.AppsV1Api(self._api)
+
+    @property
+    def environment(self) -> dict[str, str]:
+        """The variables that make kubectl and helm use this cluster."""
+        return {"KUBECONFIG": str(self.kubeconfig), "HELM_KUBECONTEXT": self.context}
+
+    @cached_property
+    def version(self) -> str:
+        """The version of the Kubernetes API server, `v1.34.4`."""
+        return str(client.VersionApi(self._api).get_code().git_version)
+
+    def nodes(self) -> list[client.V1Node]:
+        """Return all nodes, by name."""
+        return sorted(self.core.list_node().items, key=lambda node: str(node.metadata.name))
+
+    def eligible_nodes(self) -> frozenset[str]:
+        """Return the names of the nodes that take ordinary pods: not cordoned, and without a taint that repels them."""
+        return frozenset(
+            node.metadata.name
+            for node in self.nodes()
+            if not node.spec.unschedulable
+            and not any(taint.effect in _UNSCHEDULABLE for taint in node.spec.taints or ())
+        )
+
+    def pods(self, namespace: str, selector: str) -> list[client.V1Pod]:
+        """Return the pods that a label selector finds, by name."""
+        found = self.core.list_namespaced_pod(namespace, label_selector=selector).items
+        return sorted(found, key=lambda pod: str(pod.metadata.name))
+
+    def logs(
+        self, namespace: str, pod: str, *, container: str = "", timestamps: bool = False, previous: bool = False
+    ) -> str:
+        """Return the whole log of a pod's container.
+
+        Args:
+            namespace: the pod's namespace.
+            pod: its name.
+            container: needed only if it has several.
+            timestamps: start every line with the time at which it was written (RFC 3339).
+            previous: the container before the last restart.
+
+        """
+        options: dict[str, Any] = {"container": container} if container else {}
+        text: str = self.core.read_namespaced_pod_log(
+            pod, namespace, timestamps=timestamps, previous=previous, _preload_content=False, **options
+        ).data.decode("utf-8", "replace")
+        return text
+
+    def kubectl(
+        self,
+        *arguments: str,
+        limit: limits.Limit = limits.QUICK_COMMAND,
+        accept: Collection[int] = (0,),
+        stdin: bytes | None = None,
+    ) -> processes.Completed:
+        """Run kubectl against this cluster.
+
+        Raises:
+            errors.ProgramFailedError: it ends with an exit code that is not in `accept`.
+
+        """
+        command = ["kubectl", "--context", self.context, *arguments]
+        return processes.run(command, limit=limit, environment=self.environment, accept=accept, stdin=stdin)
+
+    def objects(self, *arguments: str) -> list[dict[str, Any]]:
+        """Return what `kubectl get ARGUMENTS` finds, as plain objects."""
+        return list(json.loads(self.kubectl("get", *arguments, "--output", "json").stdout)["items"])
+
+    def execute(
+        self,
+        namespace: str,
+        pod: str,
+        *command: str,
+        container: str = "",
+        limit: limits.Limit = limits.QUICK_COMMAND,
+        accept: Collection[int] = (0,),
+    ) -> processes.Completed:
+        """Run a command in a pod's container and return what came of it.
+
+        Raises:
+            errors.ProgramFailedError: it ends with an exit code that is not in `accept`.
+
+        """
+        chosen = ["--container", container] if container else []
+        return self.kubectl("--namespace", namespace, "exec", pod, *chosen, "--", *command, limit=limit, accept=accept)
+
+
+def existing(context: str, registry: str, kubeconfig: Path, push: Callable[[str, str], str]) -> Cluster:
+    """Return a cluster that is there, by its context.
+
+    Args:
+        context: the context of the kubeconfig file.
+        registry: where its nodes pull images from; empty if none was named.
+        kubeconfig: the file.
+        push: pushes an image (first argument) to a registry (second) and returns its name there.
+
+    Raises:
+        errors.ClusterFailedError: there is no such context, or its cluster does not answer.
+
+    """
+
+    def provide(image: str) -> str:
+        if not registry:
+            raise errors.UsageError(
+                f"The cluster of {context} has to pull {image} from somewhere.",
+                instead="Name a registry that you may push to and its nodes may pull from: --registry HOST/PATH.",
+            )
+        return push(image, registry)
+
+    cluster = Cluster(kubeconfig, context, context, provide)
+    try:
+        cluster.kubectl("get", "--raw", "/readyz", "--request-timeout", "10s", limit=limits.QUERY)
+    except errors.WorkstreamError as error:
+        raise errors.ClusterFailedError(
+            f"The cluster of the context {context} does not answer.\n{error.what}",
+            instead="Name a context of `kubectl config get-contexts`, or leave --kube-context away for a kind cluster.",
+        ) from error
+    return cluster

@@ -1,0 +1,108 @@
+"""What is kept when something fails: the state of every pod, its events, and its logs. Never a Secret."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from workstream import errors, limits, processes
+from workstream.progress import say
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from kubernetes import client
+
+    from workstream.cluster.access import Cluster
+
+# Waiting for these to pass is in vain. ErrImagePull becomes ImagePullBackOff when it repeats.
+_HOPELESS = {
+    "CreateContainerConfigError",
+    "CreateContainerError",
+    "ErrImageNeverPull",
+    "ImagePullBackOff",
+    "InvalidImageName",
+    "RunContainerError",
+}
+_HOPELESS_RESTARTS = 2
+
+
+def hopeless(cluster: Cluster, namespace: str) -> errors.WorkstreamError | None:
+    """Return what a pod of the namespace cannot recover from by itself, or None."""
+    for pod in cluster.pods(namespace, ""):
+        for condition in pod.status.conditions or ():
+            if condition.reason == "Unschedulable" and "free ports" in (condition.message or ""):
+                return errors.PortTakenError(
+                    f"pod {pod.metadata.name} finds no node where the port that it wants is free: {condition.message}",
+                    instead="Another release or program holds the port on the node: stop it, or choose another port.",
+                    more=f"kubectl --namespace {namespace} describe pod {pod.metadata.name}",
+                )
+        for status in [*(pod.status.init_container_statuses or ()), *(pod.status.container_statuses or ())]:
+            waiting = status.state.waiting
+            if waiting is None:
+                continue
+            looping = waiting.reason == "CrashLoopBackOff" and status.restart_count >= _HOPELESS_RESTARTS
+            if waiting.reason in _HOPELESS or looping:
+                return _pod_error(cluster, namespace, str(pod.metadata.name), status)
+    return None
+
+
+def _pod_error(cluster: Cluster, namespace: str, pod: str, status: client.V1ContainerStatus) -> errors.PodError:
+    name, reason = status.name, status.state.waiting.reason
+    said = status.state.waiting.message or ""
+    log = ""
+    if reason == "CrashLoopBackOff":
+        arguments = ["--namespace", namespace, "logs", pod, "--container", name, "--tail=15", "--previous"]
+        log = processes.tail(cluster.kubectl(*arguments, accept=range(256)).stdout)
+        said = f"it has ended {status.restart_count} times; its log ends with"
+    return errors.PodError(
+        f"pod {pod}, container {name}: {reason}: {said}" + (f"\n{log}" if log else ""),
+        instead="Mend the image or the values that it was given; waiting does not help.",
+        more=f"kubectl --namespace {namespace} describe pod {pod}",
+    )
+
+
+def state(cluster: Cluster, namespace: str) -> str:
+    """Return the pods of a namespace and its last events, for the end of a message."""
+    pods = cluster.kubectl("--namespace", namespace, "get", "pods", "--output", "wide", accept=range(256)).stdout
+    events = cluster.kubectl(
+        "--namespace", namespace, "get", "events", "--sort-by", ".lastTimestamp", accept=range(256)
+    ).stdout
+    return f"{processes.tail(pods)}\n{processes.tail(events, 10)}"
+
+
+def collect(cluster: Cluster, namespace: str, folder: Path) -> None:
+    """Write what explains a failure into a folder; what cannot be had is left out, and said so."""
+    folder.mkdir(parents=True, exist_ok=True)
+    kinds = "nodes,pods,services,daemonsets,deployments,statefulsets,jobs,configmaps,endpoints,persistentvolumeclaims"
+    wanted = {
+        "nodes.txt": ["describe", "nodes"],
+        "pods.txt": ["--namespace", namespace, "describe", "pods"],
+        "events.txt": ["get", "events", "--all-namespaces", "--sort-by", ".lastTimestamp"],
+        "objects.yaml": ["--namespace", namespace, "get", kinds, "--output", "yaml"],
+        "all-pods.txt": ["get", "pods", "--all-namespaces", "--output", "wide"],
+    }
+    for name, arguments in wanted.items():
+        _write(cluster, folder / name, arguments)
+    try:
+        pods = cluster.pods(namespace, "")
+    except Exception as error:  # noqa: BLE001 - the failure being explained must not be hidden by another
+        say("diagnostics", f"no pods can be listed: {error}")
+        return
+    for pod in pods:
+        for status in pod.status.container_statuses or ():
+            where = ["--namespace", namespace, "logs", pod.metadata.name, "--container", status.name, "--timestamps"]
+            _write(cluster, folder / "logs" / f"{pod.metadata.name}.{status.name}.log", where)
+            if status.restart_count:
+                _write(
+                    cluster, folder / "logs" / f"{pod.metadata.name}.{status.name}.previous.log", [*where, "--previous"]
+                )
+
+
+def _write(cluster: Cluster, path: Path, arguments: list[str]) -> None:
+    path.parent.mkdir(parents=True, exist_ok=True)
+    try:
+        found = cluster.kubectl(*arguments, limit=limits.DIAGNOSTICS)
+    except errors.WorkstreamError as error:
+        say("diagnostics", f"{path.name} cannot be had: {error.what.splitlines()[-1]}")
+        return
+    path.write_text(found.stdout, encoding="utf-8")

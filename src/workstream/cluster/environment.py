@@ -1,0 +1,112 @@
+"""Everything that a run needs of the real world, found or made, and taken away again.
+
+Nothing here is silent: what is used and where it comes from is one line of output each.
+"""
+
+from __future__ import annotations
+
+import os
+from contextlib import ExitStack, contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from workstream import errors, limits
+from workstream.cluster import access, cache, kind, node_image, programs
+from workstream.cluster.engine import Engine, PrivateEngine, engine
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Mapping
+
+    from workstream.cluster.access import Cluster
+    from workstream.cluster.programs import Tool
+
+
+@dataclass(frozen=True, slots=True)
+class Wish:
+    """What a run wants of the real world.
+
+    Attributes:
+        name: the name of the kind cluster.
+        keep: leave it running at the end.
+        kube_context: use the cluster of this context instead of a kind cluster.
+        registry: where the nodes of that cluster pull images from.
+        diagnostics: where logs go when the cluster does not come up.
+
+    """
+
+    name: str = kind.DEFAULT_NAME
+    keep: bool = False
+    kube_context: str = ""
+    registry: str = ""
+    diagnostics: Path = Path("build/diagnostics")
+
+
+@contextmanager
+def engine_ready() -> Iterator[Engine]:
+    """Give an engine, and make every program that this process starts use it."""
+    with engine() as found, variables(found.environment):
+        yield found
+
+
+@contextmanager
+def cluster_ready(found: Engine, wish: Wish) -> Iterator[Cluster]:
+    """Give a cluster that answers, with kind, helm and kubectl on PATH.
+
+    Raises:
+        errors.BusyError: another run uses the cluster of that name.
+        errors.WorkstreamError: whatever kept it from coming up.
+
+    """
+    with ExitStack() as stack:
+        if wish.kube_context:
+            yield access.existing(wish.kube_context, wish.registry, _kubeconfig(), lambda *where: _push(found, *where))
+            return
+        stack.enter_context(cache.exclusive(f"cluster-{wish.name}", f"the cluster {wish.name}"))
+        image = node_image.node_image(found)
+        manager = kind.KindCluster(found, image, wish.name, wish.diagnostics)
+        cluster = stack.enter_context(manager.running(keep=wish.keep))
+        if found.private:
+            PrivateEngine().keep_running(keep=wish.keep)
+        yield cluster
+
+
+@contextmanager
+def tools_ready() -> Iterator[dict[str, Tool]]:
+    """Give kind, helm and kubectl, and put them on this process's PATH under their names."""
+    found = programs.tools()
+    with variables({"PATH": programs.on_front_of_path(found.values())}):
+        yield found
+
+
+@contextmanager
+def variables(wanted: Mapping[str, str]) -> Iterator[None]:
+    """Set environment variables of this process (libraries read them there), and restore them."""
+    before = {name: os.environ.get(name) for name in wanted}
+    os.environ.update(wanted)
+    try:
+        yield
+    finally:
+        for name, value in before.items():
+            if value is None:
+                os.environ.pop(name, None)
+            else:
+                os.environ[name] = value
+
+
+def _kubeconfig() -> Path:
+    named = os.environ.get("KUBECONFIG", "").split(os.pathsep)[0]
+    path = Path(named) if named else Path.home() / ".kube" / "config"
+    if not path.is_file():
+        raise errors.ClusterFailedError(
+            f"There is no kubeconfig file at {path}.",
+            instead="Set KUBECONFIG to the file that knows the context, or leave --kube-context away.",
+        )
+    return path
+
+
+def _push(found: Engine, image: str, registry: str) -> str:
+    name = f"{registry.rstrip('/')}/{image.rpartition('/')[2]}"
+    found.run("tag", image, name)
+    found.run("push", name, limit=limits.IMAGE_PULL)
+    return name

@@ -1,0 +1,168 @@
+"""Helm releases: rendered, installed, changed, removed. Values are given as a mapping and passed as a file."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+import yaml
+
+from workstream import errors, limits, processes
+from workstream.cluster import diagnose, waiting
+from workstream.progress import step
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+    from pathlib import Path
+
+    from workstream.cluster.access import Cluster
+
+Manifest = dict[str, Any]
+
+_WORKLOADS = {"DaemonSet", "Deployment", "StatefulSet"}
+
+
+@dataclass(frozen=True, slots=True)
+class Release:
+    """A release of a chart.
+
+    Attributes:
+        name: the release's name.
+        namespace: where it lives.
+        chart: the folder of the chart.
+
+    """
+
+    name: str
+    namespace: str
+    chart: Path
+
+
+def lint(chart: Path, values: Mapping[str, Any] | None = None) -> processes.Completed:
+    """Run `helm lint --strict`.
+
+    Raises:
+        errors.ChartError: it finds something.
+
+    """
+    return _helm("lint", "--strict", str(chart), values=values or {})
+
+
+def template(release: Release, values: Mapping[str, Any]) -> list[Manifest]:
+    """Return what the chart renders, one object per manifest.
+
+    Raises:
+        errors.ChartError: it does not render; values that the schema refuses are a reason.
+
+    """
+    arguments = ["template", release.name, str(release.chart), "--namespace", release.namespace]
+    printed = _helm(*arguments, values=values).stdout
+    return [manifest for manifest in yaml.safe_load_all(printed) if manifest]
+
+
+def install(cluster: Cluster, release: Release, values: Mapping[str, Any]) -> int:
+    """Install a release, or change it to these values, and wait until it is whole.
+
+    Returns:
+        The revision of the release.
+
+    Raises:
+        errors.ChartError: Helm refuses.
+        errors.PodError: a pod is in a state that it cannot leave by itself.
+        errors.WaitError: it is not whole within its limit.
+
+    """
+    where = ["--namespace", release.namespace]
+    with step("helm", f"installing {release.chart.name} as {release.name} in {release.namespace}"):
+        arguments = ["upgrade", "--install", release.name, str(release.chart), *where, "--create-namespace"]
+        _helm(*arguments, values=values, cluster=cluster)
+        until_whole(cluster, release)
+    listed = _helm("list", *where, "--filter", f"^{release.name}$", "--output", "json", cluster=cluster).stdout
+    return int(yaml.safe_load(listed)[0]["revision"])
+
+
+def uninstall(cluster: Cluster, release: Release) -> None:
+    """Remove a release and wait until none of its pods is left; a release that is not there is no error."""
+    with step("helm", f"removing {release.name} from {release.namespace}"):
+        arguments = ["uninstall", release.name, "--namespace", release.namespace, "--ignore-not-found"]
+        _helm(*arguments, cluster=cluster)
+        selector = f"app.kubernetes.io/instance={release.name}"
+        waiting.until(
+            lambda: not cluster.pods(release.namespace, selector),
+            limits.RELEASE_UNINSTALL,
+            what=f"no pod of {release.name} is left",
+            last_seen=lambda: diagnose.state(cluster, release.namespace),
+        )
+
+
+def until_whole(cluster: Cluster, release: Release) -> None:
+    """Wait until every workload of a release runs as its newest revision wants it.
+
+    Raises:
+        errors.PodError: a pod is in a state that it cannot leave by itself.
+        errors.WaitError: the limit passed.
+
+    """
+    printed = _helm("get", "manifest", release.name, "--namespace", release.namespace, cluster=cluster).stdout
+    manifests = [manifest for manifest in yaml.safe_load_all(printed) if manifest]
+    workloads = [
+        f"{manifest['kind'].lower()}/{manifest['metadata']['name']}"
+        for manifest in manifests
+        if manifest["kind"] in _WORKLOADS
+    ]
+
+    def whole() -> bool:
+        hopeless = diagnose.hopeless(cluster, release.namespace)
+        if hopeless is not None:
+            raise hopeless
+        found = [_workload(cluster, release.namespace, workload) for workload in workloads]
+        return all(_is_whole(workload) for workload in found)
+
+    waiting.until(
+        whole,
+        limits.PODS_READY,
+        what=f"{', '.join(workloads)} are whole",
+        last_seen=lambda: diagnose.state(cluster, release.namespace),
+    )
+
+
+def _workload(cluster: Cluster, namespace: str, workload: str) -> Manifest:
+    printed = cluster.kubectl("--namespace", namespace, "get", workload, "--output", "json").stdout
+    found: Manifest = yaml.safe_load(printed)
+    return found
+
+
+def _is_whole(workload: Manifest) -> bool:
+    """Whether a workload's controller has seen its newest form, and every pod of it is new, ready and alone."""
+    status = workload.get("status", {})
+    if status.get("observedGeneration") != workload["metadata"]["generation"]:
+        return False
+    if workload["kind"] == "DaemonSet":
+        wanted = status["desiredNumberScheduled"]
+        counts = (
+            status.get("updatedNumberScheduled", 0),
+            status.get("numberReady", 0),
+            status["currentNumberScheduled"],
+        )
+        return bool(counts == (wanted, wanted, wanted) and not status.get("numberMisscheduled"))
+    wanted = workload["spec"].get("replicas", 1)
+    counts = (status.get("updatedReplicas", 0), status.get("readyReplicas", 0), status.get("replicas", 0))
+    return bool(counts == (wanted, wanted, wanted))
+
+
+def _helm(
+    *arguments: str, values: Mapping[str, Any] | None = None, cluster: Cluster | None = None
+) -> processes.Completed:
+    options = [] if values is None else ["--values", "-"]
+    environment = {} if cluster is None else cluster.environment
+    stdin = None if values is None else yaml.safe_dump(dict(values)).encode()
+    try:
+        return processes.run(
+            ["helm", *arguments, *options], limit=limits.RELEASE_INSTALL, environment=environment, stdin=stdin
+        )
+    except errors.ProgramFailedError as error:
+        raise errors.ChartError(
+            f"helm {arguments[0]} failed: {error.stderr.strip() or error.stdout.strip()}",
+            instead="Mend the chart or the values; nothing was waited for.",
+            more=f"helm {' '.join(arguments)}",
+        ) from error

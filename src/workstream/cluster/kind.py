@@ -1,0 +1,257 @@
+"""The kind cluster, made through pytest-kubernetes, whose manager is put right where it was found wanting.
+
+What we make carries our label: the nodes' network does, and a cluster whose nodes are not in it is never
+touched.
+"""
+
+from __future__ import annotations
+
+import json
+from contextlib import contextmanager
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from pytest_kubernetes.providers.kind import KindManagerBase
+
+from workstream import errors, limits, processes
+from workstream.cluster import cache, waiting
+from workstream.cluster.access import Cluster
+from workstream.cluster.versions import recipes
+from workstream.progress import say, step
+
+if TYPE_CHECKING:
+    import subprocess
+    from collections.abc import Iterator
+
+    from pytest_kubernetes.options import ClusterOptions
+
+    from workstream.cluster.engine import Engine
+
+DEFAULT_NAME = "workstream"
+LABEL = "workstream.cluster"
+_KIND_LABEL = "io.x-k8s.kind.cluster"
+
+
+class KindCluster(KindManagerBase):
+    """One kind cluster of one control plane and two workers.
+
+    pytest-kubernetes calls `create`, `delete`, `load_image` and `kubectl`. Put right here: the name is used
+    as given; kind's complaints are shown; an unfinished cluster is removed, after its logs were kept; ready
+    means every node and CoreDNS; an image may be loaded while the creation's limit has passed.
+
+    Args:
+        engine: the engine that its nodes run in.
+        image: the node image.
+        name: the cluster's name.
+        diagnostics: where the logs of a failed creation go.
+
+    """
+
+    def __init__(self, engine: Engine, image: str, name: str, diagnostics: Path) -> None:
+        self._engine = engine
+        self._image = image
+        self._diagnostics = diagnostics
+        self._home = cache.folder() / "clusters" / name
+        self._home.mkdir(parents=True, exist_ok=True)
+        super().__init__(name, None, self._home / "kubeconfig")
+
+    def _set_cluster_name(self, cluster_name: str, provider_config: str | None) -> str:
+        del provider_config  # the configuration is ours
+        self._cluster_options.cluster_name = cluster_name
+        return cluster_name
+
+    @property
+    def _network(self) -> str:
+        return f"workstream-{self.cluster_name}"
+
+    @property
+    def _kept(self) -> Path:
+        """A file that is there if the cluster was left running on purpose; it holds its nodes' ids."""
+        return self._home / "kept.json"
+
+    def _exec(
+        self, arguments: list[str], additional_env: dict[str, str] | None = None, timeout: int | None = None
+    ) -> subprocess.CompletedProcess[bytes]:
+        raise NotImplementedError  # every program is started by `processes`; nothing of the base class gets here
+
+    def _kind(self, *arguments: str | Path, limit: limits.Limit) -> processes.Completed:
+        environment = {
+            **self._engine.environment,
+            "KIND_EXPERIMENTAL_DOCKER_NETWORK": self._network,
+            "KIND_EXPERIMENTAL_PROVIDER": "docker",
+        }
+        return processes.run(["kind", *arguments], limit=limit, environment=environment)
+
+    # What pytest-kubernetes calls.
+
+    def _on_create(self, cluster_options: ClusterOptions, **_: object) -> None:
+        self._refuse_foreign()
+        self._clear()
+        self._make_network()
+        name = self.cluster_name
+        arguments = ["create", "cluster", "--name", name, "--image", self._image, "--retain"]
+        configuration = recipes() / "node" / "kind.yaml"
+        files = ["--config", str(configuration), "--kubeconfig", str(cluster_options.kubeconfig_path)]
+        try:
+            with step("cluster", f"creating {name}: 1 control plane, 2 workers"):
+                self._kind(*arguments, *files, limit=limits.CLUSTER_CREATE)
+            with step("cluster", "waiting for every node and for CoreDNS"):
+                self._until_ready()
+        except BaseException as error:
+            self._give_up(error)
+            raise
+
+    def ready(self, timeout: int = 20) -> bool:
+        """Whether every node is Ready and CoreDNS runs, now; whoever wants to wait, waits for that."""
+        del timeout
+        try:
+            return self._not_ready() == ""
+        except errors.WorkstreamError:
+            return False
+
+    def _on_delete(self) -> None:
+        with step("cluster", f"deleting {self.cluster_name}"):
+            self._clear()
+
+    def load_image(self, image: str) -> None:
+        """Load an image of the engine into the workers."""
+        workers = ",".join(f"{self.cluster_name}-worker{number}" for number in ("", "2"))
+        with step("cluster", f"loading {image} into the workers"):
+            arguments = ["load", "docker-image", image, "--name", self.cluster_name, "--nodes", workers]
+            self._kind(*arguments, limit=limits.IMAGE_LOAD)
+
+    # What we call.
+
+    @contextmanager
+    def running(self, *, keep: bool) -> Iterator[Cluster]:
+        """Give the cluster: the one that was kept, if it is whole, else a new one; delete it at the end unless `keep`.
+
+        Raises:
+            errors.ClusterNotOursError: a cluster of that name exists that we did not make.
+            errors.ClusterFailedError: it does not come up.
+
+        """
+        if self._is_kept() and self.ready():
+            say("cluster", f"{self.cluster_name} was kept by an earlier run: using it")
+        else:
+            self._kept.unlink(missing_ok=True)
+            self._on_create(self._cluster_options)
+        try:
+            yield Cluster(Path(self.kubeconfig), f"kind-{self.cluster_name}", self.cluster_name, self._provide)
+        finally:
+            if keep:
+                self._kept.write_text(json.dumps(self._nodes()))
+                say("cluster", f"{self.cluster_name} is kept; `workstream cluster down` deletes it")
+                say("cluster", f"export KUBECONFIG={self.kubeconfig}")
+            else:
+                self._on_delete()
+
+    def exists(self) -> bool:
+        """Whether there is a cluster of this name, whoever made it and in whatever state."""
+        return bool(self._nodes())
+
+    def down(self) -> None:
+        """Delete the cluster.
+
+        Raises:
+            errors.ClusterNotOursError: it is not ours.
+
+        """
+        self._refuse_foreign()
+        self._on_delete()
+
+    def _provide(self, image: str) -> str:
+        self.load_image(image)
+        return image
+
+    def _is_kept(self) -> bool:
+        try:
+            return bool(json.loads(self._kept.read_text()) == self._nodes()) and self.exists()
+        except (FileNotFoundError, ValueError):
+            return False
+
+    def _nodes(self) -> list[str]:
+        """Return the ids of the containers that are this cluster's nodes."""
+        selector = f"label={_KIND_LABEL}={self.cluster_name}"
+        return sorted(self._engine.run("ps", "--all", "--quiet", "--no-trunc", "--filter", selector).stdout.split())
+
+    def _refuse_foreign(self) -> None:
+        for node in self._nodes():
+            networks = "{{range $name, $_ := .NetworkSettings.Networks}}{{$name}} {{end}}"
+            found = self._engine.run("inspect", "--format", networks, node).stdout.split()
+            if self._network not in found:
+                raise errors.ClusterNotOursError(
+                    f"There is a kind cluster named {self.cluster_name} that workstream did not make.",
+                    instead="Choose another name with --cluster-name, or delete that cluster yourself: "
+                    f"kind delete cluster --name {self.cluster_name}",
+                )
+
+    def _make_network(self) -> None:
+        mtu = self._engine.run(
+            "network",
+            "inspect",
+            "--format",
+            '{{index .Options "com.docker.network.driver.mtu"}}',
+            "bridge",
+            accept=range(256),
+        ).stdout.strip()
+        options = ["--opt", f"com.docker.network.driver.mtu={mtu}"] if mtu.isdigit() else []
+        self._engine.run("network", "create", "--label", f"{LABEL}={self.cluster_name}", *options, self._network)
+
+    def _clear(self) -> None:
+        """Remove the nodes, their volumes and their network; what is not there is no error."""
+        nodes = self._nodes()
+        if nodes:
+            self._engine.run("rm", "--force", "--volumes", *nodes, limit=limits.CLUSTER_DELETE)
+        selector = f"label={LABEL}={self.cluster_name}"
+        for network in self._engine.run("network", "ls", "--quiet", "--filter", selector).stdout.split():
+            self._engine.run("network", "rm", network)
+        for path in (self._home / "kubeconfig", self._kept):
+            path.unlink(missing_ok=True)
+
+    def _not_ready(self) -> str:
+        """Return what is not ready yet; empty if all is."""
+        access = Cluster(Path(self.kubeconfig), f"kind-{self.cluster_name}", self.cluster_name, str)
+        kubectl = ["--request-timeout", "10s"]
+        ready = '{range .items[*]}{.metadata.name} {.status.conditions[?(@.type=="Ready")].status}{"\\n"}{end}'
+        nodes = access.kubectl("get", "nodes", *kubectl, "--output", f"jsonpath={ready}").stdout.splitlines()
+        counts = "{.status.readyReplicas}/{.spec.replicas}"
+        where = ["--namespace", "kube-system", "get", "deployment", "coredns"]
+        dns = access.kubectl(*where, *kubectl, "--output", f"jsonpath={counts}").stdout
+        waiting_for = [line for line in nodes if not line.endswith(" True")]
+        have, _, want = dns.partition("/")
+        if have != want:
+            waiting_for.append(f"coredns {dns}")
+        return "\n".join(waiting_for) or ("" if nodes else "no nodes")
+
+    def _until_ready(self) -> None:
+        waiting.until(
+            lambda: not self._not_ready(),
+            limits.NODES_READY,
+            what="every node is Ready and CoreDNS runs",
+            last_seen=self._not_ready,
+        )
+
+    def _give_up(self, error: BaseException) -> None:
+        """Keep the logs of an unfinished cluster, remove it, and say what happened."""
+        if isinstance(error, Exception):
+            with step("cluster", f"keeping the logs of the failed creation in {self._diagnostics}"):
+                self._export_logs()
+        self._clear()
+        if isinstance(error, errors.ProgramFailedError):
+            taken = "address already in use" in error.stderr or "port is already allocated" in error.stderr
+            kind = errors.PortTakenError if taken else errors.ClusterFailedError
+            said = processes.tail(
+                "\n".join(line for line in error.stderr.splitlines() if "ERROR" in line) or error.stderr
+            )
+            raise kind(
+                f"kind could not create the cluster {self.cluster_name}:\n{said}",
+                instead="If the nodes did not start, the engine's log and the nodes' journals say why.",
+                more=str(self._diagnostics),
+            ) from error
+
+    def _export_logs(self) -> None:
+        try:
+            self._kind("export", "logs", self._diagnostics, "--name", self.cluster_name, limit=limits.DIAGNOSTICS)
+        except errors.WorkstreamError as error:
+            say("cluster", f"kind could not export all logs: {error.what.splitlines()[-1]}")

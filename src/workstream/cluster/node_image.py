@@ -1,0 +1,185 @@
+"""The images that a machine without a container registry lacks: Debian's base image and kind's node image.
+
+Each is taken from the engine or its registry if it can be had there, else built: the base image from the
+Debian mirror, the node image from `docker/node`. What was built stays in the engine, under the hash of what
+it was built from.
+"""
+
+from __future__ import annotations
+
+import os
+import shutil
+import tempfile
+from contextlib import contextmanager
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from workstream import errors, limits, processes
+from workstream.cluster import cache, debian, programs
+from workstream.cluster.versions import pinned, recipes
+from workstream.progress import say, step
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Mapping, Sequence
+
+    from workstream.cluster.engine import Engine
+
+# The stage of docker/node/Dockerfile that becomes the image of a control-plane component.
+_STAGES = {"etcd": "etcd", "coredns": "coredns", "pause": "pause"}
+_ENTRYPOINT = 'ENTRYPOINT ["/usr/local/sbin/node-entrypoint"]'
+
+
+def base_image(engine: Engine) -> str:
+    """Return the name of the base image of every Dockerfile, after making sure that it is there.
+
+    Raises:
+        errors.BuildError: it can be neither pulled nor bootstrapped.
+
+    """
+    name = str(pinned()["base"]["image"])
+    with cache.lock("base-image"):
+        if engine.has_image(name):
+            say("images", f"{name} is there")
+        elif not engine.pull(name):
+            _bootstrap(engine, name)
+    return name
+
+
+def _bootstrap(engine: Engine, name: str) -> None:
+    """Make the base image from Debian packages, under the name that the registry has for it."""
+    unavailable = debian.unavailable() or ("" if os.geteuid() == 0 else "that needs root")
+    if unavailable:
+        raise errors.BuildError(
+            f"{name} can be neither pulled nor bootstrapped from Debian packages: {unavailable}.",
+            instead="Give the engine access to a registry, or bring the image there with `docker load`.",
+        )
+    cache.require_space(1_000_000_000, name)
+    pins = pinned()["base"]
+    with (
+        tempfile.TemporaryDirectory(dir=cache.folder(), prefix=".bootstrap-") as work,
+        step("images", f"bootstrapping {name}"),
+    ):
+        folder = Path(work)
+        tool = folder / "mmdebstrap"
+        debian.PrivateApt(folder / "apt", pins["suite"]).unpack(pins["bootstrap-packages"], tool)
+        archive = folder / "root.tar"
+        sources = debian.archive().sources(pins["suite"]).splitlines()
+        excluded = [f"--dpkgopt=path-exclude=/usr/share/{part}/*" for part in ("doc", "man", "locale")]
+        options = ["--mode=root", "--variant=minbase", "--quiet", *excluded]
+        environment = {"TMPDIR": work}
+        mmdebstrap: list[str | Path] = ["perl", tool / "usr/bin/mmdebstrap"]
+        processes.run(
+            [*mmdebstrap, *options, pins["suite"], archive, *sources], limit=limits.BOOTSTRAP, environment=environment
+        )
+        engine.run("import", "--change", 'CMD ["bash"]', archive, name, limit=limits.IMAGE_BUILD)
+
+
+def node_image(engine: Engine) -> str:
+    """Return the name of kind's node image, after making sure that it is there.
+
+    Raises:
+        errors.BuildError: it can be neither pulled nor built.
+
+    """
+    published = str(pinned()["node"]["image"])
+    if engine.has_image(published):
+        say("images", f"{published.partition('@')[0]} is there")
+        return published
+    ours = f"workstream/node:{cache.digest(recipes() / 'node', programs.key())}"
+    with cache.lock("node-image"):
+        if engine.has_image(ours):
+            say("images", f"{ours}, built from docker/node, is there")
+        elif engine.pull(published):
+            return published
+        else:
+            _build_node(engine, ours)
+    return ours
+
+
+def _build_node(engine: Engine, name: str) -> None:
+    say("images", "no registry has a node image for us: building one from docker/node")
+    compiled = programs.built(programs.NODE_PROGRAMS)
+    cache.require_space(5_000_000_000, name)
+    base = base_image(engine)
+    with _context(compiled) as context:
+        stages = {stage: f"{name}-{stage}" for stage in ("kubernetes", *_STAGES.values(), "node")}
+        for stage, tag in stages.items():
+            with step("images", f"building {stage} of the node image"):
+                build(engine, context, tag, target=stage, arguments={"BASE": base})
+        with step("images", "putting the control plane's images into the node image"):
+            _preload(engine, stages, name, context)
+
+
+@contextmanager
+def _context(compiled: Mapping[str, Path]) -> Iterator[Path]:
+    """Give a build context: docker/node, and the compiled programs in programs/."""
+    with tempfile.TemporaryDirectory(dir=cache.folder(), prefix=".context-") as work:
+        context = Path(work) / "node"
+        shutil.copytree(recipes() / "node", context)
+        (context / "programs").mkdir()
+        for program, path in compiled.items():
+            os.link(path, context / "programs" / program)
+        yield context
+
+
+def build(
+    engine: Engine, context: Path, tag: str, *, target: str = "", arguments: Mapping[str, str] | None = None
+) -> None:
+    """Run `docker build`.
+
+    Args:
+        engine: where.
+        context: the build context, with a Dockerfile.
+        tag: the name of the image.
+        target: the stage to stop at; the last one if empty.
+        arguments: build arguments.
+
+    Raises:
+        errors.BuildError: the build fails; the message ends with what it said last.
+
+    """
+    options: list[str] = [*engine.build_options, "--tag", tag]
+    for key, value in (arguments or {}).items():
+        options += ["--build-arg", f"{key}={value}"]
+    if target:
+        options += ["--target", target]
+    try:
+        engine.run("build", *options, context, limit=limits.IMAGE_BUILD)
+    except errors.ProgramFailedError as error:
+        raise errors.BuildError(
+            f"The image {tag} could not be built.\n{processes.tail(error.stdout)}\n{processes.tail(error.stderr)}",
+            instead="The last lines name the step of the Dockerfile that failed.",
+        ) from error
+
+
+def _preload(engine: Engine, stages: Mapping[str, str], name: str, work: Path) -> None:
+    """Import the images into the node's own containerd, so that no node has to pull them."""
+    node = stages["node"]
+    wanted = engine.run(
+        "run", "--rm", "--network", "none", "--entrypoint", "cat", node, "/kind/images.txt"
+    ).stdout.split()
+    _tag(engine, stages, wanted)
+    archive = work / "images.tar"
+    engine.run("save", "--output", archive, *wanted, limit=limits.IMAGE_BUILD)
+    helper = f"workstream-preload-{os.getpid()}"
+    engine.run(
+        "run", "--detach", "--name", helper, "--privileged", "--network", "none", "--entrypoint", "containerd", node
+    )
+    try:
+        engine.run("cp", archive, f"{helper}:/images.tar", limit=limits.IMAGE_BUILD)
+        ctr = ["exec", helper, "ctr", "--namespace", "k8s.io", "--connect-timeout", "30s"]
+        engine.run(*ctr, "images", "import", "--no-unpack", "/images.tar", limit=limits.IMAGE_BUILD)
+        engine.run("exec", helper, "rm", "/images.tar")
+        engine.run("kill", "--signal", "TERM", helper)
+        engine.run("wait", helper)
+        engine.run("commit", "--change", _ENTRYPOINT, helper, name, limit=limits.IMAGE_BUILD)
+    finally:
+        engine.run("rm", "--force", "--volumes", helper)
+        engine.run("image", "rm", "--force", *wanted, *stages.values())
+
+
+def _tag(engine: Engine, stages: Mapping[str, str], wanted: Sequence[str]) -> None:
+    """Give the built images the names that kubeadm will ask for."""
+    for wish in wanted:
+        component = wish.rpartition("/")[2].partition(":")[0]
+        engine.run("tag", stages[_STAGES.get(component, "kubernetes")], wish)

