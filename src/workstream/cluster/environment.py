@@ -63,7 +63,7 @@ def cluster_ready(found: Engine, wish: Wish) -> Iterator[Cluster]:
             yield access.existing(wish.kube_context, wish.registry, _kubeconfig(), lambda *where: _push(found, *where))
             return
         stack.enter_context(cache.exclusive(f"cluster-{wish.name}", f"the cluster {wish.name}"))
-        image = node_image.node_image(found)
+        image = node_image.available(found) or node_image.build_node_image(found)
         manager = kind.KindCluster(found, image, wish.name, wish.diagnostics)
         cluster = stack.enter_context(manager.running(keep=wish.keep))
         if found.private:
@@ -72,11 +72,12 @@ def cluster_ready(found: Engine, wish: Wish) -> Iterator[Cluster]:
 
 
 @contextmanager
-def tools_ready() -> Iterator[dict[str, Tool]]:
+def tools_ready(found: Engine, wish: Wish) -> Iterator[dict[str, Tool]]:
     """Give kind, helm and kubectl, and put them on this process's PATH under their names."""
-    found = programs.tools()
-    with variables({"PATH": programs.on_front_of_path(found.values())}):
-        yield found
+    node_programs = () if wish.kube_context or node_image.available(found) else programs.NODE_PROGRAMS
+    tools = programs.tools(also=node_programs)
+    with variables({"PATH": programs.on_front_of_path(tools.values())}):
+        yield tools
 
 
 @contextmanager

@@ -74,30 +74,36 @@ def _bootstrap(engine: Engine, name: str) -> None:
         engine.run("import", "--change", 'CMD ["bash"]', archive, name, limit=limits.IMAGE_BUILD)
 
 
-def node_image(engine: Engine) -> str:
-    """Return the name of kind's node image, after making sure that it is there.
+def available(engine: Engine) -> str:
+    """Return the name of a node image that need not be built; empty if none is to be had."""
+    published = str(pinned()["node"]["image"])
+    for name in (published, _our_name()):
+        if engine.has_image(name):
+            say("images", f"{name.partition('@')[0]} is there")
+            return name
+    return published if engine.pull(published) else ""
+
+
+def _our_name() -> str:
+    return f"workstream/node:{cache.digest(recipes() / 'node', programs.key())}"
+
+
+def build_node_image(engine: Engine) -> str:
+    """Build kind's node image from `docker/node` and return its name.
 
     Raises:
-        errors.BuildError: it can be neither pulled nor built.
+        errors.BuildError: it cannot be built.
 
     """
-    published = str(pinned()["node"]["image"])
-    if engine.has_image(published):
-        say("images", f"{published.partition('@')[0]} is there")
-        return published
-    ours = f"workstream/node:{cache.digest(recipes() / 'node', programs.key())}"
+    name = _our_name()
     with cache.lock("node-image"):
-        if engine.has_image(ours):
-            say("images", f"{ours}, built from docker/node, is there")
-        elif engine.pull(published):
-            return published
-        else:
-            _build_node(engine, ours)
-    return ours
+        if not engine.has_image(name):  # another run may have built it while this one waited
+            say("images", "no registry has a node image for us: building one from docker/node")
+            _build_node(engine, name)
+    return name
 
 
 def _build_node(engine: Engine, name: str) -> None:
-    say("images", "no registry has a node image for us: building one from docker/node")
     compiled = programs.built(programs.NODE_PROGRAMS)
     cache.require_space(5_000_000_000, name)
     base = base_image(engine)

@@ -64,14 +64,20 @@ class Tool:
     built: bool
 
 
-def tools() -> dict[str, Tool]:
-    """Return kind, helm and kubectl, building what PATH does not offer in an accepted version."""
+def tools(*, also: Sequence[str] = ()) -> dict[str, Tool]:
+    """Return kind, helm and kubectl, building what PATH does not offer in an accepted version.
+
+    Args:
+        also: programs of the node image that will be wanted next: what is compiled together, is compiled once.
+
+    """
     found = {name: tool for name in TOOLS if (tool := on_path(name)) is not None}
     for tool in found.values():
         say("tools", f"{tool.name} {tool.version} from PATH")
     missing = [name for name in TOOLS if name not in found]
-    if missing:
-        for name, path in built(missing).items():
+    compiled = built([*missing, *also]) if missing or also else {}
+    for name, path in compiled.items():
+        if name in missing:
             found[name] = Tool(name, path, version_of(path, name), built=True)
             say("tools", f"{name} {found[name].version}, built from the pinned Go module")
     return found
