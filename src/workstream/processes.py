@@ -103,9 +103,7 @@ def run(  # noqa: PLR0913 - a program has this many sides
     finally:
         with _running_lock:
             _running.discard(process)
-    completed = Completed(
-        arguments, process.returncode, _text(out), _text(err), seconds=time.monotonic() - started
-    )
+    completed = Completed(arguments, process.returncode, _text(out), _text(err), seconds=time.monotonic() - started)
     logger.debug("exit %s after %.1f s: %s", completed.returncode, completed.seconds, completed.line)
     if completed.returncode not in accept:
         raise _failed(completed)
@@ -200,9 +198,7 @@ def _text(output: bytes | None) -> str:
     return (output or b"").decode("utf-8", "replace")
 
 
-def _too_slow(
-    command: tuple[str, ...], limit: Limit, expired: subprocess.TimeoutExpired
-) -> errors.ProgramTimeoutError:
+def _too_slow(command: tuple[str, ...], limit: Limit, expired: subprocess.TimeoutExpired) -> errors.ProgramTimeoutError:
     said = tail(_text(expired.stderr) or _text(expired.stdout))
     return errors.ProgramTimeoutError(
         f"{shlex.join(command)}\nwas stopped: {limit.name} took longer than {limit.seconds:g} s."

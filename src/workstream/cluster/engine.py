@@ -138,6 +138,15 @@ def engine() -> Iterator[Engine]:
             private.leave()
 
 
+def running_engine() -> Engine | None:
+    """Return the engine that answers, be it the private one; start none."""
+    found = answering()
+    if found is not None:
+        return found
+    private = PrivateEngine()
+    return None if private.process_id() is None else private.reach()
+
+
 def require_private_possible() -> None:
     """Raise errors.EngineUnavailableError if a private engine cannot run here, saying why."""
     reasons = [
@@ -221,15 +230,23 @@ class PrivateEngine:
     def start(self) -> Engine:
         """Start the engine, or take the one that runs."""
         root = unpacked() / "root"
-        docker = str(root / "usr/bin/docker")
         with cache.lock("engine-start"):
             if self.process_id() is None:
                 cache.require_space(NEEDS_BYTES, "images and containers")
                 with step("engine", "starting the private engine"):
-                    self._launch(root, docker)
-            version = _server_version(docker, {"DOCKER_HOST": f"unix://{self.socket}"})
-        say("engine", f"Docker {version}, private, answers")
-        return Engine(docker, version, private=True, socket=self.socket)
+                    self._launch(root)
+        found = self.reach()
+        say("engine", f"Docker {found.version}, private, answers")
+        return found
+
+    def reach(self) -> Engine:
+        """Return the engine, which runs."""
+        docker = str(unpacked() / "root/usr/bin/docker")
+        return Engine(docker, _server_version(docker, self._environment), private=True, socket=self.socket)
+
+    @property
+    def _environment(self) -> dict[str, str]:
+        return {"DOCKER_HOST": f"unix://{self.socket}"}
 
     def process_id(self) -> int | None:
         """Return the engine's process id, or None if it does not run."""
@@ -245,7 +262,7 @@ class PrivateEngine:
         """Where the engine writes what it does."""
         return cache.folder() / "engine.log"
 
-    def _launch(self, root: Path, docker: str) -> None:
+    def _launch(self, root: Path) -> None:
         wrapped = root / "usr/wrapped"
         folders = [root / "usr/bin", root / "usr/sbin", *([wrapped] if wrapped.is_dir() else [])]
         path = os.pathsep.join([*map(str, folders), os.environ["PATH"]])
@@ -274,7 +291,7 @@ class PrivateEngine:
                     more=str(self.log),
                 )
             try:
-                return bool(_server_version(docker, {"DOCKER_HOST": f"unix://{self.socket}"}))
+                return bool(_server_version(str(root / "usr/bin/docker"), self._environment))
             except errors.ProgramFailedError:
                 return False
 
@@ -323,7 +340,7 @@ class PrivateEngine:
 
     def _clear(self) -> None:
         """Remove containers (with their anonymous volumes) and networks: their interfaces stay otherwise."""
-        docker = Engine(str(unpacked() / "root/usr/bin/docker"), "", private=True, socket=self.socket)
+        docker = self.reach()
         containers = docker.run("ps", "--all", "--quiet").stdout.split()
         if containers:
             docker.run("rm", "--force", "--volumes", *containers)

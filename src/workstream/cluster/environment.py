@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING
 
 from workstream import errors, limits
 from workstream.cluster import access, cache, kind, node_image, programs
-from workstream.cluster.engine import Engine, PrivateEngine, engine
+from workstream.cluster.engine import Engine, PrivateEngine, engine, running_engine
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
@@ -111,3 +111,56 @@ def _push(found: Engine, image: str, registry: str) -> str:
     found.run("tag", image, name)
     found.run("push", name, limit=limits.IMAGE_PULL)
     return name
+
+
+@dataclass(frozen=True, slots=True)
+class Status:
+    """What is there of a cluster.
+
+    Attributes:
+        engine: the engine that answers, in words; empty if none does.
+        exists: whether there is a cluster of that name in it.
+        ready: whether every node of it is Ready and CoreDNS runs.
+        kubeconfig: the file that says how to reach it.
+
+    """
+
+    engine: str
+    exists: bool
+    ready: bool
+    kubeconfig: Path
+
+
+def status(name: str) -> Status:
+    """Look, without starting or making anything."""
+    found = running_engine()
+    if found is None:
+        return Status("", exists=False, ready=False, kubeconfig=Path())
+    manager = kind.KindCluster(found, "", name, Path())
+    said = f"Docker {found.version}{' (private)' if found.private else ''}"
+    return Status(said, manager.exists(), manager.exists() and manager.ready(), Path(manager.kubeconfig))
+
+
+def down(name: str) -> bool:
+    """Delete our cluster of that name and stop the private engine that it ran in; return whether there was one.
+
+    Raises:
+        errors.BusyError: a run uses the cluster.
+        errors.ClusterNotOursError: a cluster of that name is there that we did not make.
+
+    """
+    found = running_engine()
+    if found is None:
+        return False
+    with ExitStack() as stack:
+        stack.enter_context(cache.exclusive(f"cluster-{name}", f"the cluster {name}"))
+        if found.private:
+            private = PrivateEngine()
+            stack.enter_context(private.lease())
+            stack.callback(private.leave)
+            private.keep_running(keep=False)
+        manager = kind.KindCluster(found, "", name, Path())
+        there = manager.exists()
+        if there:
+            manager.down()
+        return there

@@ -1,0 +1,9 @@
+"""What was promised: workstream documents, their criteria, and the claims made about them."""
+
+from __future__ import annotations
+
+from workstream.documents.identity import nearest, normalise
+from workstream.documents.model import Box, Claim, Criterion, Document, Kind, Position
+from workstream.documents.parse import parse, read
+
+__all__ = ["Box", "Claim", "Criterion", "Document", "Kind", "Position", "nearest", "normalise", "parse", "read"]

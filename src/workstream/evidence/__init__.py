@@ -1,0 +1,10 @@
+"""What was seen: records, the log that holds them, and the verdicts that follow from it."""
+
+from __future__ import annotations
+
+from workstream.evidence.log import Log, Writer, read
+from workstream.evidence.recorder import Recorder
+from workstream.evidence.records import Level
+from workstream.evidence.verdict import State, Verdict, verdicts
+
+__all__ = ["Level", "Log", "Recorder", "State", "Verdict", "Writer", "read", "verdicts"]

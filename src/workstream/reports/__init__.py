@@ -1,0 +1,1 @@
+"""What may be said: the verdicts, rendered for people."""

@@ -1,0 +1,59 @@
+"""`workstream cluster up | status | down`: the cluster of a run, for people who want it by hand."""
+
+from __future__ import annotations
+
+import sys
+
+import click
+
+from workstream import progress
+from workstream.cluster import environment, kind
+
+_NAME = click.option("--cluster-name", "name", default=kind.DEFAULT_NAME, show_default=True, help="The cluster's name.")
+
+
+@click.group()
+def cluster() -> None:
+    """Bring up the cluster that the acceptance suite uses, look at it, take it away."""
+
+
+@cluster.command()
+@_NAME
+@click.option("--verbose", is_flag=True, help="Print every command that is run.")
+def up(name: str, *, verbose: bool) -> None:
+    """Bring up a kind cluster of one control plane and two workers, and leave it running.
+
+    What the machine lacks (a Docker engine, a node image, kind, helm, kubectl) is made in the cache folder;
+    nothing is installed. A cluster that is already there is used. `nox -s acceptance` uses it too.
+    """
+    progress.show(sys.stderr, verbose=verbose)
+    wish = environment.Wish(name=name, keep=True)
+    with (
+        environment.engine_ready() as engine,
+        environment.tools_ready(engine, wish),
+        environment.cluster_ready(engine, wish) as found,
+    ):
+        click.echo(f"{found.name}: Kubernetes {found.version}, {len(found.eligible_nodes())} nodes take pods")
+        click.echo(f"export KUBECONFIG={found.kubeconfig}")
+
+
+@cluster.command()
+@_NAME
+def status(name: str) -> None:
+    """Say whether the cluster is there and answers; exit code 1 if not."""
+    found = environment.status(name)
+    click.echo(f"engine:  {found.engine or 'none answers'}")
+    state = "ready" if found.ready else "there, but not ready" if found.exists else "not there"
+    click.echo(f"cluster: {name}: {state}")
+    if found.exists:
+        click.echo(f"export KUBECONFIG={found.kubeconfig}")
+    sys.exit(0 if found.ready else 1)
+
+
+@cluster.command()
+@_NAME
+def down(name: str) -> None:
+    """Delete the cluster, and stop the private engine if it ran in one. Images stay in the cache."""
+    progress.show(sys.stderr)
+    there = environment.down(name)
+    click.echo(f"{name}: {'deleted' if there else 'there was none'}")

@@ -1,0 +1,144 @@
+"""The evidence log: JSON Lines, written line by line so that a cut run loses nothing but its last line."""
+
+from __future__ import annotations
+
+import fcntl
+import json
+import os
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from pydantic import TypeAdapter, ValidationError
+
+from workstream import errors
+from workstream.evidence import records
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+NAME = "evidence.jsonl"
+_ADAPTER: TypeAdapter[records.Record] = TypeAdapter(records.AnyRecord)
+_KNOWN = {"session", "manifest", "subject", "observation", "outcome", "end"}
+
+
+@dataclass(frozen=True, slots=True)
+class Log:
+    """What a log holds.
+
+    Attributes:
+        path: where it was read.
+        session: its first line.
+        manifest: which test speaks of which criterion.
+        subjects: what was under test; of several with one name the last counts.
+        observations: what was seen, in the order of the log.
+        outcomes: how the tests ended, in the order of the log.
+        end: its last line; None if the log was cut off.
+
+    """
+
+    path: Path
+    session: records.Session
+    manifest: tuple[records.Manifest, ...] = ()
+    subjects: tuple[records.Subject, ...] = ()
+    observations: tuple[records.Observation, ...] = ()
+    outcomes: tuple[records.Outcome, ...] = ()
+    end: records.End | None = None
+
+    @property
+    def cut(self) -> bool:
+        """Whether the log breaks off before its end."""
+        return self.end is None
+
+
+class Writer:
+    """Writes a log; every line is on the disk before `write` returns.
+
+    Args:
+        path: the file; one that is there is replaced.
+
+    Raises:
+        errors.BusyError: another run writes there.
+
+    """
+
+    def __init__(self, path: Path) -> None:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        self.path = path
+        self._file = path.open("ab")
+        try:
+            fcntl.flock(self._file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            self._file.close()
+            raise errors.BusyError(
+                f"Another run writes its evidence to {path}.",
+                instead="Wait for it to end, or choose another folder with --workstream-folder.",
+            ) from None
+        self._file.truncate(0)
+
+    def write(self, record: records.Record) -> None:
+        """Append one line and bring it to the disk."""
+        self._file.write(record.model_dump_json().encode() + b"\n")
+        self._file.flush()
+        os.fsync(self._file.fileno())
+
+    def close(self) -> None:
+        """Release the file."""
+        self._file.close()
+
+
+def read(path: Path) -> Log:
+    """Read a log, whole or cut off anywhere.
+
+    Lines of kinds that this version does not know are passed over, and so is a last line without its end.
+
+    Raises:
+        errors.EvidenceError: it cannot be read, is no evidence log, or is one of a newer major version.
+
+    """
+    try:
+        content = path.read_bytes()
+    except OSError as error:
+        raise errors.EvidenceError(
+            f"{path} cannot be read: {error.strerror}.", instead="Name the evidence.jsonl that a run left behind."
+        ) from error
+    whole, _, _ = content.rpartition(b"\n")
+    found = [_record(path, number, line) for number, line in enumerate(whole.split(b"\n"), start=1) if line]
+    lines = [record for record in found if record is not None]
+    if not lines or not isinstance(lines[0], records.Session):
+        raise errors.EvidenceError(
+            f"{path} does not start with the session line of an evidence log.",
+            instead="Name the evidence.jsonl that a run left behind.",
+        )
+    return Log(
+        path,
+        session=lines[0],
+        manifest=tuple(line for line in lines if isinstance(line, records.Manifest)),
+        subjects=tuple(line for line in lines if isinstance(line, records.Subject)),
+        observations=tuple(line for line in lines if isinstance(line, records.Observation)),
+        outcomes=tuple(line for line in lines if isinstance(line, records.Outcome)),
+        end=next((line for line in lines if isinstance(line, records.End)), None),
+    )
+
+
+def _record(path: Path, number: int, line: bytes) -> records.Record | None:
+    """Return what a line says; None if it is of a kind that this version does not know."""
+    try:
+        plain = json.loads(line)
+        kind = plain["record"]
+        if kind == "session":
+            _require_version(path, str(plain["schema_version"]))
+        return _ADAPTER.validate_python(plain) if kind in _KNOWN else None
+    except (ValueError, TypeError, KeyError, ValidationError) as error:
+        raise errors.EvidenceError(
+            f"{path}:{number}: this is no line of an evidence log.",
+            instead="Only the last line of a log may be damaged: somebody edited this one. Run the suite again.",
+        ) from error
+
+
+def _require_version(path: Path, version: str) -> None:
+    ours = int(records.SCHEMA_VERSION.partition(".")[0])
+    if int(version.partition(".")[0]) > ours:
+        raise errors.EvidenceError(
+            f"{path} was written with version {version} of the log's format; this workstream reads {ours}.x.",
+            instead="Install the newer workstream that wrote it.",
+        )
