@@ -165,6 +165,13 @@ class ProgramTimeoutError(WorkstreamError):
     summary = "a program did not end within its limit"
 
 
+class CancelledError(WorkstreamError):
+    """The run was interrupted; what was under way ends here."""
+
+    exit_code = 130
+    summary = "the run was interrupted (143 if by SIGTERM)"
+
+
 class BusyError(WorkstreamError):
     """Another run holds what this one needs."""
 

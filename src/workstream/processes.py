@@ -13,6 +13,7 @@ import signal
 import subprocess
 import threading
 import time
+from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
@@ -20,7 +21,7 @@ from workstream import errors
 from workstream.progress import logger
 
 if TYPE_CHECKING:
-    from collections.abc import Collection, Mapping, Sequence
+    from collections.abc import Collection, Iterator, Mapping, Sequence
     from pathlib import Path
 
     from workstream.limits import Limit
@@ -30,6 +31,8 @@ GRACE_SECONDS = 5.0
 
 _running: set[subprocess.Popen[bytes]] = set()
 _running_lock = threading.Lock()
+_cancelled = threading.Event()
+_this_thread = threading.local()
 
 
 @dataclass(frozen=True, slots=True)
@@ -129,12 +132,13 @@ def start(  # noqa: PLR0913 - see `run`
         stdin: a file descriptor or a constant of `subprocess`.
         stdout: likewise.
         stderr: likewise.
-        outlives_us: leave it running when `stop_all` ends what this process started.
+        outlives_us: leave it running when `cancel` ends what this process started.
 
     Raises:
         errors.ProgramMissingError: the program is not there.
 
     """
+    require_not_cancelled()
     arguments = [os.fspath(argument) for argument in command]
     logger.debug("$ %s", shlex.join(arguments))
     variables = {**os.environ, **(environment or {})}
@@ -181,12 +185,33 @@ def stop(process: subprocess.Popen[bytes]) -> None:
         _running.discard(process)
 
 
-def stop_all() -> None:
-    """End every program that is still running: what an interrupted run does first."""
+def cancel() -> None:
+    """End every program that is still running, and let no thread start another: an interrupted run's first step.
+
+    What has to be taken away again is taken away under `cleaning_up`.
+    """
+    _cancelled.set()
     with _running_lock:
         processes = list(_running)
     for process in processes:
         stop(process)
+
+
+def require_not_cancelled() -> None:
+    """Raise errors.CancelledError if the run was cancelled and this thread is not cleaning up."""
+    if _cancelled.is_set() and not getattr(_this_thread, "cleaning_up", False):
+        raise errors.CancelledError("The run was interrupted.")
+
+
+@contextmanager
+def cleaning_up() -> Iterator[None]:
+    """Let this thread start programs and wait although the run was cancelled."""
+    before = getattr(_this_thread, "cleaning_up", False)
+    _this_thread.cleaning_up = True
+    try:
+        yield
+    finally:
+        _this_thread.cleaning_up = before
 
 
 def tail(text: str, lines: int = TAIL_LINES) -> str:

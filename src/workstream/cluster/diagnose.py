@@ -70,32 +70,46 @@ def state(cluster: Cluster, namespace: str) -> str:
     return f"{processes.tail(pods)}\n{processes.tail(events, 10)}"
 
 
-def collect(cluster: Cluster, namespace: str, folder: Path) -> None:
-    """Write what explains a failure into a folder; what cannot be had is left out, and said so."""
+def collect(cluster: Cluster, folder: Path) -> None:
+    """Write what explains a failure into a folder, for every namespace that is not Kubernetes' own."""
     folder.mkdir(parents=True, exist_ok=True)
-    kinds = "nodes,pods,services,daemonsets,deployments,statefulsets,jobs,configmaps,endpoints,persistentvolumeclaims"
     wanted = {
         "nodes.txt": ["describe", "nodes"],
-        "pods.txt": ["--namespace", namespace, "describe", "pods"],
         "events.txt": ["get", "events", "--all-namespaces", "--sort-by", ".lastTimestamp"],
-        "objects.yaml": ["--namespace", namespace, "get", kinds, "--output", "yaml"],
-        "all-pods.txt": ["get", "pods", "--all-namespaces", "--output", "wide"],
+        "pods.txt": ["get", "pods", "--all-namespaces", "--output", "wide"],
     }
     for name, arguments in wanted.items():
         _write(cluster, folder / name, arguments)
     try:
-        pods = cluster.pods(namespace, "")
+        pods = cluster.core.list_pod_for_all_namespaces().items
     except Exception as error:  # noqa: BLE001 - the failure being explained must not be hidden by another
         say("diagnostics", f"no pods can be listed: {error}")
         return
-    for pod in pods:
-        for status in pod.status.container_statuses or ():
-            where = ["--namespace", namespace, "logs", pod.metadata.name, "--container", status.name, "--timestamps"]
-            _write(cluster, folder / "logs" / f"{pod.metadata.name}.{status.name}.log", where)
-            if status.restart_count:
-                _write(
-                    cluster, folder / "logs" / f"{pod.metadata.name}.{status.name}.previous.log", [*where, "--previous"]
-                )
+    ours = [pod for pod in pods if not pod.metadata.namespace.startswith("kube-")]
+    for namespace in {pod.metadata.namespace for pod in ours}:
+        where = ["--namespace", namespace]
+        kinds = "pods,services,daemonsets,deployments,statefulsets,jobs,configmaps,persistentvolumeclaims"
+        _write(cluster, folder / namespace / "objects.yaml", [*where, "get", kinds, "--output", "yaml"])
+        _write(cluster, folder / namespace / "describe.txt", [*where, "describe", "pods"])
+    for pod in ours:
+        _write_logs(cluster, pod, folder / pod.metadata.namespace)
+
+
+def _write_logs(cluster: Cluster, pod: client.V1Pod, folder: Path) -> None:
+    for status in pod.status.container_statuses or ():
+        name = f"{pod.metadata.name}.{status.name}"
+        where = [
+            "--namespace",
+            pod.metadata.namespace,
+            "logs",
+            pod.metadata.name,
+            "--container",
+            status.name,
+            "--timestamps",
+        ]
+        _write(cluster, folder / f"{name}.log", where)
+        if status.restart_count:
+            _write(cluster, folder / f"{name}.previous.log", [*where, "--previous"])
 
 
 def _write(cluster: Cluster, path: Path, arguments: list[str]) -> None:

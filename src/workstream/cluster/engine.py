@@ -13,7 +13,7 @@ import os
 import signal
 import subprocess
 import sys
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -135,7 +135,8 @@ def engine() -> Iterator[Engine]:
         try:
             yield private.start()
         finally:
-            private.leave()
+            with processes.cleaning_up():
+                private.leave()
 
 
 def running_engine() -> Engine | None:
@@ -328,7 +329,18 @@ class PrivateEngine:
                     limits.ENGINE_STOP,
                     what="the private Docker engine ends",
                 )
+        self._unmount()
         cache.remove(self._run)
+        for left in (Path("/run/docker/plugins"), Path("/run/docker"), Path("/run/containerd")):
+            with suppress(OSError):  # somebody else's if it is not empty
+                left.rmdir()
+
+    def _unmount(self) -> None:
+        """Take away the mounts that the engine leaves behind (the network namespace of its host containers)."""
+        mounts = [line.split()[4] for line in Path("/proc/self/mountinfo").read_text().splitlines()]
+        for path in sorted(mounts, reverse=True):
+            if path.startswith((f"{self._run}/", f"{self._data}/")):
+                processes.run(["umount", path], limit=limits.QUERY)
 
     @staticmethod
     def _reaped(number: int) -> bool:

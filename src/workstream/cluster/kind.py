@@ -101,7 +101,8 @@ class KindCluster(KindManagerBase):
             with step("cluster", "waiting for every node and for CoreDNS"):
                 self._until_ready()
         except BaseException as error:
-            self._give_up(error)
+            with processes.cleaning_up():
+                self._give_up(error)
             raise
 
     def ready(self, timeout: int = 20) -> bool:
@@ -142,12 +143,16 @@ class KindCluster(KindManagerBase):
         try:
             yield Cluster(Path(self.kubeconfig), f"kind-{self.cluster_name}", self.cluster_name, self._provide)
         finally:
-            if keep:
-                self._kept.write_text(json.dumps(self._nodes()))
-                say("cluster", f"{self.cluster_name} is kept; `workstream cluster down` deletes it")
-                say("cluster", f"export KUBECONFIG={self.kubeconfig}")
-            else:
-                self._on_delete()
+            with processes.cleaning_up():
+                self._leave(keep=keep)
+
+    def _leave(self, *, keep: bool) -> None:
+        if keep:
+            self._kept.write_text(json.dumps(self._nodes()))
+            say("cluster", f"{self.cluster_name} is kept; `workstream cluster down` deletes it")
+            say("cluster", f"export KUBECONFIG={self.kubeconfig}")
+        else:
+            self._on_delete()
 
     def exists(self) -> bool:
         """Whether there is a cluster of this name, whoever made it and in whatever state."""
@@ -237,7 +242,7 @@ class KindCluster(KindManagerBase):
 
     def _give_up(self, error: BaseException) -> None:
         """Keep the logs of an unfinished cluster, remove it, and say what happened."""
-        if isinstance(error, Exception):
+        if not isinstance(error, errors.CancelledError | KeyboardInterrupt):
             with step("cluster", f"keeping the logs of the failed creation in {self._diagnostics}"):
                 self._export_logs()
         self._clear()

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, TypeVar
 
 import tenacity
 
-from workstream import errors
+from workstream import errors, processes
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -38,15 +38,21 @@ def until(
 
     Raises:
         errors.WaitError: the limit passed.
+        errors.CancelledError: the run was interrupted.
 
     """
+
+    def check() -> T:
+        processes.require_not_cancelled()
+        return condition()
+
     retrying = tenacity.Retrying(
         retry=tenacity.retry_if_result(lambda result: not result),
         wait=tenacity.wait_fixed(POLL_SECONDS),
         stop=tenacity.stop_after_delay(limit.seconds),
     )
     try:
-        return retrying(condition)
+        return retrying(check)
     except tenacity.RetryError as error:
         seen = last_seen()
         raise errors.WaitError(

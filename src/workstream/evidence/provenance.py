@@ -1,0 +1,75 @@
+"""Where evidence comes from: the first line of a log."""
+
+from __future__ import annotations
+
+import hashlib
+import importlib.metadata
+import os
+import platform
+from datetime import UTC, datetime
+from typing import TYPE_CHECKING
+
+from workstream import errors, limits, processes
+from workstream.evidence.records import Session
+from workstream.evidence.verdict import text_sha256
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from workstream.documents import Document
+
+
+def now() -> str:
+    """Return the time, RFC 3339, UTC, in milliseconds."""
+    return datetime.now(UTC).isoformat(timespec="milliseconds")
+
+
+def session(document: Document, root: Path, command: str) -> Session:
+    """Return the first line of a log.
+
+    Args:
+        document: the document under acceptance.
+        root: the root of the repository, from which paths are told.
+        command: the command line.
+
+    """
+    commit = _git(root, "rev-parse", "HEAD")
+    return Session(
+        time=now(),
+        harness=importlib.metadata.version("workstream"),
+        python=platform.python_version(),
+        command=command,
+        commit=commit,
+        dirty=bool(commit) and bool(_git(root, "status", "--porcelain")),
+        document_id=document.id,
+        document_path=os.path.relpath(document.path, root),
+        document_sha256=document_sha256(document),
+        criteria={criterion.id: text_sha256(criterion) for criterion in document.criteria},
+    )
+
+
+def document_sha256(document: Document) -> str:
+    """Return the hash of a document with every box of its criteria blanked: a tick makes nothing stale."""
+    content = bytearray(document.content)
+    for criterion in document.criteria:
+        if criterion.box is not None:
+            content[criterion.box.offset : criterion.box.offset + 1] = b" "
+    return hashlib.sha256(content).hexdigest()
+
+
+def path_sha256(path: Path) -> str:
+    """Return the hash of a file, or of all files of a folder with their names in it."""
+    if path.is_file():
+        return hashlib.sha256(path.read_bytes()).hexdigest()
+    total = hashlib.sha256()
+    for file in sorted(one for one in path.rglob("*") if one.is_file() and "__pycache__" not in one.parts):
+        total.update(f"{file.relative_to(path).as_posix()}\0{path_sha256(file)}\n".encode())
+    return total.hexdigest()
+
+
+def _git(root: Path, *arguments: str) -> str:
+    """Return what git prints; empty where there is no git or no repository."""
+    try:
+        return processes.run(["git", "-C", root, *arguments], limit=limits.QUERY).stdout.strip()
+    except errors.WorkstreamError:
+        return ""
