@@ -1,0 +1,158 @@
+#!/bin/bash
+# Starts one part of Spark standalone, or a command. README.md lists modes, variables and exit codes.
+set -euo pipefail
+
+readonly MODES='master, worker, shuffle, submit'
+readonly USAGE=64 CANNOT_USE_DIRECTORY=73 BAD_VARIABLE=78 # as in sysexits.h
+
+refuse() { # exit code, what is wrong, what was expected, what to do
+    printf 'entrypoint: %s\n  expected: %s\n  to do: %s\n' "$2" "$3" "$4" >&2
+    exit "$1"
+}
+
+require_port() { # name of a variable, its value
+    if [[ ! $2 =~ ^[1-9][0-9]{0,4}$ ]] || (($2 > 65535)); then
+        refuse "$BAD_VARIABLE" "$1='$2' is no port" 'a whole number from 1 to 65535' \
+            "set $1; if a Kubernetes service of that name set it, use enableServiceLinks: false"
+    fi
+}
+
+# The kubelet makes a hostPath directory that only root may write to.
+give_local_dirs_to_spark() {
+    local directory
+    for directory in "${local_dirs[@]}"; do
+        # Where this is not allowed, require_local_dirs says so. Whoever may write to /tmp may have put a link there.
+        { mkdir -p "$directory" && chown --no-dereference spark:spark "$directory"; } || true
+    done
+}
+
+require_local_dirs() {
+    local directory
+    for directory in "${local_dirs[@]}"; do
+        if ! mkdir -p "$directory" || [[ ! -w $directory ]]; then
+            refuse "$CANNOT_USE_DIRECTORY" "user $(id -u) cannot write to $directory, a directory of SPARK_LOCAL_DIRS" \
+                'a directory that belongs to uid 185' 'start the container as root (it drops to uid 185), or chown the directory'
+        fi
+    done
+}
+
+# What is left of a killed worker: Spark holds its shuffle data for lost. The lock lives as long as this process
+# (exec keeps it), so that nobody's live data is taken for left-overs.
+claim_local_dirs() {
+    local directory lock
+    for directory in "${local_dirs[@]}"; do
+        exec {lock}>"$directory/.worker.lock"
+        if ! flock --nonblock "$lock"; then
+            refuse "$CANNOT_USE_DIRECTORY" "another worker on this machine uses $directory" \
+                'one worker per directory' 'give each release on a node its own directory (SPARK_LOCAL_DIRS)'
+        fi
+        find "$directory" -mindepth 1 -maxdepth 1 -type d -name 'spark-*-*-*-*-*' \
+            -printf 'entrypoint: removing %p, left by a worker that was killed\n' -exec rm -rf {} +
+    done
+}
+
+# The service never forgets an executor by itself. Where no application has a directory, no registration is alive.
+forget_dead_registrations() {
+    local directory
+    for directory in "${local_dirs[@]}"; do
+        if [[ -z $(find "$directory" -mindepth 2 -maxdepth 2 -type d -path '*/spark-*/executor-*' -print -quit) ]]; then
+            find "$directory" -mindepth 1 -maxdepth 1 -name 'registeredExecutors.*' \
+                -printf 'entrypoint: removing %p: no application has data here\n' -exec rm -rf {} +
+        fi
+    done
+}
+
+listens() { # process, port
+    local inode
+    while read -r inode; do
+        if [[ -n $(find "/proc/$1/fd" -lname "socket:\[$inode\]" -print -quit 2>/dev/null) ]]; then
+            return
+        fi
+    done < <(awk -v port="$(printf ':%04X' "$2")" \
+        '$4 == "0A" && substr($2, length($2) - 4) == port { print $10 }' /proc/net/tcp /proc/net/tcp6 2>/dev/null)
+    return 1
+}
+
+# Spark logs that it starts before it binds the port; this line says that it has. On stderr, behind Spark's own.
+announce_once_it_listens() { # process, port
+    while [[ -d /proc/$1 ]]; do
+        if listens "$1" "$2"; then
+            printf 'Started external shuffle service on port %d\n' "$2" >&2
+            return
+        fi
+        sleep 0.2
+    done
+}
+
+start_master() {
+    require_port SPARK_MASTER_PORT "${SPARK_MASTER_PORT:-7077}"
+    require_port SPARK_MASTER_WEBUI_PORT "${SPARK_MASTER_WEBUI_PORT:-8080}"
+    exec spark-class org.apache.spark.deploy.master.Master "$@"
+}
+
+start_worker() {
+    export SPARK_WORKER_PORT=${SPARK_WORKER_PORT:-7078}
+    require_port SPARK_WORKER_PORT "$SPARK_WORKER_PORT"
+    require_port SPARK_WORKER_WEBUI_PORT "${SPARK_WORKER_WEBUI_PORT:-8081}"
+    if [[ ! ${SPARK_MASTER_URL-} =~ ^spark://[^/]+:[0-9]+ ]]; then
+        refuse "$BAD_VARIABLE" "SPARK_MASTER_URL='${SPARK_MASTER_URL-}' names no master" 'spark://HOST:PORT' \
+            'set SPARK_MASTER_URL to the address that the master logs'
+    fi
+    require_local_dirs
+    claim_local_dirs
+    exec spark-class org.apache.spark.deploy.worker.Worker "$@" "$SPARK_MASTER_URL"
+}
+
+start_shuffle() {
+    local port=${SPARK_SHUFFLE_SERVICE_PORT:-7337}
+    require_port SPARK_SHUFFLE_SERVICE_PORT "$port"
+    require_local_dirs
+    forget_dead_registrations
+    # The service itself reads neither variable. Its database of executors is kept where spark.local.dir says.
+    SPARK_SHUFFLE_OPTS="${SPARK_SHUFFLE_OPTS-} -Dspark.shuffle.service.port=$port"
+    if ((${#local_dirs[@]})); then
+        SPARK_SHUFFLE_OPTS+=" -Dspark.local.dir=$SPARK_LOCAL_DIRS"
+    fi
+    export SPARK_SHUFFLE_OPTS
+    # exec keeps the process id, so $$ is the service. In a subshell, so that no zombie stays with the service.
+    (announce_once_it_listens "$$" "$port" &)
+    exec spark-class org.apache.spark.deploy.ExternalShuffleService "$@"
+}
+
+if [[ ${SPARK_LOCAL_DIRS-} =~ [[:space:]] ]]; then
+    refuse "$BAD_VARIABLE" "SPARK_LOCAL_DIRS='$SPARK_LOCAL_DIRS' holds white space" 'paths separated by commas' \
+        'name directories without white space: Spark would split them'
+fi
+IFS=, read -ra local_dirs <<<"${SPARK_LOCAL_DIRS-}"
+
+if [[ $(id -u) == 0 ]]; then
+    give_local_dirs_to_spark
+    export HOME=/home/spark
+    exec setpriv --reuid spark --regid spark --init-groups --no-new-privs -- "$0" "$@"
+fi
+
+# The first argument decides: a mode or a command. Without one, or with only options, SPARK_MODE does.
+case ${1-} in
+    master | worker | shuffle | submit)
+        SPARK_MODE=$1
+        shift
+        ;;
+    '' | -*) ;;
+    *)
+        if ! command -v "$1" >/dev/null; then
+            refuse "$USAGE" "'$1' is neither a mode nor a command of this image" "$MODES, or a command" \
+                'mend the first argument'
+        fi
+        exec "$@"
+        ;;
+esac
+
+case ${SPARK_MODE-} in
+    master) start_master "$@" ;;
+    worker) start_worker "$@" ;;
+    shuffle) start_shuffle "$@" ;;
+    submit) exec spark-submit "$@" ;;
+    '') refuse "$USAGE" 'neither SPARK_MODE nor a first argument says what to start' "$MODES, or a command" \
+        'set SPARK_MODE, or append a mode or a command' ;;
+    *) refuse "$USAGE" "SPARK_MODE='$SPARK_MODE' is no mode" "$MODES" 'mend SPARK_MODE' ;;
+esac
