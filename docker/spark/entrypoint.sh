@@ -29,7 +29,7 @@ give_local_dirs_to_spark() {
 require_local_dirs() {
     local directory
     for directory in "${local_dirs[@]}"; do
-        if ! mkdir -p "$directory" || [[ ! -w $directory ]]; then
+        if ! mkdir -p "$directory" 2>/dev/null || [[ ! -w $directory ]]; then
             refuse "$CANNOT_USE_DIRECTORY" "user $(id -u) cannot write to $directory, a directory of SPARK_LOCAL_DIRS" \
                 'a directory that belongs to uid 185' 'start the container as root (it drops to uid 185), or chown the directory'
         fi

@@ -1,0 +1,107 @@
+{{/* What all names start with. Service names are DNS labels that start with a letter: said here, not by the API server. */}}
+{{- define "spark-standalone.fullname" -}}
+{{- $name := default .Release.Name .Values.fullnameOverride -}}
+{{- if not (regexMatch "^[a-z]([-a-z0-9]{0,51}[a-z0-9])?$" $name) -}}
+{{- fail (printf "%q cannot start the names of services: expected up to 53 of a-z, 0-9 and -, a letter first. Choose another release name or set fullnameOverride." $name) -}}
+{{- end -}}
+{{- $name -}}
+{{- end }}
+
+{{/* Labels that tell one release's parts apart. Call with (list . "component"). */}}
+{{- define "spark-standalone.selectorLabels" -}}
+{{- $root := index . 0 -}}
+app.kubernetes.io/name: {{ $root.Chart.Name }}
+app.kubernetes.io/instance: {{ $root.Release.Name }}
+app.kubernetes.io/component: {{ index . 1 }}
+{{- if eq (index . 1) "shuffle" }}
+app: spark-shuffle
+{{- end }}
+{{- end }}
+
+{{- define "spark-standalone.labels" -}}
+{{- $root := index . 0 -}}
+{{ include "spark-standalone.selectorLabels" . }}
+app.kubernetes.io/version: {{ $root.Chart.AppVersion | quote }}
+app.kubernetes.io/managed-by: {{ $root.Release.Service }}
+helm.sh/chart: {{ printf "%s-%s" $root.Chart.Name $root.Chart.Version | replace "+" "_" }}
+{{- end }}
+
+{{/* Metadata of a pod template. A changed configuration changes the annotation, and so rolls the pods. */}}
+{{- define "spark-standalone.podMetadata" -}}
+{{- $root := index . 0 -}}
+labels:
+  {{- include "spark-standalone.selectorLabels" . | nindent 2 }}
+annotations:
+  checksum/config: {{ include (print $root.Template.BasePath "/configmap.yaml") $root | sha256sum }}
+{{- end }}
+
+{{/* What every pod has. Service links would set SPARK_..._PORT variables to addresses. */}}
+{{- define "spark-standalone.podSpec" -}}
+enableServiceLinks: false
+automountServiceAccountToken: false
+{{- with .Values.imagePullSecrets }}
+imagePullSecrets:
+  {{- toYaml . | nindent 2 }}
+{{- end }}
+{{- end }}
+
+{{/* What workers and the shuffle service have in common: which nodes, and that executors meet both at the node's address. */}}
+{{- define "spark-standalone.nodePodSpec" -}}
+{{ include "spark-standalone.podSpec" . }}
+{{- if .Values.shuffleService.enabled }}
+hostNetwork: true
+dnsPolicy: ClusterFirstWithHostNet
+{{- end }}
+{{- with .Values.nodes.selector }}
+nodeSelector:
+  {{- toYaml . | nindent 2 }}
+{{- end }}
+{{- with .Values.nodes.tolerations }}
+tolerations:
+  {{- toYaml . | nindent 2 }}
+{{- end }}
+{{- end }}
+
+{{- define "spark-standalone.image" -}}
+image: {{ printf "%s:%s" .Values.image.repository (default .Chart.AppVersion .Values.image.tag) | quote }}
+imagePullPolicy: {{ .Values.image.pullPolicy }}
+{{- end }}
+
+{{/* Environment of every container. The pod's address is the name under which drivers, workers and executors are found;
+     on the host network it is the node's. Call with (list . "mode" "heap of the daemon"). */}}
+{{- define "spark-standalone.env" -}}
+- name: SPARK_MODE
+  value: {{ index . 1 }}
+- name: SPARK_DAEMON_MEMORY
+  value: {{ index . 2 | quote }}
+- name: SPARK_DAEMON_JAVA_OPTS
+  value: -XX:+ExitOnOutOfMemoryError
+- name: SPARK_LOCAL_HOSTNAME
+  valueFrom:
+    fieldRef:
+      fieldPath: status.podIP
+{{- end }}
+
+{{/* Name and number of a container's port; taken on the node where the pod is on the host network. */}}
+{{- define "spark-standalone.nodePort" -}}
+{{- $root := index . 0 -}}
+- name: {{ index . 1 }}
+  containerPort: {{ index . 2 }}
+  {{- if $root.Values.shuffleService.enabled }}
+  hostPort: {{ index . 2 }}
+  {{- end }}
+{{- end }}
+
+{{/* Ready as soon as a port answers, restarted when it does not for a minute. */}}
+{{- define "spark-standalone.probes" -}}
+readinessProbe:
+  tcpSocket:
+    port: {{ . }}
+  periodSeconds: 2
+livenessProbe:
+  tcpSocket:
+    port: {{ . }}
+  initialDelaySeconds: 30
+  periodSeconds: 20
+  failureThreshold: 3
+{{- end }}
