@@ -30,6 +30,8 @@ if TYPE_CHECKING:
     from concurrent.futures import Future
     from types import FrameType
 
+    from pytest_kubernetes.providers.base import AClusterManager
+
     from workstream.cluster.access import Cluster
     from workstream.cluster.engine import Engine
     from workstream.cluster.programs import Tool
@@ -380,6 +382,15 @@ class _Fixtures:
         for tool in self._worker.world.tools().values():
             subject.describe(tool.name, f"{tool.version} ({'built' if tool.built else 'from PATH'})")
         return found
+
+    @pytest.fixture(scope="session")
+    def k8s_manager(self, cluster: Cluster) -> Callable[..., Callable[..., AClusterManager]]:
+        """What the `k8s` fixture of pytest-kubernetes makes its cluster with: it gets ours."""
+
+        def workstream_cluster(*_: object) -> AClusterManager:
+            return cluster.manager
+
+        return lambda _provider=None: workstream_cluster
 
 
 def _level(item: pytest.Item) -> evidence.Level:

@@ -8,12 +8,15 @@ from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
 from kubernetes import client, config
+from pytest_kubernetes.providers.external import ExternalManagerBase
 
 from workstream import errors, limits, processes
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Collection
     from pathlib import Path
+
+    from pytest_kubernetes.providers.base import AClusterManager
 
 _UNSCHEDULABLE = {"NoSchedule", "NoExecute"}
 
@@ -27,6 +30,7 @@ class Cluster:
         context: the context of that file.
         name: what people call it.
         provide: makes an image of the engine available to its pods; returns the name that pods use.
+        manager: the same cluster as pytest-kubernetes knows it.
 
     """
 
@@ -34,6 +38,7 @@ class Cluster:
     context: str
     name: str
     provide: Callable[[str], str]
+    manager: AClusterManager
 
     @cached_property
     def _api(self) -> client.ApiClient:
@@ -157,7 +162,7 @@ def existing(context: str, registry: str, kubeconfig: Path, push: Callable[[str,
             )
         return push(image, registry)
 
-    cluster = Cluster(kubeconfig, context, context, provide)
+    cluster = Cluster(kubeconfig, context, context, provide, ExternalManagerBase(context, None, kubeconfig))
     try:
         cluster.kubectl("get", "--raw", "/readyz", "--request-timeout", "10s", limit=limits.QUERY)
     except errors.WorkstreamError as error:

@@ -141,7 +141,7 @@ class KindCluster(KindManagerBase):
             self._kept.unlink(missing_ok=True)
             self._on_create(self._cluster_options)
         try:
-            yield Cluster(Path(self.kubeconfig), f"kind-{self.cluster_name}", self.cluster_name, self._provide)
+            yield self._access()
         finally:
             with processes.cleaning_up():
                 self._leave(keep=keep)
@@ -167,6 +167,13 @@ class KindCluster(KindManagerBase):
         """
         self._refuse_foreign()
         self._on_delete()
+
+    def delete(self) -> None:
+        """Do nothing: a test that lets go of the cluster does not delete it. The session does, in `running`."""
+
+    def _access(self) -> Cluster:
+        name = self.cluster_name
+        return Cluster(Path(self.kubeconfig), f"kind-{name}", name, self._provide, self)
 
     def _provide(self, image: str) -> str:
         self.load_image(image)
@@ -219,7 +226,7 @@ class KindCluster(KindManagerBase):
 
     def _not_ready(self) -> str:
         """Return what is not ready yet; empty if all is."""
-        access = Cluster(Path(self.kubeconfig), f"kind-{self.cluster_name}", self.cluster_name, str)
+        access = self._access()
         kubectl = ["--request-timeout", "10s"]
         ready = '{range .items[*]}{.metadata.name} {.status.conditions[?(@.type=="Ready")].status}{"\\n"}{end}'
         nodes = access.kubectl("get", "nodes", *kubectl, "--output", f"jsonpath={ready}").stdout.splitlines()
