@@ -1,0 +1,93 @@
+"""What people do here, as sessions: `nox -l` is the menu."""
+
+from __future__ import annotations
+
+import os
+import signal
+import subprocess
+import sys
+from pathlib import Path
+
+import nox
+
+ROOT = Path(__file__).parent
+DOCUMENT = "workstreams/WS-001-04-external-shuffle-service.md"
+
+nox.needs_version = ">=2025.5.1"
+nox.options.sessions = ["tests"]
+nox.options.default_venv_backend = "uv"
+nox.options.reuse_venv = "yes"
+nox.options.error_on_missing_interpreters = True
+
+
+@nox.session
+def tests(session: nox.Session) -> None:
+    """Lint, types, layers and unit tests: no cluster, no engine, under two minutes."""
+    _install(session)
+    _lint(session)
+    session.run("pytest", "-n", "2", *session.posargs)
+
+
+@nox.session
+def lint(session: nox.Session) -> None:
+    """Only the checks that read the code."""
+    _install(session)
+    _lint(session)
+
+
+@nox.session
+def acceptance(session: nox.Session) -> None:
+    """Prove the criteria of WS-001-04 on a kind cluster; options go to pytest: `-- --keep`."""
+    _install(session)
+    _run_to_its_own_exit_code(session, "pytest", "tests/acceptance", "--workstream", DOCUMENT, *session.posargs)
+
+
+@nox.session
+def generated(session: nox.Session) -> None:
+    """Make everything anew that is generated: schemas, tables, reference pages."""
+    _install(session)
+    session.run("python", "-m", "tests.generated", *session.posargs)
+
+
+@nox.session(venv_backend="none")
+def lock(session: nox.Session) -> None:
+    """Choose the newest versions of all Python packages, and write them down with their hashes."""
+    for name, groups in {"nox": ["bootstrap"], "development": ["development"]}.items():
+        options = ["--quiet", "--universal", "--generate-hashes", "--python-version", "3.11", "--upgrade"]
+        plain = ["--no-emit-index-url", "--no-emit-find-links", "--custom-compile-command", "nox -s lock"]
+        project = ["pyproject.toml"] if name == "development" else []
+        chosen = [part for group in groups for part in ("--group", group)]
+        output = f"requirements/{name}.txt"
+        # A folder of wheels that only this machine has must not be chosen from.
+        environment = {"UV_FIND_LINKS": "", "PIP_FIND_LINKS": ""}
+        session.run("uv", "pip", "compile", *options, *plain, *project, *chosen, "-o", output, env=environment)
+
+
+def _install(session: nox.Session) -> None:
+    """Install what is locked, and nothing else; the project itself as it stands here."""
+    session.install("--quiet", "--require-hashes", "-r", "requirements/development.txt")
+    session.install("--quiet", "--no-build-isolation", "--no-deps", "--editable", ".")
+
+
+def _lint(session: nox.Session) -> None:
+    session.run("ruff", "check", "--quiet")
+    session.run("ruff", "format", "--check", "--quiet")
+    session.run("mypy")
+    session.run("mypy", "conftest.py")
+    session.run("lint-imports", "--no-cache", silent=True)
+
+
+def _run_to_its_own_exit_code(session: nox.Session, program: str, *arguments: str) -> None:
+    """Run a program of the session; if it fails, end with its exit code, which nox would make 1.
+
+    Signals are passed on and waited for: the program cleans up, and nox would kill it after half a second.
+    """
+    path = os.pathsep.join([session.bin, os.environ["PATH"]])
+    process = subprocess.Popen(  # noqa: S603 - an argument list, no shell
+        [str(Path(session.bin) / program), *arguments], cwd=ROOT, env={**os.environ, "PATH": path}
+    )
+    for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
+        signal.signal(number, lambda number, _frame: process.send_signal(number))
+    code = process.wait()
+    if code:
+        sys.exit(code if code > 0 else 128 - code)

@@ -1,0 +1,50 @@
+"""Builds the Spark image, from docker/spark and the pinned source distribution of pyspark."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import tempfile
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from support.places import IMAGE
+from workstream.cluster import cache, inputs, node_image
+from workstream.cluster.versions import pinned
+from workstream.progress import say, step
+
+if TYPE_CHECKING:
+    from workstream.cluster.engine import Engine
+
+_CONTEXT = ("Dockerfile", "entrypoint.sh")
+
+
+def build(engine: Engine) -> str:
+    """Return the name of the Spark image, building it if the engine does not have it.
+
+    Its tag is the hash of what it is built from; Debian's packages are named by their suite, so the base image
+    stands for them.
+    """
+    pin = pinned()["spark"]
+    base = node_image.base_image(engine)
+    sources = [IMAGE / name for name in _CONTEXT]
+    name = f"workstream/spark:{pin['version']}-{cache.digest(*sources, repr(pin), engine.image_id(base))}"
+    with cache.lock("spark-image"):
+        if engine.has_image(name):
+            say("images", f"{name} is there")
+            return name
+        distribution = inputs.fetch(pin["requirement"], pin["sha256"], source=True)
+        arguments = {"BASE": base, "SPARK_VERSION": pin["version"], "SPARK_SHA256": pin["sha256"][0]}
+        with tempfile.TemporaryDirectory(dir=cache.folder(), prefix=".context-") as work:
+            for file in [*sources, distribution]:
+                _put(file, Path(work))
+            with step("images", f"building {name}"):
+                node_image.build(engine, Path(work), name, arguments=arguments)
+    return name
+
+
+def _put(file: Path, folder: Path) -> None:
+    try:
+        os.link(file, folder / file.name)
+    except OSError:  # another disk
+        shutil.copy2(file, folder)
