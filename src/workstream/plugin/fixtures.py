@@ -1,0 +1,117 @@
+"""The fixtures: what a test asks for by name. They exist only when a document is given."""
+
+from __future__ import annotations
+
+import os
+from typing import TYPE_CHECKING, Any
+
+import pytest
+
+from workstream import errors
+from workstream import evidence as evidence_package
+from workstream.evidence import provenance, records
+from workstream.plugin.session import OBSERVATION, SESSION
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+    from concurrent.futures import Future
+    from pathlib import Path
+
+    from pytest_kubernetes.providers.base import AClusterManager
+
+    from workstream.cluster.access import Cluster
+    from workstream.cluster.engine import Engine
+    from workstream.cluster.programs import Tool
+    from workstream.evidence import Recorder
+    from workstream.plugin.session import Session
+
+
+class Subject:
+    """Describes what is under test, for whoever wants to see the same again.
+
+    Args:
+        session: this process's part of the session.
+
+    """
+
+    def __init__(self, session: Session) -> None:
+        self._session = session
+
+    def describe(self, name: str, value: object) -> None:
+        """Say a fact: a version, a digest, the nodes."""
+        self._session.subject(records.Subject.model_validate({"name": name, "value": value}))
+
+    def describe_input(self, name: str, path: Path) -> None:
+        """Say the hash of a file or folder; when it changes, what was proven with it is stale."""
+        where = os.path.relpath(path, self._session.root)
+        self._session.subject(records.Subject(name=name, value=provenance.path_sha256(path), path=where))
+
+
+@pytest.fixture
+def evidence(request: pytest.FixtureRequest) -> Recorder:
+    """Record what this test sees; see `workstream.evidence.Recorder`."""
+    item = request.node
+    attempt = getattr(item, "execution_count", 1)
+    observed = evidence_package.Level.CLUSTER if "cluster" in item.fixturenames else _level(item)
+
+    def keep(observation: records.Observation) -> None:
+        item.user_properties.append((OBSERVATION, observation.model_dump_json()))
+
+    return evidence_package.Recorder(item.nodeid, attempt, observed, keep)
+
+
+@pytest.fixture(scope="session")
+def subject(request: pytest.FixtureRequest) -> Subject:
+    """Describe what is under test."""
+    return Subject(request.config.stash[SESSION])
+
+
+@pytest.fixture(scope="session")
+def engine(request: pytest.FixtureRequest) -> Engine:
+    """The Docker engine, once it answers."""
+    return request.config.stash[SESSION].world.engine()
+
+
+@pytest.fixture(scope="session")
+def tools(request: pytest.FixtureRequest) -> dict[str, Tool]:
+    """kind, helm and kubectl, once they are there; they are on PATH then."""
+    return request.config.stash[SESSION].world.tools()
+
+
+@pytest.fixture(scope="session")
+def background(request: pytest.FixtureRequest) -> Callable[[Callable[[], Any]], Future[Any]]:
+    """Do something beside everything else: returns the future of a function's result."""
+    return request.config.stash[SESSION].world.background
+
+
+@pytest.fixture(scope="session")
+def cluster(request: pytest.FixtureRequest, subject: Subject) -> Cluster:
+    """The cluster, once it is ready."""
+    world = request.config.stash[SESSION].world
+    found = world.cluster()
+    subject.describe("Kubernetes", found.version)
+    subject.describe("nodes", [node.metadata.name for node in found.nodes()])
+    for tool in world.tools().values():
+        subject.describe(tool.name, f"{tool.version} ({'built' if tool.built else 'from PATH'})")
+    return found
+
+
+@pytest.fixture(scope="session")
+def k8s_manager(cluster: Cluster) -> Callable[..., Callable[..., AClusterManager]]:
+    """What the `k8s` fixture of pytest-kubernetes makes its cluster with: it gets ours."""
+
+    def workstream_cluster(*_: object) -> AClusterManager:
+        return cluster.manager
+
+    return lambda _provider=None: workstream_cluster
+
+
+def _level(item: pytest.Item) -> evidence_package.Level:
+    marker = item.get_closest_marker("observes")
+    level = evidence_package.Level(marker.args[0]) if marker else evidence_package.Level.STATIC
+    if level is evidence_package.Level.CLUSTER:
+        raise errors.EvidenceError(
+            f"{item.nodeid} says that it observes the cluster, and does not use the fixture `cluster`.",
+            instead="Use the fixture; a marker is only somebody's word.",
+        )
+    return level

@@ -1,0 +1,53 @@
+"""Turns pytest's reports into lines of the log."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from workstream.evidence import records
+from workstream.reports import checklist
+
+if TYPE_CHECKING:
+    import pytest
+
+
+def subtest_of(report: pytest.TestReport) -> str:
+    """Return which subtest a report is of; empty for the test itself."""
+    context = getattr(report, "context", None)
+    if context is None:
+        return ""
+    parts = [context.msg or "", *(f"{key}={value}" for key, value in context.kwargs.items())]
+    return " ".join(part for part in parts if part) or "subtest"
+
+
+def outcome(report: pytest.TestReport, attempt: int, subtest: str) -> records.Outcome:
+    """Return the line of the log for one report."""
+    crashed = report.when not in {"setup", "call", "teardown"}
+    if hasattr(report, "wasxfail"):
+        result = records.Result.EXPECTED_FAILURE if report.skipped else records.Result.UNEXPECTED_PASS
+    elif report.passed:
+        result = records.Result.PASSED
+    elif report.skipped:
+        result = records.Result.SKIPPED
+    else:
+        result = records.Result.FAILED  # pytest-rerunfailures' own outcome "rerun" too: that attempt failed
+    return records.Outcome(
+        test=report.nodeid,
+        attempt=attempt,
+        when="crash" if crashed else report.when,
+        subtest=subtest,
+        result=result,
+        message="" if report.passed else _message(report),
+        seconds=round(report.duration, 3),
+    )
+
+
+def _message(report: pytest.TestReport) -> str:
+    """Return why, in one line."""
+    if hasattr(report, "wasxfail"):
+        return checklist.one_line(report.wasxfail or "expected to fail")
+    if isinstance(report.longrepr, tuple):  # a skip: file, line, reason
+        return checklist.one_line(str(report.longrepr[2]).removeprefix("Skipped: "))
+    crash = getattr(report.longrepr, "reprcrash", None)
+    text = crash.message if crash is not None else str(report.longrepr)
+    return checklist.one_line(text.removeprefix("AssertionError: "), 600)
