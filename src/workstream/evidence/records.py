@@ -137,9 +137,10 @@ class Outcome(_Line):
     """How one phase of a test, or one of its subtests, ended.
 
     Attributes:
-        test: the test's node id.
+        test: the test's node id; of `collect` the module's.
         attempt: the first run of the test is 1.
-        when: `setup`, `call` or `teardown`; `crash` if the process that ran it died.
+        when: `setup`, `call` or `teardown`; `crash` if the process that ran it died; `collect` if a module (or
+            class) could not be read for its tests, or was skipped as a whole.
         subtest: which subtest; empty for the test itself.
         result: how it ended.
         message: why, in one line; empty for a pass.
@@ -150,7 +151,7 @@ class Outcome(_Line):
     record: Literal["outcome"] = "outcome"
     test: str
     attempt: int
-    when: Literal["setup", "call", "teardown", "crash"]
+    when: Literal["setup", "call", "teardown", "crash", "collect"]
     subtest: str = ""
     result: Result
     message: str = ""

@@ -6,7 +6,7 @@ Only `proven` ticks a box. Nothing here knows how the evidence came about.
 from __future__ import annotations
 
 import hashlib
-from collections import Counter
+from collections import Counter, defaultdict
 from dataclasses import dataclass
 from enum import StrEnum
 from typing import TYPE_CHECKING
@@ -15,7 +15,7 @@ from workstream.documents import normalise
 from workstream.evidence.records import Result
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Sequence
+    from collections.abc import Iterable, Iterator, Sequence
 
     from workstream.documents import Criterion, Document
     from workstream.evidence.log import Log
@@ -73,20 +73,47 @@ def text_sha256(criterion: Criterion) -> str:
 
 def verdicts(log: Log, document: Document) -> tuple[Verdict, ...]:
     """Return the verdict of every criterion, in the document's order."""
+    if log.session.document_id != document.id:
+        reason = f"The evidence is of {log.session.document_id}, and says nothing of {document.id}."
+        return tuple(Verdict(criterion, State.STALE, reason) for criterion in document.criteria)
     return tuple(_verdict(log, criterion) for criterion in document.criteria)
 
 
 def _verdict(log: Log, criterion: Criterion) -> Verdict:
-    lines = [line for line in log.manifest if line.criterion_id == criterion.id]
+    # A criterion is its text: its id is only the place where it stood when the tests ran.
+    sha256 = text_sha256(criterion)
+    ids = {identifier for identifier, tested in log.session.criteria.items() if tested == sha256}
+    if not ids:
+        return Verdict(criterion, State.STALE, "No criterion had this text when the tests ran.")
+    lines = [line for line in log.manifest if line.criterion_id in ids]
     tests = tuple(dict.fromkeys(line.test for line in lines))
-    if log.session.criteria.get(criterion.id) != text_sha256(criterion):
-        return Verdict(criterion, State.STALE, "The criterion's text is not the one that was tested.", tests)
-    if not lines:
-        return Verdict(criterion, State.UNCOVERED, "No test speaks of it.")
-    judged = [_judge(log, line) for line in lines]
+    judged = [*(_judge(log, line) for line in lines), *_judge_collection(log)]
+    if not judged:
+        return Verdict(criterion, State.UNCOVERED, "None of the tests that were collected speaks of it.")
+    last = {test: _last(log.outcomes, test) for test in tests}
+    seen = tuple(one for one in log.observations if one.attempt == last.get(one.test))
+    return Verdict(criterion, *_worst(judged), tests, seen)
+
+
+def _worst(judged: Sequence[tuple[State, str]]) -> tuple[State, str]:
+    """Return the state that speaks for all, and why; all that a proven criterion rests on."""
     state, reason = min(judged, key=lambda one: list(State).index(one[0]))
-    seen = tuple(one for one in log.observations if one.test in tests and one.attempt == _last(log.outcomes, one.test))
-    return Verdict(criterion, state, reason, tests, seen)
+    if state is State.PROVEN:
+        return state, " ".join(dict.fromkeys(sentence for _, sentence in judged))
+    others = sum(other is not State.PROVEN for other, _ in judged) - 1
+    return state, f"{reason} (And {others} more.)" if others else reason
+
+
+def _judge_collection(log: Log) -> Iterator[tuple[State, str]]:
+    """Yield what modules say that could not be read: their tests might speak of any criterion."""
+    for outcome in log.outcomes:
+        if outcome.when == "collect" and outcome.result is Result.FAILED:
+            yield (
+                State.BLOCKED,
+                f"{outcome.test} could not be collected, so what it tests is unknown: {outcome.message}",
+            )
+        elif outcome.when == "collect":
+            yield State.SKIPPED, f"{outcome.test} was skipped whole, so its tests are unknown: {outcome.message}"
 
 
 def _last(outcomes: Iterable[Outcome], test: str) -> int:
@@ -95,17 +122,19 @@ def _last(outcomes: Iterable[Outcome], test: str) -> int:
 
 def _judge(log: Log, line: Manifest) -> tuple[State, str]:
     """Return what one test says."""
-    name = line.test.rpartition("::")[2]
-    outcomes = [outcome for outcome in log.outcomes if outcome.test == line.test]
-    if not outcomes:
-        return State.NOT_RUN, f"{name} was selected to prove it, and never ran."
-    last = _last(outcomes, line.test)
-    state, reason = _judge_attempt(name, [outcome for outcome in outcomes if outcome.attempt == last])
+    name = line.test.partition("::")[2] or line.test
+    attempts = defaultdict(list)
+    for outcome in log.outcomes:
+        if outcome.test == line.test:
+            attempts[outcome.attempt].append(outcome)
+    if not attempts:
+        return State.NOT_RUN, f"{name} is to prove it, and was not run."
+    *earlier, (state, reason) = [_judge_attempt(name, attempts[number]) for number in sorted(attempts)]
     if state is not State.PROVEN:
         return state, reason
-    if last > 1:
-        first = next(o for o in outcomes if o.result is not Result.PASSED)
-        return State.FLAKY, f"{name} passed only when it was run again ({last} attempts; first: {first.message})."
+    for state_before, reason_before in earlier:
+        if state_before is not State.PROVEN:
+            return State.FLAKY, f"{name} passed only when it was run again. Before: {reason_before}"
     return _judge_observations(name, line, [one for one in log.observations if one.test == line.test])
 
 
