@@ -1,0 +1,1 @@
+"""What the acceptance suite knows about Spark, its chart and its image."""

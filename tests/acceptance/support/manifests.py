@@ -1,0 +1,91 @@
+"""Finds what a test wants to see in rendered manifests."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Iterator
+
+    from workstream.cluster.helm import Manifest
+
+
+def of_kind(manifests: Iterable[Manifest], kind: str) -> list[Manifest]:
+    """Return the manifests of a kind."""
+    return [manifest for manifest in manifests if manifest["kind"] == kind]
+
+
+def named(manifests: Iterable[Manifest], kind: str, name: str) -> Manifest:
+    """Return the one manifest of a kind and name.
+
+    Raises:
+        AssertionError: there is none, or more than one.
+
+    """
+    found = [manifest for manifest in of_kind(manifests, kind) if manifest["metadata"]["name"] == name]
+    assert len(found) == 1, f"expected one {kind} {name}, found {len(found)}"
+    return found[0]
+
+
+def pod_templates(manifests: Iterable[Manifest]) -> dict[str, Manifest]:
+    """Return the pod template of every workload, by the workload's name."""
+    return {
+        manifest["metadata"]["name"]: manifest["spec"]["template"]
+        for manifest in manifests
+        if "template" in manifest.get("spec", {})
+    }
+
+
+def containers(manifests: Iterable[Manifest]) -> Iterator[Manifest]:
+    """Yield every container of every workload."""
+    for template in pod_templates(manifests).values():
+        yield from template["spec"]["containers"]
+        yield from template["spec"].get("initContainers", ())
+
+
+def environment(workload: Manifest) -> dict[str, str]:
+    """Return the variables with a plain value of a workload's only container."""
+    (container,) = workload["spec"]["template"]["spec"]["containers"]
+    return {one["name"]: one["value"] for one in container.get("env", ()) if "value" in one}
+
+
+def host_path(workload: Manifest) -> tuple[str, str]:
+    """Return the node's folder of a workload's only hostPath volume, and where its only container mounts it."""
+    pod = workload["spec"]["template"]["spec"]
+    (volume,) = [one for one in pod["volumes"] if "hostPath" in one]
+    (container,) = pod["containers"]
+    (mount,) = [one for one in container["volumeMounts"] if one["name"] == volume["name"]]
+    return volume["hostPath"]["path"], mount["mountPath"]
+
+
+def host_ports(manifests: Iterable[Manifest]) -> set[int]:
+    """Return all ports that pods take on their nodes."""
+    ports = (port for container in containers(manifests) for port in container.get("ports", ()))
+    return {port["hostPort"] for port in ports if "hostPort" in port}
+
+
+def properties(manifests: Iterable[Manifest]) -> dict[str, str]:
+    """Return the properties of the only spark-defaults.conf."""
+    (config,) = of_kind(manifests, "ConfigMap")
+    lines = config["data"]["spark-defaults.conf"].splitlines()
+    return dict(line.split(maxsplit=1) for line in lines if line.strip())
+
+
+def keys(value: object) -> Iterator[str]:
+    """Yield every key that stands anywhere in a manifest."""
+    if isinstance(value, dict):
+        for key, inner in value.items():
+            yield key
+            yield from keys(inner)
+    elif isinstance(value, list):
+        for inner in value:
+            yield from keys(inner)
+
+
+def leaves(value: object, path: tuple[str, ...] = ()) -> Iterator[tuple[str, ...]]:
+    """Yield the path of every value that is no mapping, or an empty one."""
+    if isinstance(value, dict) and value:
+        for key, inner in value.items():
+            yield from leaves(inner, (*path, str(key)))
+    else:
+        yield path

@@ -1,0 +1,19 @@
+"""Where the product stands in this repository, and the names that its document fixes."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from workstream.cluster.helm import Release
+
+ROOT = Path(__file__).parents[3]
+CHART = ROOT / "charts" / "spark-standalone"
+DOCUMENT = ROOT / "workstreams" / "WS-001-04-external-shuffle-service.md"
+IMAGE = ROOT / "docker" / "spark"
+JOBS = Path(__file__).parents[1] / "jobs"
+
+# The document's completion commands name no namespace: they mean the one that kubectl uses unless told otherwise.
+RELEASE = Release(name="spark-sa", namespace="default", chart=CHART)
+
+SHUFFLE_PORT = 7337
+SHUFFLE_FOLDER = "/tmp/spark-shuffle"

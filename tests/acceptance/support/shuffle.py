@@ -1,0 +1,129 @@
+"""Looks at the shuffle service on a live cluster."""
+
+from __future__ import annotations
+
+import json
+import re
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+from support.places import SHUFFLE_PORT
+from workstream import limits
+from workstream.cluster import waiting
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+
+    from workstream.cluster.access import Cluster
+    from workstream.cluster.helm import Release
+
+SELECTOR = "app=spark-shuffle"
+
+# Which processes of this container listen on a port. A pod on the host network sees every socket of its node, but
+# only the processes of its own container: whose the socket is, is told by who holds it open.
+_LISTENERS = """
+import glob, json, os, sys
+port = f":{int(sys.argv[1]):04X}"
+sockets = set()
+for table in ("/proc/net/tcp", "/proc/net/tcp6"):
+    for line in open(table).readlines()[1:]:
+        fields = line.split()
+        if fields[3] == "0A" and fields[1].endswith(port):
+            sockets.add(f"socket:[{fields[9]}]")
+found = set()
+for path in glob.glob("/proc/[0-9]*/fd/*"):
+    try:
+        if os.readlink(path) in sockets:
+            found.add(open("/proc/%s/cmdline" % path.split("/")[2]).read().split("\\0")[-2])
+    except OSError:
+        pass
+print(json.dumps({"listening": bool(sockets), "ours": sorted(found)}))
+"""
+
+
+@dataclass(frozen=True, slots=True)
+class Pod:
+    """A pod, as far as tests ask.
+
+    Attributes:
+        name: its name.
+        node: the node that it runs on.
+        address: its address.
+        ready: whether it is Ready.
+        restarts: how often its container was started again.
+        started: when its container started, RFC 3339.
+
+    """
+
+    name: str
+    node: str
+    address: str
+    ready: bool
+    restarts: int
+    started: str
+
+
+def pods(cluster: Cluster, release: Release, component: str) -> list[Pod]:
+    """Return the pods of a component of a release that are not being deleted: `shuffle`, `worker` or `master`."""
+    selector = f"app.kubernetes.io/instance={release.name},app.kubernetes.io/component={component}"
+    found = [pod for pod in cluster.pods(release.namespace, selector) if pod.metadata.deletion_timestamp is None]
+    return [_pod(pod) for pod in found]
+
+
+def _pod(pod: Any) -> Pod:  # noqa: ANN401 - the client has no types
+    status = (pod.status.container_statuses or [None])[0]
+    running = status.state.running if status else None
+    return Pod(
+        name=pod.metadata.name,
+        node=pod.spec.node_name,
+        address=pod.status.pod_ip,
+        ready=any(one.type == "Ready" and one.status == "True" for one in pod.status.conditions or ()),
+        restarts=status.restart_count if status else 0,
+        started=running.started_at.isoformat() if running else "",
+    )
+
+
+def listeners(cluster: Cluster, release: Release, pod: Pod, port: int = SHUFFLE_PORT) -> dict[str, Any]:
+    """Return whether anybody listens on a port in a pod's network, and what of the pod's own programs does."""
+    command = ("python3", "-c", _LISTENERS, str(port))
+    found: dict[str, Any] = json.loads(cluster.execute(release.namespace, pod.name, *command).stdout)
+    return found
+
+
+def connects(cluster: Cluster, release: Release, pod: Pod, address: str, port: int = SHUFFLE_PORT) -> bool:
+    """Whether a TCP connection from inside a pod to an address opens."""
+    command = ("timeout", "10", "bash", "-c", f": < /dev/tcp/{address}/{port}")
+    return cluster.execute(release.namespace, pod.name, *command, accept=range(256)).returncode == 0
+
+
+def registered(cluster: Cluster, release: Release, application_id: str) -> dict[str, list[str]]:
+    """Return which executors of an application registered with which shuffle pod, by the pod's node."""
+    pattern = re.compile(rf"Registered executor AppExecId\[appId={re.escape(application_id)},execId=(\d+)\]")
+    return {
+        pod.node: sorted(set(pattern.findall(cluster.logs(release.namespace, pod.name))))
+        for pod in pods(cluster, release, "shuffle")
+    }
+
+
+def kill_executors(cluster: Cluster, release: Release) -> dict[str, int]:
+    """Kill every executor with signal 9; return how many were killed, by node."""
+    command = ("pkill", "--count", "--signal", "KILL", "--full", "CoarseGrainedExecutorBackend")
+    workers = pods(cluster, release, "worker")
+    return {
+        pod.node: int(cluster.execute(release.namespace, pod.name, *command, accept=(0, 1)).stdout.strip() or 0)
+        for pod in workers
+    }
+
+
+def delete_and_await(cluster: Cluster, release: Release, victim: Pod) -> Pod:
+    """Delete a shuffle pod; return the one that takes its place on the node, once it is ready."""
+    delete = ["delete", "pod", victim.name, "--grace-period", "1", "--wait=false"]
+    cluster.kubectl("--namespace", release.namespace, *delete)
+
+    def successor() -> Pod | None:
+        found: Iterable[Pod] = pods(cluster, release, "shuffle")
+        return next((pod for pod in found if pod.node == victim.node and pod.name != victim.name and pod.ready), None)
+
+    found = waiting.until(successor, limits.PODS_READY, what=f"a new shuffle pod is ready on {victim.node}")
+    assert found is not None
+    return found

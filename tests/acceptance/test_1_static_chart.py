@@ -1,0 +1,184 @@
+"""What the chart renders: everything about it that needs no cluster to be seen."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+import pytest
+import yaml
+
+from support import manifests
+from support.places import CHART, RELEASE, SHUFFLE_FOLDER, SHUFFLE_PORT
+from workstream.cluster import helm
+from workstream.cluster.helm import Release
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from workstream.cluster.helm import Manifest
+    from workstream.evidence.recorder import Recorder
+
+pytestmark = pytest.mark.usefixtures("tools")  # helm on PATH
+
+FEATURES = sorted((CHART / "ci").glob("*-values.yaml"))
+COMMAND = f"helm template {RELEASE.name} charts/{CHART.name}"
+
+
+def values_of(path: Path) -> dict[str, Any]:
+    """Return the values of a file."""
+    values: dict[str, Any] = yaml.safe_load(path.read_text(encoding="utf-8"))
+    return values
+
+
+@pytest.mark.parametrize("feature", FEATURES, ids=lambda path: path.stem)
+def test_every_feature_passes_the_linter_and_changes_what_is_rendered(feature: Path, defaults: list[Manifest]) -> None:
+    """Helm finds nothing to say about a feature's values, and they make a difference."""
+    helm.lint(CHART, values_of(feature))
+
+    assert helm.template(RELEASE, values_of(feature)) != defaults
+
+
+def test_the_shuffle_service_is_a_daemonset_with_the_names_that_the_document_fixes(defaults: list[Manifest]) -> None:
+    """The DaemonSet spark-sa-shuffle labels its pods app: spark-shuffle and offers port 7337 of the node."""
+    shuffle = manifests.named(defaults, "DaemonSet", "spark-sa-shuffle")
+    (container,) = shuffle["spec"]["template"]["spec"]["containers"]
+
+    assert shuffle["spec"]["template"]["metadata"]["labels"]["app"] == "spark-shuffle"
+    assert [port["hostPort"] for port in container["ports"]] == [SHUFFLE_PORT]
+    assert manifests.environment(shuffle)["SPARK_SHUFFLE_SERVICE_PORT"] == str(SHUFFLE_PORT)
+
+
+def test_the_shuffle_pods_have_a_headless_service(defaults: list[Manifest]) -> None:
+    """The Service spark-sa-shuffle has no address of its own and finds the shuffle pods."""
+    service = manifests.named(defaults, "Service", "spark-sa-shuffle")
+    pods = manifests.pod_templates(defaults)["spark-sa-shuffle"]["metadata"]["labels"]
+
+    assert service["spec"]["clusterIP"] == "None"
+    assert service["spec"]["selector"].items() <= pods.items()
+
+
+def test_workers_and_service_share_the_address_and_one_folder_of_the_node(defaults: list[Manifest]) -> None:
+    """Both are on the host network, and see the same folder of the node at the same path."""
+    worker = manifests.named(defaults, "DaemonSet", "spark-sa-worker")
+    shuffle = manifests.named(defaults, "DaemonSet", "spark-sa-shuffle")
+
+    for workload in (worker, shuffle):
+        pod = workload["spec"]["template"]["spec"]
+        assert (pod["hostNetwork"], pod["dnsPolicy"]) == (True, "ClusterFirstWithHostNet")
+        assert manifests.host_path(workload) == (SHUFFLE_FOLDER, SHUFFLE_FOLDER)
+        assert manifests.environment(workload)["SPARK_LOCAL_DIRS"] == SHUFFLE_FOLDER
+
+
+def test_only_the_worker_daemon_has_the_embedded_service_off(defaults: list[Manifest]) -> None:
+    """Applications read true, the Worker daemon's own options say false, and nothing else does."""
+    properties = manifests.properties(defaults)
+    options = [
+        name
+        for name in manifests.pod_templates(defaults)
+        for kind in ("DaemonSet", "Deployment")
+        for workload in manifests.of_kind(defaults, kind)
+        if workload["metadata"]["name"] == name
+        for value in manifests.environment(workload).values()
+        if "-Dspark.shuffle.service.enabled=false" in value
+    ]
+
+    assert properties["spark.shuffle.service.enabled"] == "true"
+    assert properties["spark.shuffle.service.port"] == str(SHUFFLE_PORT)
+    assert options == ["spark-sa-worker"]
+
+
+@pytest.mark.criterion(
+    "WS-001-04", "No PersistentVolume holds shuffle data: a folder of the node is enough for standalone", level="static"
+)
+@pytest.mark.parametrize("feature", [None, *FEATURES], ids=lambda path: path.stem if path else "defaults")
+def test_no_values_make_a_persistent_volume(feature: Path | None, evidence: Recorder) -> None:
+    """Nothing that the chart renders is, claims or mounts a PersistentVolume."""
+    rendered = helm.template(RELEASE, values_of(feature) if feature else {})
+    kinds = {manifest["kind"] for manifest in rendered}
+    keys = set(manifests.keys(rendered))
+
+    evidence.record("kinds of rendered objects", kinds, command=COMMAND)
+    assert not kinds & {"PersistentVolume", "PersistentVolumeClaim", "StatefulSet"}
+    assert not keys & {"persistentVolumeClaim", "volumeClaimTemplates", "volumeClaimTemplate"}
+
+
+@pytest.mark.criterion(
+    "WS-001-04", "The chart sets no security context by default: that is the work of WS-001-09", level="static"
+)
+def test_no_pod_and_no_container_has_a_security_context(defaults: list[Manifest], evidence: Recorder) -> None:
+    """The word securityContext is nowhere in what the chart renders."""
+    found = sorted(name for name in manifests.keys(defaults) if name == "securityContext")
+
+    evidence.record("security contexts in the rendered chart", found, command=COMMAND)
+    assert not found
+
+
+def test_switched_off_nothing_of_the_service_is_rendered(switched_off: list[Manifest]) -> None:
+    """Without the service there is no shuffle object, no use of the nodes, and applications read false."""
+    names = {manifest["metadata"]["name"] for manifest in switched_off}
+    uses = set(manifests.keys(switched_off)) & {"hostNetwork", "hostPort", "hostPath"}
+
+    assert names == {"spark-sa-config", "spark-sa-master", "spark-sa-worker"}
+    assert not uses
+    assert manifests.properties(switched_off)["spark.shuffle.service.enabled"] == "false"
+
+
+def test_pods_are_found_by_their_own_release_only(defaults: list[Manifest]) -> None:
+    """No selector of one release matches a pod of another, in whatever namespace."""
+    other = helm.template(Release("second", "elsewhere", CHART), {})
+    pods = [template["metadata"]["labels"] for template in manifests.pod_templates(defaults).values()]
+
+    for manifest in manifests.of_kind(other, "DaemonSet") + manifests.of_kind(other, "Deployment"):
+        selector = manifest["spec"]["selector"]["matchLabels"]
+        assert not any(selector.items() <= labels.items() for labels in pods)
+
+
+def test_two_releases_clash_in_nothing_when_the_second_has_ports_and_folder_of_its_own(
+    defaults: list[Manifest],
+) -> None:
+    """With ci/ports-values.yaml no host port and no folder of a node is used twice; nothing is cluster-wide."""
+    second = helm.template(Release("second", "elsewhere", CHART), values_of(CHART / "ci" / "ports-values.yaml"))
+    folders = [
+        {manifests.host_path(workload)[0] for workload in manifests.of_kind(release, "DaemonSet")}
+        for release in (defaults, second)
+    ]
+
+    assert not manifests.host_ports(defaults) & manifests.host_ports(second)
+    assert not folders[0] & folders[1]
+    assert {manifest["kind"] for manifest in second} == {"ConfigMap", "DaemonSet", "Deployment", "Service"}
+
+
+def test_a_changed_configuration_rolls_every_pod(defaults: list[Manifest]) -> None:
+    """A property more changes the annotation of every pod template."""
+    changed = helm.template(RELEASE, {"sparkConf": {"spark.ui.enabled": "true"}})
+
+    def annotations(rendered: list[Manifest]) -> dict[str, object]:
+        templates = manifests.pod_templates(rendered)
+        return {name: template["metadata"]["annotations"] for name, template in templates.items()}
+
+    before, after = annotations(defaults), annotations(changed)
+    assert before.keys() == after.keys()
+    assert all(before[name] != after[name] for name in before)
+
+
+def test_no_pod_gets_variables_of_services_or_a_token(defaults: list[Manifest]) -> None:
+    """Service links would set SPARK_…_PORT to addresses; nothing here talks to the Kubernetes API."""
+    for template in manifests.pod_templates(defaults).values():
+        assert template["spec"]["enableServiceLinks"] is False
+        assert template["spec"]["automountServiceAccountToken"] is False
+
+
+def test_the_drivers_address_is_that_of_the_masters_pod(defaults: list[Manifest]) -> None:
+    """A driver started by kubectl exec inherits the pod's address as its host name, so that executors find it."""
+    (container,) = manifests.pod_templates(defaults)["spark-sa-master"]["spec"]["containers"]
+    (variable,) = [one for one in container["env"] if one["name"] == "SPARK_LOCAL_HOSTNAME"]
+
+    assert variable["valueFrom"] == {"fieldRef": {"fieldPath": "status.podIP"}}
+
+
+def test_all_requests_fit_on_one_small_machine(defaults: list[Manifest]) -> None:
+    """Master, worker and service together ask for at most a third of a core."""
+    cores = [container["resources"]["requests"]["cpu"] for container in manifests.containers(defaults)]
+
+    assert all(core.endswith("m") for core in cores)
+    assert sum(int(core.removesuffix("m")) for core in cores) <= 333

@@ -1,0 +1,253 @@
+"""The image alone: every mode, every refusal, who runs what, and a line that never lies."""
+
+from __future__ import annotations
+
+import json
+from typing import TYPE_CHECKING
+
+import pytest
+
+from support.places import SHUFFLE_FOLDER
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from support.containers import Lab, Running
+
+LINE = "Started external shuffle service"
+SPARKS_OWN_LINE = "Starting shuffle service on port 7337 (auth enabled = false)"
+MASTER_READY = "I have been elected leader! New state: ALIVE"
+WORKER_READY = "Successfully registered with master"
+
+USAGE, CANNOT_USE_DIRECTORY, BAD_VARIABLE = 64, 73, 78
+TERMINATED = 128 + 15
+
+# What the kubelet makes for a hostPath that is not there: root's, mode 755.
+KUBELETS_FOLDER = {SHUFFLE_FOLDER: "mode=755,uid=0,gid=0"}
+LEFT_OVER = f"{SHUFFLE_FOLDER}/spark-0f1e2d3c-0000-4000-8000-000000000000/executor-4b3c2d1e"
+
+
+@pytest.fixture(scope="module")
+def shuffle(lab: Lab) -> Iterator[Running]:
+    """A container in the mode shuffle, as the chart starts it."""
+    environment = {"SPARK_MODE": "shuffle", "SPARK_LOCAL_DIRS": SHUFFLE_FOLDER}
+    with lab.running(environment=environment, tmpfs=KUBELETS_FOLDER, until=LINE) as running:
+        yield running
+
+
+@pytest.fixture(scope="module")
+def master(lab: Lab) -> Iterator[Running]:
+    """A container in the mode master."""
+    environment = {"SPARK_MODE": "master", "SPARK_LOCAL_HOSTNAME": "master"}
+    with lab.running(environment=environment, alias="master", until=MASTER_READY) as running:
+        yield running
+
+
+@pytest.fixture(scope="module")
+def worker(lab: Lab, master: Running) -> Iterator[Running]:  # noqa: ARG001 - registers with it
+    """A container in the mode worker that has registered with the master, over what a killed worker left."""
+    environment = {
+        "SPARK_LOCAL_DIRS": SHUFFLE_FOLDER,
+        "SPARK_LOCAL_HOSTNAME": "worker",
+        "SPARK_MASTER_URL": "spark://master:7077",
+    }
+    script = f"mkdir -p {LEFT_OVER} {SHUFFLE_FOLDER}/registeredExecutors.ldb && exec entrypoint.sh worker"
+    with lab.running(
+        *("bash", "-c", script), environment=environment, tmpfs=KUBELETS_FOLDER, alias="worker", until=WORKER_READY
+    ) as running:
+        yield running
+
+
+def test_the_shuffle_line_comes_once_and_after_sparks_own(shuffle: Running) -> None:
+    """Spark says that it starts, and then the entrypoint says, once, that the port listens."""
+    lines = shuffle.log.splitlines()
+    (ours,) = [number for number, line in enumerate(lines) if LINE in line]
+    (sparks,) = [number for number, line in enumerate(lines) if SPARKS_OWN_LINE in line]
+
+    assert lines[ours] == f"{LINE} on port 7337"
+    assert sparks < ours
+
+
+def test_the_shuffle_port_listens_when_the_line_is_there(shuffle: Running) -> None:
+    """A connection to port 7337 succeeds."""
+    assert shuffle.execute("bash", "-c", "exec 3<>/dev/tcp/localhost/7337").exit_code == 0
+
+
+def test_the_services_list_of_executors_is_in_the_shared_folder(shuffle: Running) -> None:
+    """The folder that root made belongs to spark, and the service keeps its database there."""
+    listed = shuffle.execute("stat", "--format", "%U %n", SHUFFLE_FOLDER, f"{SHUFFLE_FOLDER}/registeredExecutors.ldb")
+
+    assert listed.log.splitlines() == [f"spark {SHUFFLE_FOLDER}", f"spark {SHUFFLE_FOLDER}/registeredExecutors.ldb"]
+
+
+@pytest.mark.parametrize("daemon", ["shuffle", "master", "worker"])
+def test_no_daemon_runs_as_root(daemon: str, request: pytest.FixtureRequest) -> None:
+    """The only Java process of a container belongs to the user spark."""
+    running: Running = request.getfixturevalue(daemon)
+
+    assert list(running.java().values()) == ["spark"]
+
+
+def test_a_worker_registers_with_the_master(master: Running, worker: Running) -> None:  # noqa: ARG001 - has registered
+    """The master lists one living worker, at the host name that it was given."""
+    page = "import urllib.request; print(urllib.request.urlopen('http://localhost:8080/json/').read().decode())"
+    (listed,) = json.loads(master.execute("python3", "-c", page).log)["workers"]
+
+    assert (listed["host"], listed["port"], listed["state"]) == ("worker", 7078, "ALIVE")
+
+
+def test_a_worker_removes_what_a_killed_worker_left_and_nothing_else(worker: Running) -> None:
+    """Shuffle files of before are gone and said to be; the service's database stays."""
+    assert "left by a worker that was killed" in worker.log
+    assert worker.execute("test", "-e", LEFT_OVER).exit_code == 1
+    assert worker.execute("test", "-e", f"{SHUFFLE_FOLDER}/registeredExecutors.ldb").exit_code == 0
+
+
+def test_a_second_worker_on_the_same_folder_does_not_start(worker: Running) -> None:
+    """It says who has the folder, and touches nothing of the first one's."""
+    worker.execute("mkdir", "-p", LEFT_OVER)
+    second = worker.execute("entrypoint.sh", "worker")
+
+    assert second.exit_code == CANNOT_USE_DIRECTORY
+    assert f"another worker on this machine uses {SHUFFLE_FOLDER}" in second.log
+    assert worker.execute("test", "-d", LEFT_OVER).exit_code == 0
+
+
+@pytest.mark.parametrize(
+    ("left", "forgotten"),
+    [
+        pytest.param("", True, id="no application has files"),
+        pytest.param(LEFT_OVER, False, id="an application has files"),
+    ],
+)
+def test_the_service_forgets_executors_only_where_no_application_has_files(
+    lab: Lab, left: str, *, forgotten: bool
+) -> None:
+    """Started over a database, it removes it if nothing in it can be alive, and keeps it otherwise."""
+    database = f"{SHUFFLE_FOLDER}/registeredExecutors.ldb"
+    script = f"mkdir -p {database} {left} && touch {database}/mark && exec entrypoint.sh shuffle"
+    environment = {"SPARK_LOCAL_DIRS": SHUFFLE_FOLDER}
+    with lab.running("bash", "-c", script, environment=environment, until=LINE) as running:
+        assert (running.execute("test", "-e", f"{database}/mark").exit_code != 0) == forgotten
+        assert (f"removing {database}" in running.log) == forgotten
+
+
+def test_the_line_is_never_printed_when_another_process_has_the_port(lab: Lab) -> None:
+    """The port listens, but it is not the service that does: no line, and the service's own failure as exit code."""
+    script = (
+        "import socket, subprocess, sys; taken = socket.create_server(('', 7337)); "
+        "sys.exit(subprocess.run(['entrypoint.sh', 'shuffle']).returncode)"
+    )
+    ended = lab.ended("python3", "-c", script)
+
+    assert ended.exit_code == 1
+    assert SPARKS_OWN_LINE in ended.log
+    assert "Address already in use" in ended.log
+    assert LINE not in ended.log
+
+
+def test_another_port_is_listened_on_and_named(lab: Lab) -> None:
+    """The service binds the port of SPARK_SHUFFLE_SERVICE_PORT, and the line says which it is."""
+    environment = {"SPARK_MODE": "shuffle", "SPARK_SHUFFLE_SERVICE_PORT": "7447"}
+    with lab.running(environment=environment, until=LINE) as running:
+        assert f"{LINE} on port 7447" in running.log
+        assert running.execute("bash", "-c", "exec 3<>/dev/tcp/localhost/7447").exit_code == 0
+
+
+@pytest.mark.parametrize(
+    ("mode", "until"), [("master", MASTER_READY), ("worker", "Running Spark version"), ("shuffle", LINE)]
+)
+def test_a_daemon_ends_when_it_is_asked_to(lab: Lab, mode: str, until: str) -> None:
+    """SIGTERM reaches Java and its exit code comes back: nothing had to be killed."""
+    environment = {"SPARK_MODE": mode, "SPARK_MASTER_URL": "spark://nobody:7077"}
+    with lab.running(environment=environment, until=until) as running:
+        assert running.stop() == TERMINATED
+
+
+def test_started_as_spark_it_works_as_well(lab: Lab) -> None:
+    """With uid 185 from the start, nothing needs root as long as the folder is spark's."""
+    environment = {"SPARK_LOCAL_DIRS": SHUFFLE_FOLDER}
+    with lab.running(
+        *("shuffle",),
+        environment=environment,
+        user="185",
+        tmpfs={SHUFFLE_FOLDER: "mode=755,uid=185,gid=185"},
+        until=LINE,
+    ) as running:
+        assert list(running.java().values()) == ["spark"]
+
+
+def test_a_job_can_be_submitted(lab: Lab) -> None:
+    """The mode submit runs SparkPi and ends with its exit code."""
+    pi = "/opt/spark/examples/src/main/python/pi.py"
+    ended = lab.ended("submit", "--master", "local[2]", pi)
+
+    assert ended.exit_code == 0
+    assert "Pi is roughly 3.1" in ended.log
+
+
+def test_a_failing_job_fails_the_container(lab: Lab) -> None:
+    """The exit code of a job that fails is not 0."""
+    assert lab.ended("submit", "--master", "local[2]", "/opt/spark/no-such-job.py").exit_code != 0
+
+
+def test_any_other_command_runs_as_spark(lab: Lab) -> None:
+    """A command of the image is run as it stands, but not as root."""
+    assert lab.ended("id", "--user", "--name").log.strip() == "spark"
+    assert lab.ended("/opt/spark/bin/spark-submit", "--version").exit_code == 0
+
+
+@pytest.mark.parametrize(
+    ("command", "environment", "exit_code", "said"),
+    [
+        pytest.param([], {}, USAGE, "neither SPARK_MODE nor a first argument", id="nothing"),
+        pytest.param([], {"SPARK_MODE": "sufle"}, USAGE, "SPARK_MODE='sufle' is no mode", id="bad mode"),
+        pytest.param([], {"SPARK_MODE": "test"}, USAGE, "SPARK_MODE='test' is no mode", id="command as mode"),
+        pytest.param(["sufle"], {"SPARK_MODE": "shuffle"}, USAGE, "'sufle' is neither", id="bad argument"),
+        pytest.param(["master"], {"SPARK_MASTER_PORT": "0"}, BAD_VARIABLE, "SPARK_MASTER_PORT='0'", id="port 0"),
+        pytest.param(
+            ["master"], {"SPARK_MASTER_WEBUI_PORT": "65536"}, BAD_VARIABLE, "65536", id="port that there is not"
+        ),
+        pytest.param(
+            ["master"],
+            {"SPARK_MASTER_PORT": "tcp://10.96.7.7:7077"},
+            BAD_VARIABLE,
+            "enableServiceLinks: false",
+            id="service link",
+        ),
+        pytest.param(["worker"], {}, BAD_VARIABLE, "SPARK_MASTER_URL=''", id="worker without master"),
+        pytest.param(["worker"], {"SPARK_WORKER_PORT": "x"}, BAD_VARIABLE, "SPARK_WORKER_PORT='x'", id="no number"),
+        pytest.param(
+            ["shuffle"], {"SPARK_SHUFFLE_SERVICE_PORT": "07337"}, BAD_VARIABLE, "'07337' is no port", id="octal port"
+        ),
+        pytest.param(["shuffle"], {"SPARK_LOCAL_DIRS": "/a b"}, BAD_VARIABLE, "white space", id="space in a folder"),
+    ],
+)
+def test_what_cannot_work_is_refused(
+    lab: Lab, command: list[str], environment: dict[str, str], exit_code: int, said: str
+) -> None:
+    """The container ends at once with the exit code of its kind, and says what was expected and what to do."""
+    ended = lab.ended(*command, environment=environment)
+
+    assert ended.exit_code == exit_code
+    assert said in ended.log
+    assert "expected:" in ended.log
+    assert "to do:" in ended.log
+    assert LINE not in ended.log
+
+
+def test_a_folder_that_cannot_be_written_is_refused(lab: Lab) -> None:
+    """A user that is neither root nor the folder's owner gets told whose it has to be."""
+    ended = lab.ended("shuffle", environment={"SPARK_LOCAL_DIRS": SHUFFLE_FOLDER}, user="1234", tmpfs=KUBELETS_FOLDER)
+
+    assert ended.exit_code == CANNOT_USE_DIRECTORY
+    assert "a directory that belongs to uid 185" in ended.log
+
+
+def test_the_image_lists_its_packages_and_holds_no_package_cache(shuffle: Running) -> None:
+    """The list is what dpkg says, and what apt fetched is gone."""
+    known = shuffle.execute("dpkg-query", "--show", "--showformat", "${Package}\t${Version}\t${Architecture}\n").log
+
+    assert shuffle.execute("cat", "/usr/share/workstream/packages.txt").log == known
+    assert "openjdk-17-jre-headless\t" in known
+    assert shuffle.execute("find", "/var/lib/apt/lists", "/var/cache/apt", "-type", "f").log == ""
