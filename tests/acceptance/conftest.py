@@ -1,44 +1,90 @@
-"""Fixtures of the acceptance suite."""
+"""Fixtures of the acceptance suite: the rendered chart, the image, the release."""
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import pytest
 from testcontainers.core.network import Network
 
 from support import image
+from support.applications import Submitter
 from support.containers import Lab
-from support.places import RELEASE
+from support.places import CHART, DEFAULT_IMAGE, IMAGE, RELEASE
 from workstream.cluster import helm
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Callable, Iterator
+    from concurrent.futures import Future
 
+    from workstream.cluster.access import Cluster
     from workstream.cluster.engine import Engine
-    from workstream.cluster.helm import Manifest
+    from workstream.cluster.helm import Manifest, Release
+    from workstream.cluster.programs import Tool
+    from workstream.plugin import Subject
+
+
+@pytest.fixture(scope="session", autouse=True)
+def image_under_way(engine: Engine, background: Callable[[Callable[[], str]], Future[str]]) -> Future[str]:
+    """Begin to build the image at once: it takes long, and nothing else waits for it."""
+    return background(lambda: image.build(engine))
 
 
 @pytest.fixture(scope="session")
-def defaults(tools: object) -> list[Manifest]:  # noqa: ARG001 - puts helm on PATH
-    """What the chart renders as it is."""
-    return helm.template(RELEASE, {})
-
-
-@pytest.fixture(scope="session")
-def switched_off(tools: object) -> list[Manifest]:  # noqa: ARG001 - puts helm on PATH
-    """What the chart renders without the shuffle service."""
-    return helm.template(RELEASE, {"shuffleService": {"enabled": False}})
-
-
-@pytest.fixture(scope="session")
-def spark_image(engine: Engine) -> str:
-    """The name of the Spark image, once it is built."""
-    return image.build(engine)
+def spark_image(image_under_way: Future[str], engine: Engine, subject: Subject) -> str:
+    """Give the name of the Spark image, once it is built."""
+    name = image_under_way.result()
+    packages = engine.run("run", "--rm", "--network", "none", name, "cat", "/usr/share/workstream/packages.txt").stdout
+    subject.describe("image", name)
+    subject.describe("image digest", engine.image_id(name))
+    subject.describe("Debian packages of the image", packages.split("\n"))
+    subject.describe_input("image sources", IMAGE)
+    return name
 
 
 @pytest.fixture(scope="session")
 def lab(spark_image: str) -> Iterator[Lab]:
-    """Where containers are tried: the image, and a network of their own."""
+    """Give a place to try containers: the image, and a network of their own."""
     with Network() as network:
         yield Lab(spark_image, network)
+
+
+@pytest.fixture(scope="session")
+def values(cluster: Cluster, spark_image: str, engine: Engine) -> dict[str, Any]:
+    """Give the values of the release: the chart's defaults, but for an image that its nodes must pull from a registry."""
+    engine.run("tag", spark_image, DEFAULT_IMAGE)
+    name = cluster.provide(DEFAULT_IMAGE)
+    if name == DEFAULT_IMAGE:
+        return {}
+    repository, _, tag = name.rpartition(":")
+    return {"image": {"repository": repository, "tag": tag}}
+
+
+@pytest.fixture(scope="session")
+def release(cluster: Cluster, values: dict[str, Any], subject: Subject) -> Release:
+    """Give the release that the document speaks of, installed anew and whole."""
+    subject.describe_input("chart", CHART)
+    helm.uninstall(cluster, RELEASE)  # of a cluster that was kept: its pods may run an older image of the same name
+    revision = helm.install(cluster, RELEASE, values)
+    subject.describe("release", f"{RELEASE.name} in {RELEASE.namespace}, revision {revision}")
+    return RELEASE
+
+
+@pytest.fixture(scope="session")
+def submitter(cluster: Cluster, release: Release) -> Submitter:
+    """Give what submits applications to the release."""
+    return Submitter(cluster, release)
+
+
+@pytest.fixture(scope="session")
+def defaults(tools: dict[str, Tool]) -> list[Manifest]:
+    """Give what the chart renders as it is."""
+    del tools  # helm is on PATH once they are there
+    return helm.template(RELEASE, {})
+
+
+@pytest.fixture(scope="session")
+def switched_off(tools: dict[str, Tool]) -> list[Manifest]:
+    """Give what the chart renders without the shuffle service."""
+    del tools
+    return helm.template(RELEASE, {"shuffleService": {"enabled": False}})

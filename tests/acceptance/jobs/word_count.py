@@ -15,7 +15,7 @@ if __name__ == "__main__":
     numbers = context.parallelize(range(WORDS * COPIES), PARTITIONS)
     # groupByKey and not reduceByKey: nothing is summed up before it crosses the network.
     pairs = numbers.map(lambda number: (f"word-{number % WORDS}", 1)).groupByKey(PARTITIONS)
-    counts = dict(pairs.mapValues(lambda ones: sum(ones)).collect())
+    counts = dict(pairs.mapValues(sum).collect())
     json.dump({"application": context.applicationId, "counts": counts}, sys.stdout, sort_keys=True)
     print(flush=True)  # noqa: T201 - what the test reads
     context.stop()

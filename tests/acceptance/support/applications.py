@@ -3,19 +3,19 @@
 from __future__ import annotations
 
 import json
-import subprocess
 import tempfile
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from support import events
+from support import event_log
 from support.places import JOBS
 from workstream import errors, limits, processes
 from workstream.cluster import waiting
 
 if TYPE_CHECKING:
+    import subprocess
     from collections.abc import Iterator
 
     from workstream.cluster.access import Cluster
@@ -35,9 +35,11 @@ SPREAD = {
     "spark.locality.wait": "0s",
 }
 
+# What the jobs in jobs/ count and sum; the expectation is reckoned here and not taken from them.
 WORDS, COPIES = 50, 2000
 EXPECTED_COUNTS = {f"word-{word}": COPIES for word in range(WORDS)}
-PARTITIONS = 4
+NUMBERS, KEYS, MAPS, REDUCES = 100_000, 50, 4, 4
+EXPECTED_SUMS = {str(key): sum(range(key, NUMBERS, KEYS)) for key in range(KEYS)}
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,7 +48,7 @@ class Application:
 
     Attributes:
         id: its id.
-        said: what it printed: lines of JSON, in order.
+        said: what it printed: an object of JSON.
         log: the driver's log.
         history: what its event log says.
         command: what ran it.
@@ -54,9 +56,9 @@ class Application:
     """
 
     id: str
-    said: tuple[dict[str, Any], ...]
+    said: dict[str, Any]
     log: str
-    history: events.History
+    history: event_log.Application
     command: str
 
 
@@ -125,11 +127,12 @@ class Submitter:
         return self._submit(path, *arguments)
 
     def _application(self, stdout: str, stderr: str, command: str) -> Application:
-        said = tuple(json.loads(line) for line in stdout.splitlines() if line.startswith("{"))
-        application_id = said[-1]["application"]
+        (line,) = [line for line in stdout.splitlines() if line.startswith("{")]
+        said: dict[str, Any] = json.loads(line)
+        application_id = said["application"]
         path = f"/opt/spark/events/{application_id}"
-        lines = self.cluster.execute(self.release.namespace, self.master, "cat", path).stdout.splitlines()
-        return Application(application_id, said, stderr, events.parse(lines), command)
+        text = self.cluster.execute(self.release.namespace, self.master, "cat", path).stdout
+        return Application(application_id, said, stderr, event_log.read(text), command)
 
 
 @dataclass(frozen=True, slots=True)
@@ -151,20 +154,23 @@ class Running:
     err: Path
     command: str
 
-    def said(self) -> dict[str, Any]:
-        """Wait for the job's first line, and return it."""
+    def paused_at(self, pipe: str) -> None:
+        """Wait until the job offers a named pipe: then its first half is done, and it waits."""
+        test = ("test", "-p", pipe)
+        place = self.submitter
 
-        def first_line() -> str:
+        def paused() -> bool:
             if self.process.poll() is not None:
                 raise self._failed()
-            text = self.out.read_text(encoding="utf-8")
-            return next((line for line in text.splitlines(keepends=True) if line.startswith("{")), "").strip()
+            looked = place.cluster.execute(place.release.namespace, place.master, *test, accept=(0, 1))
+            return looked.returncode == 0
 
-        line = waiting.until(
-            first_line, limits.SPARK_JOB, what="the job says that its first half is done", last_seen=self._tail
-        )
-        facts: dict[str, Any] = json.loads(line)
-        return facts
+        waiting.until(paused, limits.SPARK_JOB, what=f"the job pauses at {pipe}", last_seen=self._tail)
+
+    def go_on(self, pipe: str) -> None:
+        """Let the job go on: write to its pipe."""
+        place = self.submitter
+        place.cluster.execute(place.release.namespace, place.master, "sh", "-c", f"echo > {pipe}")
 
     def ended(self) -> Application:
         """Wait for the job's end.

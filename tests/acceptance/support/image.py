@@ -1,4 +1,4 @@
-"""Builds the Spark image from docker/spark and the pinned distribution of Spark."""
+"""Builds the Spark image, from docker/spark and the pinned source distribution of pyspark."""
 
 from __future__ import annotations
 
@@ -16,42 +16,35 @@ from workstream.progress import say, step
 if TYPE_CHECKING:
     from workstream.cluster.engine import Engine
 
-RECIPE = ("Dockerfile", "entrypoint.sh")
-
-
-def name() -> str:
-    """Return the name under which the chart asks for the image."""
-    return f"workstream/spark:{pinned()['spark']['version']}"
+_CONTEXT = ("Dockerfile", "entrypoint.sh")
 
 
 def build(engine: Engine) -> str:
-    """Build the image, unless it is there already, and return its name.
+    """Return the name of the Spark image, building it if the engine does not have it.
 
-    Raises:
-        errors.BuildError: it cannot be built.
-        errors.InputError: Spark cannot be fetched as pinned.
-
+    Its tag is the hash of what it is built from; Debian's packages are named by their suite, so the base image
+    stands for them.
     """
-    pins = pinned()["spark"]
+    pin = pinned()["spark"]
     base = node_image.base_image(engine)
-    content = cache.digest(*(IMAGE / file for file in RECIPE), str(pins), engine.image_id(base))
-    of_this_content = f"workstream/spark:{content}"
+    sources = [IMAGE / name for name in _CONTEXT]
+    name = f"workstream/spark:{pin['version']}-{cache.digest(*sources, repr(pin), engine.image_id(base))}"
     with cache.lock("spark-image"):
-        if engine.has_image(of_this_content):
-            say("images", f"{name()} is there")
-        else:
-            _build(engine, of_this_content, base)
-        engine.run("tag", of_this_content, name())
-    return name()
+        if engine.has_image(name):
+            say("images", f"{name} is there")
+            return name
+        distribution = inputs.fetch(pin["requirement"], pin["sha256"], source=True)
+        arguments = {"BASE": base, "SPARK_VERSION": pin["version"], "SPARK_SHA256": pin["sha256"][0]}
+        with tempfile.TemporaryDirectory(dir=cache.folder(), prefix=".context-") as work:
+            for file in [*sources, distribution]:
+                _put(file, Path(work))
+            with step("images", f"building {name}"):
+                node_image.build(engine, Path(work), name, arguments=arguments)
+    return name
 
 
-def _build(engine: Engine, tag: str, base: str) -> None:
-    pins = pinned()["spark"]
-    archive = inputs.fetch(pins["requirement"], pins["sha256"], source=True)
-    arguments = {"BASE": base, "SPARK_VERSION": pins["version"], "SPARK_SHA256": pins["sha256"][0]}
-    with tempfile.TemporaryDirectory(dir=cache.folder(), prefix=".context-") as work, step("images", f"building {tag}"):
-        context = Path(work)
-        for file in RECIPE:
-            shutil.copy(IMAGE / file, context)
-        os.link(archive, context / archive.name)  # both are in the cache
-        node_image.build(engine, context, tag, arguments=arguments)
+def _put(file: Path, folder: Path) -> None:
+    try:
+        os.link(file, folder / file.name)
+    except OSError:  # another disk
+        shutil.copy2(file, folder)

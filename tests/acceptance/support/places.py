@@ -15,5 +15,8 @@ JOBS = Path(__file__).parents[1] / "jobs"
 # The document's completion commands name no namespace: they mean the one that kubectl uses unless told otherwise.
 RELEASE = Release(name="spark-sa", namespace="default", chart=CHART)
 
+# What the chart's default values name, and so the completion commands too.
+DEFAULT_IMAGE = "workstream/spark:3.5.7"
+
 SHUFFLE_PORT = 7337
 SHUFFLE_FOLDER = "/tmp/spark-shuffle"

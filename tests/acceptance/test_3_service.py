@@ -1,0 +1,96 @@
+"""The service itself: where it runs, who reaches it, what it says."""
+
+from __future__ import annotations
+
+import re
+from typing import TYPE_CHECKING
+
+import pytest
+
+from support import shuffle
+from support.places import SHUFFLE_PORT
+
+if TYPE_CHECKING:
+    from workstream.cluster.access import Cluster
+    from workstream.cluster.helm import Release
+    from workstream.evidence import Recorder
+
+LINE = "Started external shuffle service"
+SPARKS_OWN_LINE = f"Starting shuffle service on port {SHUFFLE_PORT}"
+
+
+@pytest.mark.criterion("WS-001-04", "A shuffle service pod runs on each eligible node")
+def test_every_eligible_node_runs_one_ready_shuffle_pod(cluster: Cluster, release: Release, evidence: Recorder) -> None:
+    """Every eligible node, and no other, runs exactly one shuffle pod; all are ready and never restarted."""
+    pods = shuffle.pods(cluster, release, "shuffle")
+    eligible = cluster.eligible_nodes()
+    evidence.record("eligible nodes", eligible, command="kubectl get nodes")
+    evidence.record("shuffle pods", pods, command=f"kubectl get pods -l {shuffle.SELECTOR} -o wide")
+
+    assert eligible
+    assert sorted(pod.node for pod in pods) == sorted(eligible)
+    assert [pod.name for pod in pods if not pod.ready or pod.restarts] == []
+
+
+@pytest.mark.criterion("WS-001-04", "Port 7337 of the shuffle service is reachable from every worker")
+def test_every_worker_reaches_the_shuffle_pod_of_its_node(
+    cluster: Cluster, release: Release, evidence: Recorder
+) -> None:
+    """From inside every worker pod a connection opens to the address that its executors use, and the shuffle pod listens."""
+    workers = shuffle.pods(cluster, release, "worker")
+    services = {pod.node: pod for pod in shuffle.pods(cluster, release, "shuffle")}
+    connected, holders = {}, {}
+    for worker in workers:
+        connected[f"{worker.name} → {worker.address}:{SHUFFLE_PORT}"] = shuffle.connects(
+            cluster, release, worker, worker.address
+        )
+        holders[worker.node] = {
+            "shuffle pod": shuffle.listeners(cluster, release, services[worker.node])["ours"]
+            if worker.node in services
+            else [],
+            "worker pod": shuffle.listeners(cluster, release, worker)["ours"],
+        }
+    evidence.record(
+        "TCP connections from inside the workers",
+        connected,
+        command=f"kubectl exec WORKER -- bash -c ': < /dev/tcp/ADDRESS/{SHUFFLE_PORT}'",
+    )
+    evidence.record(f"programs that listen on {SHUFFLE_PORT}, by node and pod", holders)
+
+    assert {worker.node for worker in workers} == cluster.eligible_nodes()
+    assert connected
+    assert all(connected.values())
+    assert all("ExternalShuffleService" in "".join(held["shuffle pod"]) for held in holders.values())
+    assert not any(held["worker pod"] for held in holders.values())
+
+
+@pytest.mark.criterion("WS-001-04", 'Every shuffle service pod logs "Started external shuffle service"')
+def test_every_shuffle_pod_says_once_that_it_listens_and_does(
+    cluster: Cluster, release: Release, evidence: Recorder
+) -> None:
+    """Every shuffle pod logs the line once, after its start and after Spark's own line, and its port is open."""
+    pods = shuffle.pods(cluster, release, "shuffle")
+    logs = {pod.name: cluster.logs(release.namespace, pod.name, timestamps=True).splitlines() for pod in pods}
+    said = {name: [line for line in lines if LINE in line] for name, lines in logs.items()}
+    sparks = {name: [line for line in lines if SPARKS_OWN_LINE in line] for name, lines in logs.items()}
+    open_port = {pod.name: bool(shuffle.listeners(cluster, release, pod)["ours"]) for pod in pods}
+    command = f"kubectl logs -l {shuffle.SELECTOR} --tail=-1 --timestamps"
+    evidence.record("the line, with its time", said, command=command)
+    evidence.record("Spark's own line", sparks, command=command)
+    evidence.record("start of the container", {pod.name: pod.started for pod in pods})
+    evidence.record(f"the pod's own program listens on {SHUFFLE_PORT}", open_port)
+
+    assert {pod.node for pod in pods} == cluster.eligible_nodes()
+    for pod in pods:
+        (line,) = said[pod.name]
+        (before,) = sparks[pod.name]
+        assert _second(pod.started) <= _second(line)
+        assert logs[pod.name].index(before) < logs[pod.name].index(line)
+        assert open_port[pod.name]
+
+
+def _second(text: str) -> str:
+    """Return the time with which a text starts, to the second: Kubernetes tells starts no finer."""
+    found = re.match(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d", text)
+    assert found is not None, text
+    return found.group()

@@ -1,0 +1,108 @@
+"""Applications: what they are configured with, and that the service serves their shuffle."""
+
+from __future__ import annotations
+
+import re
+from typing import TYPE_CHECKING
+
+import pytest
+
+from support import shuffle
+from support.applications import EXPECTED_COUNTS, Application, Submitter
+from support.places import SHUFFLE_PORT
+
+if TYPE_CHECKING:
+    from workstream.cluster.access import Cluster
+    from workstream.cluster.helm import Release
+    from workstream.evidence import Recorder
+
+PI_SCRIPT = "/opt/spark/examples/src/main/python/pi.py"
+
+
+@pytest.fixture(scope="module")
+def word_count(submitter: Submitter) -> Application:
+    """Give a word count that ended well."""
+    return submitter.run("word_count.py")
+
+
+@pytest.mark.criterion("WS-001-04", "Applications run with `spark.shuffle.service.enabled=true`")
+def test_an_application_runs_with_the_service_and_the_worker_daemon_without(
+    cluster: Cluster, release: Release, word_count: Application, evidence: Recorder
+) -> None:
+    """The application's own environment says true and the service's port; every Worker daemon's says false."""
+    properties = word_count.history.properties
+    told = {name: value for name, value in properties.items() if name.startswith("spark.shuffle.service.")}
+    daemons = {
+        pod.name: re.findall(
+            r"-Dspark\.shuffle\.service\.enabled=(\w+)",
+            cluster.execute(release.namespace, pod.name, "pgrep", "--full", "--list-full", "worker.Worker").stdout,
+        )
+        for pod in shuffle.pods(cluster, release, "worker")
+    }
+    evidence.record(f"properties of {word_count.id}", told, command=word_count.command)
+    evidence.record("spark.shuffle.service.enabled of the Worker daemons", daemons)
+
+    assert told.get("spark.shuffle.service.enabled") == "true"
+    assert told.get("spark.shuffle.service.port", str(SHUFFLE_PORT)) == str(SHUFFLE_PORT)
+    assert daemons
+    assert all(values == ["false"] for values in daemons.values())
+
+
+@pytest.mark.criterion("WS-001-04", "Jobs with several stages succeed, and the service serves their shuffle")
+def test_a_word_count_is_right_and_its_shuffle_crosses_the_network(
+    cluster: Cluster, release: Release, word_count: Application, evidence: Recorder
+) -> None:
+    """The counts are exact, two stages or more ran, bytes came from other hosts, every shuffle pod knew its executors."""
+    history = word_count.history
+    known = shuffle.registered(cluster, release, word_count.id)
+    evidence.record("counts", word_count.said["counts"], command=word_count.command)
+    evidence.record("stages", history.stages)
+    evidence.record("shuffle bytes read from other hosts", history.bytes_read_remote)
+    evidence.record(
+        f"executors of {word_count.id} that registered, by node",
+        known,
+        command=f"kubectl logs -l {shuffle.SELECTOR} --tail=-1 | grep {word_count.id}",
+    )
+
+    assert word_count.said["counts"] == EXPECTED_COUNTS
+    assert len({stage.id for stage in history.stages}) >= 2
+    assert history.bytes_read_remote > 0
+    assert history.ended
+    assert set(known) == cluster.eligible_nodes()
+    assert all(known.values())
+
+
+@pytest.mark.criterion(
+    "WS-001-04",
+    "Spark jobs fetch their shuffle data from a service that runs as a DaemonSet beside the workers",
+)
+def test_every_executor_registers_with_the_shuffle_pod_of_its_node(
+    cluster: Cluster, release: Release, word_count: Application, evidence: Recorder
+) -> None:
+    """Each executor is known to the DaemonSet's pod on its own node, and to no other."""
+    node_of = {pod.address: pod.node for pod in shuffle.pods(cluster, release, "worker")}
+    ran = {number: node_of.get(host, host) for number, host in word_count.history.executors.items()}
+    known = shuffle.registered(cluster, release, word_count.id)
+    owner = cluster.kubectl(
+        "--namespace", release.namespace, "get", "pods", "--selector", shuffle.SELECTOR,
+        "--output", "jsonpath={.items[*].metadata.ownerReferences[*].kind}",
+    ).stdout.split()  # fmt: skip
+    evidence.record(f"executors of {word_count.id}, by the node that they ran on", ran)
+    evidence.record("executors, by the node of the shuffle pod that knows them", known)
+    evidence.record("owners of the shuffle pods", owner)
+
+    assert set(owner) == {"DaemonSet"}
+    assert {number: node for node, numbers in known.items() for number in numbers} == ran
+    assert sum(len(numbers) for numbers in known.values()) == len(ran)
+
+
+@pytest.mark.criterion("WS-001-04", "Jobs with several stages succeed, and the service serves their shuffle")
+def test_spark_pi_succeeds(cluster: Cluster, submitter: Submitter, evidence: Recorder) -> None:
+    """Spark's own example estimates pi; it is one stage and shuffles nothing, so it proves only that jobs run."""
+    del cluster
+    ended = submitter.run_python(PI_SCRIPT, "4")
+    found = re.search(r"Pi is roughly (\d\.\d+)", ended.stdout)
+    evidence.record("SparkPi", ended.stdout.strip(), command=ended.line)
+
+    assert found is not None
+    assert abs(float(found[1]) - 3.14159) < 0.1

@@ -1,0 +1,104 @@
+"""Constraints, on the live cluster."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+import pytest
+
+from support import shuffle
+from support.applications import EXPECTED_COUNTS, Submitter
+from workstream.cluster import helm
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator
+
+    from workstream.cluster.access import Cluster
+    from workstream.cluster.helm import Release
+    from workstream.evidence import Recorder
+
+
+@pytest.fixture
+def change(cluster: Cluster, release: Release, values: dict[str, Any]) -> Iterator[Callable[[dict[str, Any]], None]]:
+    """Change the release's values for one test; bring it back to what it was, and whole, in the end."""
+    yield lambda changed: _install(cluster, release, {**values, **changed})
+    _install(cluster, release, values)
+
+
+def _install(cluster: Cluster, release: Release, values: dict[str, Any]) -> None:
+    helm.install(cluster, release, values)
+
+
+@pytest.mark.criterion(
+    "WS-001-04", "No PersistentVolume holds shuffle data: a folder of the node is enough for standalone"
+)
+def test_no_persistent_volume_is_there(cluster: Cluster, release: Release, evidence: Recorder) -> None:
+    """The release's namespace has no claim, the cluster no volume, and the service's data lies on its nodes."""
+    claims = cluster.core.list_namespaced_persistent_volume_claim(release.namespace).items
+    volumes = cluster.core.list_persistent_volume().items
+    paths = {
+        pod.metadata.name: [volume.host_path.path for volume in pod.spec.volumes if volume.host_path]
+        for pod in cluster.pods(release.namespace, shuffle.SELECTOR)
+    }
+    evidence.record("claims", [claim.metadata.name for claim in claims], command="kubectl get pvc,pv")
+    evidence.record("volumes", [volume.metadata.name for volume in volumes], command="kubectl get pvc,pv")
+    evidence.record("folders of the node, by shuffle pod", paths)
+
+    assert claims == []
+    assert volumes == []
+    assert paths
+    assert all(found == ["/tmp/spark-shuffle"] for found in paths.values())
+
+
+@pytest.mark.criterion("WS-001-04", "The chart sets no security context by default: that is the work of WS-001-09")
+def test_no_pod_of_the_release_has_a_security_context(cluster: Cluster, release: Release, evidence: Recorder) -> None:
+    """Neither a pod of the release nor a container of one has a security context that says anything."""
+    selector = f"app.kubernetes.io/instance={release.name}"
+    found = {}
+    for pod in cluster.pods(release.namespace, selector):
+        contexts = [pod.spec.security_context, *(container.security_context for container in pod.spec.containers)]
+        said = [{key: value for key, value in one.to_dict().items() if value} for one in contexts if one]
+        found[pod.metadata.name] = [one for one in said if one]
+    evidence.record("security contexts, by pod", found, command="kubectl get pods -o yaml")
+
+    assert found
+    assert not any(found.values())
+
+
+@pytest.mark.criterion(
+    "WS-001-04",
+    "The service is optional: with `shuffleService.enabled=false` nothing of it is left, and jobs still succeed",
+)
+def test_switched_off_nothing_is_left_and_jobs_succeed(
+    cluster: Cluster,
+    release: Release,
+    submitter: Submitter,
+    change: Callable[[dict[str, Any]], None],
+    evidence: Recorder,
+) -> None:
+    """Switched off: no object of the service, applications are told so, and the counts are exact without it."""
+    change({"shuffleService": {"enabled": False}})
+    where = ["--namespace", release.namespace, "--selector", shuffle.SELECTOR]
+    kinds = "daemonsets,deployments,services,pods,configmaps,endpoints"
+    left = [f"{one['kind']}/{one['metadata']['name']}" for one in cluster.objects(kinds, *where)]
+    application = submitter.run("word_count.py")
+    told = application.history.properties.get("spark.shuffle.service.enabled")
+    evidence.record("objects of the service", left, command=f"kubectl get {kinds} -l {shuffle.SELECTOR}")
+    evidence.record("spark.shuffle.service.enabled of the application", told, command=application.command)
+    evidence.record("counts", application.said["counts"])
+
+    assert left == []
+    assert told == "false"
+    assert application.said["counts"] == EXPECTED_COUNTS
+
+
+@pytest.mark.criterion(
+    "WS-001-04",
+    "The service is optional: with `shuffleService.enabled=false` nothing of it is left, and jobs still succeed",
+)
+def test_switched_on_again_it_is_whole(cluster: Cluster, release: Release, evidence: Recorder) -> None:
+    """After it was switched off, the service is back on every eligible node."""
+    pods = shuffle.pods(cluster, release, "shuffle")
+    evidence.record("shuffle pods after it was switched on again", pods)
+
+    assert {pod.node for pod in pods if pod.ready} == cluster.eligible_nodes()

@@ -1,0 +1,38 @@
+"""The document's own completion commands, run as they stand there."""
+
+from __future__ import annotations
+
+import os
+from typing import TYPE_CHECKING
+
+import pytest
+
+from support.places import DOCUMENT, ROOT
+from workstream import documents, limits, processes
+from workstream.documents import Kind
+
+if TYPE_CHECKING:
+    from workstream.cluster.access import Cluster
+    from workstream.cluster.helm import Release
+    from workstream.evidence import Recorder
+
+COMMANDS = [one for one in documents.read(DOCUMENT).criteria if one.kind is Kind.COMPLETION]
+
+
+@pytest.mark.parametrize(
+    "command",
+    [pytest.param(one.text, id=one.id, marks=pytest.mark.criterion("WS-001-04", one.text)) for one in COMMANDS],
+)
+def test_the_command_succeeds(command: str, cluster: Cluster, release: Release, evidence: Recorder) -> None:
+    """The command, run literally by a shell in the repository's root, ends with exit code 0 and says something."""
+    del release
+    kubeconfig = {**cluster.environment, "PATH": os.environ["PATH"]}
+    # pipefail: a command before a pipe that fails must not be hidden by the one behind it.
+    shell = ["bash", "-o", "pipefail", "-c", command]
+    ended = processes.run(shell, limit=limits.SPARK_JOB, environment=kubeconfig, folder=ROOT, accept=range(256))
+    evidence.record("exit status", ended.returncode, command=command)
+    evidence.record("output", processes.tail(ended.stdout, 25), command=command)
+    evidence.record("complaints", processes.tail(ended.stderr, 25))
+
+    assert ended.returncode == 0
+    assert ended.stdout.strip()
