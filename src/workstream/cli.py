@@ -1,1 +1,132 @@
-def main() -> None: ...
+"""The command `workstream`: what can be asked of documents and evidence without running a test."""
+
+from __future__ import annotations
+
+import difflib
+import json
+import sys
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import click
+
+from workstream import documents, errors
+from workstream.cluster_commands import cluster
+from workstream.documents import tick as ticking
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Sequence
+
+_PATHS = click.argument("paths", nargs=-1, required=True, type=click.Path(path_type=Path))
+
+
+@click.group(context_settings={"help_option_names": ["-h", "--help"]})
+@click.version_option(package_name="workstream")
+def group() -> None:
+    """Prove the acceptance criteria of workstream documents, and tick only what was proven.
+
+    Tests prove criteria: pytest --workstream DOCUMENT. This command reads documents and what tests left behind.
+    """
+
+
+group.add_command(cluster)
+
+
+@group.command()
+@_PATHS
+@click.option("--json", "as_json", is_flag=True, help="Print a list of objects instead of lines.")
+def criteria(paths: Sequence[Path], *, as_json: bool) -> None:
+    """List the criteria of documents, or of all documents below folders."""
+    rows = [
+        {
+            "document": str(document.path),
+            "id": criterion.id,
+            "kind": criterion.kind.name.lower(),
+            "text": criterion.text,
+            "line": criterion.position.line,
+            "ticked": bool(criterion.box and criterion.box.ticked),
+            "boxed": criterion.box is not None,
+        }
+        for document in _documents(paths)
+        for criterion in document.criteria
+    ]
+    if as_json:
+        click.echo(json.dumps(rows, indent=2, ensure_ascii=False))
+        return
+    for row in rows:
+        box = ("[x]" if row["ticked"] else "[ ]") if row["boxed"] else "   "
+        click.echo(f"{row['document']}:{row['line']}: {box} {row['id']:<4} {' '.join(str(row['text']).split())}")
+
+
+@group.command()
+@click.argument("path", metavar="DOCUMENT", type=click.Path(path_type=Path))
+@click.option(
+    "--evidence", "log", required=True, type=click.Path(path_type=Path), help="The evidence.jsonl that a run left."
+)
+@click.option("--write", is_flag=True, help="Tick and untick the boxes in the file.")
+@click.option("--check", is_flag=True, help="Exit with 1 if boxes and evidence disagree; change nothing.")
+def tick(path: Path, log: Path, *, write: bool, check: bool) -> None:
+    """Show which boxes of a document the evidence ticks and unticks; with --write, do it.
+
+    Only `proven` ticks. Only the byte between a box's brackets changes. Nothing is written if the evidence is
+    of another document, or if a criterion changed since.
+    """
+    from workstream import evidence  # noqa: PLC0415 - reading documents alone must start fast
+
+    document = documents.read(path)
+    found = evidence.read(log)
+    if found.session.document_id != document.id:
+        raise errors.TickRefusedError(
+            f"{log} is the evidence of {found.session.document_id}, and {path} is {document.id}.",
+            instead="Name the evidence of a run on this document.",
+        )
+    verdicts = evidence.verdicts(found, document)
+    changed = [one.criterion_id for one in verdicts if one.state is evidence.State.STALE]
+    if changed:
+        raise errors.TickRefusedError(
+            f"{path} changed since the evidence was won: {', '.join(changed)}.",
+            instead="Run the suite again on the document as it is now.",
+        )
+    content = ticking.tick(document, {one.criterion_id: one.proven for one in verdicts})
+    before, after = (text.decode("utf-8", "replace").splitlines(keepends=True) for text in (document.content, content))
+    click.echo("".join(difflib.unified_diff(before, after, str(path), f"{path} (by evidence)", n=0)), nl=False)
+    if write and content != document.content:
+        ticking.write(path, document.content, content)
+    click.echo(f"{path}: {_difference(document.content, content)}", err=True)
+    if check and content != document.content:
+        sys.exit(1)
+
+
+def _difference(before: bytes, after: bytes) -> str:
+    count = sum(one != other for one, other in zip(before, after, strict=True))
+    return f"{count} boxes differ from the evidence" if count else "every box agrees with the evidence"
+
+
+def _documents(paths: Sequence[Path]) -> Iterator[documents.Document]:
+    """Yield the documents that paths name; of a folder, every Markdown file that is one."""
+    for path in paths:
+        if not path.is_dir():
+            yield documents.read(path)
+            continue
+        for file in sorted(path.rglob("*.md")):
+            try:
+                yield documents.read(file)
+            except errors.DocumentError:
+                continue  # not every Markdown file of a folder is a workstream document
+
+
+def main() -> None:
+    """Run the command; turn errors into their three parts and their exit code."""
+    try:
+        group.main(standalone_mode=False)
+    except click.exceptions.Exit as ended:
+        sys.exit(ended.exit_code)
+    except click.ClickException as error:
+        error.show()
+        sys.exit(errors.UsageError.exit_code)
+    except (click.Abort, KeyboardInterrupt):
+        click.echo("Interrupted.", err=True)
+        sys.exit(errors.CancelledError.exit_code)
+    except errors.WorkstreamError as error:
+        click.echo(str(error), err=True)
+        sys.exit(error.exit_code)
