@@ -5,6 +5,7 @@ from __future__ import annotations
 import fcntl
 import json
 import os
+from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
@@ -14,6 +15,7 @@ from workstream import errors
 from workstream.evidence import records
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator
     from pathlib import Path
 
 NAME = "evidence.jsonl"
@@ -58,28 +60,46 @@ class Writer:
 
     Raises:
         errors.BusyError: another run writes there.
+        errors.EvidenceError: it cannot be written.
 
     """
 
     def __init__(self, path: Path) -> None:
-        path.parent.mkdir(parents=True, exist_ok=True)
         self.path = path
-        self._file = path.open("ab")
-        try:
-            fcntl.flock(self._file, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except BlockingIOError:
-            self._file.close()
-            raise errors.BusyError(
-                f"Another run writes its evidence to {path}.",
-                instead="Wait for it to end, or choose another folder with --workstream-folder.",
-            ) from None
-        self._file.truncate(0)
+        with self._telling_what_failed():
+            path.parent.mkdir(parents=True, exist_ok=True)
+            self._file = path.open("ab")
+            try:
+                fcntl.flock(self._file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            except BlockingIOError:
+                self._file.close()
+                raise errors.BusyError(
+                    f"Another run writes its evidence to {path}.",
+                    instead="Wait for it to end, or choose another folder with --workstream-folder.",
+                ) from None
+            self._file.truncate(0)
 
     def write(self, record: records.Record) -> None:
-        """Append one line and bring it to the disk."""
-        self._file.write(record.model_dump_json().encode() + b"\n")
-        self._file.flush()
-        os.fsync(self._file.fileno())
+        """Append one line and bring it to the disk.
+
+        Raises:
+            errors.EvidenceError: the disk does not take it.
+
+        """
+        with self._telling_what_failed():
+            self._file.write(record.model_dump_json().encode() + b"\n")
+            self._file.flush()
+            os.fsync(self._file.fileno())
+
+    @contextmanager
+    def _telling_what_failed(self) -> Iterator[None]:
+        try:
+            yield
+        except OSError as error:
+            raise errors.EvidenceError(
+                f"{self.path} cannot be written: {error.strerror}.",
+                instead="Make room, or choose another folder with --workstream-folder.",
+            ) from error
 
     def close(self) -> None:
         """Release the file."""
@@ -104,14 +124,15 @@ def read(path: Path) -> Log:
     whole, _, _ = content.rpartition(b"\n")
     found = [_record(path, number, line) for number, line in enumerate(whole.split(b"\n"), start=1) if line]
     lines = [record for record in found if record is not None]
-    if not lines or not isinstance(lines[0], records.Session):
+    sessions = [line for line in lines if isinstance(line, records.Session)]
+    if not sessions or lines[0] is not sessions[0] or len(sessions) > 1:
         raise errors.EvidenceError(
-            f"{path} does not start with the session line of an evidence log.",
-            instead="Name the evidence.jsonl that a run left behind.",
+            f"{path} does not start with the one session line of an evidence log.",
+            instead="Name the evidence.jsonl that a run left behind; if it is one, that run broke off at once.",
         )
     return Log(
         path,
-        session=lines[0],
+        session=sessions[0],
         manifest=tuple(line for line in lines if isinstance(line, records.Manifest)),
         subjects=tuple(line for line in lines if isinstance(line, records.Subject)),
         observations=tuple(line for line in lines if isinstance(line, records.Observation)),

@@ -12,7 +12,10 @@ import pytest
 from workstream import documents, errors
 from workstream.cluster.kind import DEFAULT_NAME
 from workstream.plugin import fixtures
-from workstream.plugin.session import SESSION, Session, Writing
+from workstream.plugin.session import SESSION, Session
+from workstream.plugin.writing import Writing
+
+_SHOW_ONLY = ("help", "markers", "showfixtures", "show_fixtures_per_test")
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:
@@ -34,6 +37,7 @@ def pytest_addoption(parser: pytest.Parser) -> None:
     )
 
 
+@pytest.hookimpl(tryfirst=True)  # before junitxml looks at its option
 def pytest_configure(config: pytest.Config) -> None:
     """Register the markers; begin a session if a document is given."""
     config.addinivalue_line(
@@ -46,22 +50,19 @@ def pytest_configure(config: pytest.Config) -> None:
         "observes(level): this test observes at that level: 'static' or 'image'.",
     )
     path = config.getoption("--workstream")
-    if not path or config.option.collectonly:
+    if not path or any(config.getoption(name, default=False) for name in _SHOW_ONLY):
         return
     try:
         document = documents.read(Path(path))
-        is_worker = hasattr(config, "workerinput")
-        session = Session(config, document) if is_worker else Writing(config, document)
+        session = _session(config)(config, document)
     except errors.WorkstreamError as error:
-        raise pytest.UsageError(str(error)) from error
+        pytest.exit(str(error), returncode=error.exit_code)
     config.stash[SESSION] = session
     config.pluginmanager.register(session, "workstream-session")
     # After every other plugin: `k8s_manager` must be ours.
     config.pluginmanager.register(fixtures, "workstream-fixtures")
 
 
-def pytest_unconfigure(config: pytest.Config) -> None:
-    """Let go of everything."""
-    session = config.stash.get(SESSION, None)
-    if session is not None:
-        session.close()
+def _session(config: pytest.Config) -> type[Session]:
+    """Return this process's part: only one process writes, and none that does not run tests."""
+    return Session if config.option.collectonly or hasattr(config, "workerinput") else Writing

@@ -2,67 +2,114 @@
 
 from __future__ import annotations
 
+import inspect
 import os
 from typing import TYPE_CHECKING
 
-import pytest
+from pydantic import BaseModel
 
 from workstream import documents, evidence
 from workstream.evidence import provenance, records
 from workstream.reports import files
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterable, Iterator
     from pathlib import Path
 
+    import pytest
 
-def bind(item: pytest.Item, document: documents.Document, root: Path) -> Iterator[records.Manifest]:
-    """Yield which criteria a test speaks of.
 
-    Raises:
-        pytest.UsageError: a marker is not of the form that it needs, or matches no criterion.
+class Bindings(BaseModel):
+    """What the markers of a suite say.
+
+    Attributes:
+        manifest: which test speaks of which criterion.
+        problems: markers that cannot be understood, or match no criterion; a sentence each.
 
     """
-    by_text = {documents.normalise(criterion.text): criterion for criterion in document.criteria}
-    for marker in item.iter_markers("criterion"):
-        try:
-            document_id, text = marker.args
-            level = evidence.Level(marker.kwargs.get("level", "cluster"))
-        except ValueError as error:
-            raise pytest.UsageError(
-                f'{item.nodeid}: write @pytest.mark.criterion("WS-001-04", "the criterion\'s text"), '
-                f"with level= one of {', '.join(evidence.Level)} if it is not cluster ({error})"
-            ) from error
-        if document_id != document.id:
-            continue
-        criterion = by_text.get(documents.normalise(text))
-        if criterion is None:
-            near = documents.nearest(text, document)
-            hint = f"\nThe nearest is {near.id}: {near.text}" if near else ""
-            raise pytest.UsageError(f"{item.nodeid}: {document.path} has no criterion {text!r}.{hint}")
-        path = item.path
-        doc = " ".join((getattr(getattr(item, "function", None), "__doc__", None) or "").split())
+
+    manifest: list[records.Manifest] = []
+    problems: list[str] = []
+
+
+def bind(items: Iterable[pytest.Item], document: documents.Document, root: Path) -> Bindings:
+    """Return which criteria each test speaks of."""
+    found = Bindings()
+    for item in items:
+        for marker in item.iter_markers("criterion"):
+            try:
+                found.manifest.extend(_lines(item, marker, document, root))
+            except (TypeError, ValueError) as error:
+                found.problems.append(f"{item.nodeid}: {error}")
+    return found
+
+
+def _lines(
+    item: pytest.Item, marker: pytest.Mark, document: documents.Document, root: Path
+) -> Iterator[records.Manifest]:
+    """Yield a line for each criterion that one marker means.
+
+    Raises:
+        TypeError: the marker's arguments are not those that it takes.
+        ValueError: its level is none, or its text is no criterion's.
+
+    """
+    document_id, text, level = _arguments(marker)
+    if document_id.upper() != document.id:
+        return
+    wanted = documents.normalise(text)
+    criteria = [criterion for criterion in document.criteria if documents.normalise(criterion.text) == wanted]
+    if not criteria:
+        near = documents.nearest(text, document)
+        hint = f"\n  The nearest is {near.id}: {near.text}" if near else ""
+        message = f"{document.path} has no criterion {text!r}.{hint}"
+        raise ValueError(message)
+    for criterion in criteria:
         yield records.Manifest(
             test=item.nodeid,
             criterion_id=criterion.id,
             level=level,
-            doc=doc,
-            source_path=os.path.relpath(path, root),
-            source_sha256=provenance.path_sha256(path),
+            doc=_sentence(item),
+            source_path=os.path.relpath(item.path, root),
+            source_sha256=provenance.path_sha256(item.path),
         )
 
 
-def ship(config: pytest.Config, folder: Path, lines: list[records.Manifest]) -> None:
-    """Leave the manifest where the controller of pytest-xdist finds it."""
-    if hasattr(config, "workerinput"):
-        text = "".join(f"{line.model_dump_json()}\n" for line in lines)
-        files.write(folder / f".manifest-{config.workerinput['workerid']}.jsonl", text)
+def _arguments(marker: pytest.Mark) -> tuple[str, str, evidence.Level]:
+    try:
+        document_id, text, level = _criterion(*marker.args, **marker.kwargs)
+        return str(document_id), str(text), evidence.Level(str(level))
+    except (TypeError, ValueError) as error:
+        message = (
+            'write @pytest.mark.criterion("WS-001-04", "the criterion\'s text"), with level= one of '
+            f"{', '.join(evidence.Level)} if it is not cluster ({error})"
+        )
+        raise TypeError(message) from error
 
 
-def shipped(folder: Path) -> list[records.Manifest]:
-    """Return the manifest that a process of pytest-xdist left."""
-    found = sorted(folder.glob(".manifest-*.jsonl"))
-    lines = found[0].read_text(encoding="utf-8").splitlines() if found else []
-    for path in found:
-        path.unlink()
-    return [records.Manifest.model_validate_json(line) for line in lines]
+def _criterion(document_id: object, text: object, level: object = evidence.Level.CLUSTER) -> tuple[object, ...]:
+    """Take the marker's arguments, as Python does."""
+    return document_id, text, level
+
+
+def _sentence(item: pytest.Item) -> str:
+    """Return the first paragraph of a test's docstring, on one line."""
+    doc = inspect.getdoc(getattr(item, "function", None)) or ""
+    return " ".join(doc.partition("\n\n")[0].split())
+
+
+def ship(folder: Path, worker: str, bindings: Bindings) -> None:
+    """Leave what a process of pytest-xdist found where the controller finds it, before any test runs."""
+    files.write(_parcel(folder, worker), bindings.model_dump_json())
+
+
+def shipped(folder: Path, worker: str) -> Bindings:
+    """Return what a process of pytest-xdist found."""
+    path = _parcel(folder, worker)
+    bindings = Bindings.model_validate_json(path.read_bytes())
+    path.unlink()
+    return bindings
+
+
+def _parcel(folder: Path, worker: str) -> Path:
+    return folder / f".manifest-{worker}.json"

@@ -10,7 +10,7 @@ import pytest
 from workstream import errors
 from workstream import evidence as evidence_package
 from workstream.evidence import provenance, records
-from workstream.plugin.session import OBSERVATION, SESSION
+from workstream.plugin.session import ATTEMPT, SESSION
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -39,25 +39,20 @@ class Subject:
 
     def describe(self, name: str, value: object) -> None:
         """Say a fact: a version, a digest, the nodes."""
-        self._session.subject(records.Subject.model_validate({"name": name, "value": value}))
+        self._session.keep(records.Subject.model_validate({"name": name, "value": value}))
 
     def describe_input(self, name: str, path: Path) -> None:
         """Say the hash of a file or folder; when it changes, what was proven with it is stale."""
         where = os.path.relpath(path, self._session.root)
-        self._session.subject(records.Subject(name=name, value=provenance.path_sha256(path), path=where))
+        self._session.keep(records.Subject(name=name, value=provenance.path_sha256(path), path=where))
 
 
 @pytest.fixture
 def evidence(request: pytest.FixtureRequest) -> Recorder:
     """Record what this test sees; see `workstream.evidence.Recorder`."""
     item = request.node
-    attempt = getattr(item, "execution_count", 1)
     observed = evidence_package.Level.CLUSTER if "cluster" in item.fixturenames else _level(item)
-
-    def keep(observation: records.Observation) -> None:
-        item.user_properties.append((OBSERVATION, observation.model_dump_json()))
-
-    return evidence_package.Recorder(item.nodeid, attempt, observed, keep)
+    return evidence_package.Recorder(item.nodeid, item.stash[ATTEMPT], observed, request.config.stash[SESSION].keep)
 
 
 @pytest.fixture(scope="session")

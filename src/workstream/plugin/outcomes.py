@@ -20,7 +20,7 @@ def subtest_of(report: pytest.TestReport) -> str:
     return " ".join(part for part in parts if part) or "subtest"
 
 
-def outcome(report: pytest.TestReport, attempt: int, subtest: str) -> records.Outcome:
+def of_test(report: pytest.TestReport, attempt: int, subtest: str) -> records.Outcome:
     """Return the line of the log for one report."""
     crashed = report.when not in {"setup", "call", "teardown"}
     if hasattr(report, "wasxfail"):
@@ -42,12 +42,29 @@ def outcome(report: pytest.TestReport, attempt: int, subtest: str) -> records.Ou
     )
 
 
-def _message(report: pytest.TestReport) -> str:
+def of_collection(report: pytest.CollectReport) -> records.Outcome:
+    """Return the line of the log for a module or class that could not be read for its tests, or was skipped whole."""
+    return records.Outcome(
+        test=report.nodeid,
+        attempt=1,
+        when="collect",
+        result=records.Result.SKIPPED if report.skipped else records.Result.FAILED,
+        message=_message(report),
+    )
+
+
+def _message(report: pytest.TestReport | pytest.CollectReport) -> str:
     """Return why, in one line."""
     if hasattr(report, "wasxfail"):
         return checklist.one_line(report.wasxfail or "expected to fail")
     if isinstance(report.longrepr, tuple):  # a skip: file, line, reason
         return checklist.one_line(str(report.longrepr[2]).removeprefix("Skipped: "))
     crash = getattr(report.longrepr, "reprcrash", None)
-    text = crash.message if crash is not None else str(report.longrepr)
+    text = crash.message if crash is not None else _last_error(str(report.longrepr))
     return checklist.one_line(text.removeprefix("AssertionError: "), 600)
+
+
+def _last_error(text: str) -> str:
+    """Return the error itself where there is only the text of a traceback."""
+    marked = [line.removeprefix("E ") for line in text.splitlines() if line.startswith("E ")]
+    return marked[-1] if marked else text

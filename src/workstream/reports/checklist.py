@@ -25,6 +25,8 @@ def summary(verdicts: Sequence[Verdict]) -> str:
     """Return one sentence: how many of how many, and which are not."""
     missing = [verdict.criterion_id for verdict in verdicts if not verdict.proven]
     total = len(verdicts)
+    if not total:
+        return "The document has no criteria: there is nothing to prove."
     if not missing:
         return f"All {total} criteria are proven."
     return f"{total - len(missing)} of {total} criteria are proven; not proven: {', '.join(missing)}."
