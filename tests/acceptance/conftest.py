@@ -14,20 +14,39 @@ from support.places import CHART, DEFAULT_IMAGE, IMAGE, RELEASE
 from workstream.cluster import helm
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
+    from collections.abc import Iterator
     from concurrent.futures import Future
 
     from workstream.cluster.access import Cluster
     from workstream.cluster.engine import Engine
     from workstream.cluster.helm import Manifest, Release
     from workstream.cluster.programs import Tool
-    from workstream.plugin import Subject
+    from workstream.plugin.fixtures import Subject
+    from workstream.world import World
 
 
 @pytest.fixture(scope="session", autouse=True)
-def image_under_way(engine: Engine, background: Callable[[Callable[[], str]], Future[str]]) -> Future[str]:
-    """Begin to build the image at once: it takes long, and nothing else waits for it."""
-    return background(lambda: image.build(engine))
+def image_under_way(world: World, engine: Engine) -> Future[str]:
+    """Begin to build the image at once: it takes long, and the first checks do without."""
+
+    def build() -> str:
+        name = image.build(engine)
+        engine.run("tag", name, DEFAULT_IMAGE)
+        return name
+
+    return world.background(build)
+
+
+@pytest.fixture(scope="session", autouse=True)
+def image_in_cluster(request: pytest.FixtureRequest, world: World, image_under_way: Future[str]) -> Future[str]:
+    """Begin to bring the image to the nodes as soon as both are there, while the image is checked alone."""
+    wanted = any("cluster" in getattr(item, "fixturenames", ()) for item in request.session.items)
+
+    def provide() -> str:
+        name = image_under_way.result()
+        return world.cluster().provide(DEFAULT_IMAGE) if wanted else name
+
+    return world.background(provide)
 
 
 @pytest.fixture(scope="session")
@@ -50,10 +69,9 @@ def lab(spark_image: str) -> Iterator[Lab]:
 
 
 @pytest.fixture(scope="session")
-def values(cluster: Cluster, spark_image: str, engine: Engine) -> dict[str, Any]:
-    """Give the values of the release: the chart's defaults, but for an image that its nodes must pull from a registry."""
-    engine.run("tag", spark_image, DEFAULT_IMAGE)
-    name = cluster.provide(DEFAULT_IMAGE)
+def values(image_in_cluster: Future[str]) -> dict[str, Any]:
+    """Give the values of the release: the chart's defaults, but for an image that nodes pull from a registry."""
+    name = image_in_cluster.result()
     if name == DEFAULT_IMAGE:
         return {}
     repository, _, tag = name.rpartition(":")
@@ -61,8 +79,9 @@ def values(cluster: Cluster, spark_image: str, engine: Engine) -> dict[str, Any]
 
 
 @pytest.fixture(scope="session")
-def release(cluster: Cluster, values: dict[str, Any], subject: Subject) -> Release:
+def release(cluster: Cluster, spark_image: str, values: dict[str, Any], subject: Subject) -> Release:
     """Give the release that the document speaks of, installed anew and whole."""
+    del spark_image  # described, because a release was won with it
     subject.describe_input("chart", CHART)
     helm.uninstall(cluster, RELEASE)  # of a cluster that was kept: its pods may run an older image of the same name
     revision = helm.install(cluster, RELEASE, values)

@@ -15,6 +15,7 @@ if TYPE_CHECKING:
     from workstream.cluster.helm import Release
     from workstream.evidence import Recorder
 
+SERVICE = "org.apache.spark.deploy.ExternalShuffleService"
 LINE = "Started external shuffle service"
 SPARKS_OWN_LINE = f"Starting shuffle service on port {SHUFFLE_PORT}"
 
@@ -36,7 +37,7 @@ def test_every_eligible_node_runs_one_ready_shuffle_pod(cluster: Cluster, releas
 def test_every_worker_reaches_the_shuffle_pod_of_its_node(
     cluster: Cluster, release: Release, evidence: Recorder
 ) -> None:
-    """From inside every worker pod a connection opens to the address that its executors use, and the shuffle pod listens."""
+    """From inside every worker a connection opens to the address that its executors use; the shuffle pod listens."""
     workers = shuffle.pods(cluster, release, "worker")
     services = {pod.node: pod for pod in shuffle.pods(cluster, release, "shuffle")}
     connected, holders = {}, {}
@@ -59,9 +60,9 @@ def test_every_worker_reaches_the_shuffle_pod_of_its_node(
 
     assert {worker.node for worker in workers} == cluster.eligible_nodes()
     assert connected
-    assert all(connected.values())
-    assert all("ExternalShuffleService" in "".join(held["shuffle pod"]) for held in holders.values())
-    assert not any(held["worker pod"] for held in holders.values())
+    assert [where for where, opened in connected.items() if not opened] == []
+    assert {node: held["shuffle pod"] for node, held in holders.items()} == {node: [SERVICE] for node in holders}
+    assert {node: held["worker pod"] for node, held in holders.items()} == {node: [] for node in holders}
 
 
 @pytest.mark.criterion("WS-001-04", 'Every shuffle service pod logs "Started external shuffle service"')
@@ -73,20 +74,21 @@ def test_every_shuffle_pod_says_once_that_it_listens_and_does(
     logs = {pod.name: cluster.logs(release.namespace, pod.name, timestamps=True).splitlines() for pod in pods}
     said = {name: [line for line in lines if LINE in line] for name, lines in logs.items()}
     sparks = {name: [line for line in lines if SPARKS_OWN_LINE in line] for name, lines in logs.items()}
-    open_port = {pod.name: bool(shuffle.listeners(cluster, release, pod)["ours"]) for pod in pods}
+    listening = {pod.name: shuffle.listeners(cluster, release, pod)["ours"] for pod in pods}
     command = f"kubectl logs -l {shuffle.SELECTOR} --tail=-1 --timestamps"
     evidence.record("the line, with its time", said, command=command)
     evidence.record("Spark's own line", sparks, command=command)
     evidence.record("start of the container", {pod.name: pod.started for pod in pods})
-    evidence.record(f"the pod's own program listens on {SHUFFLE_PORT}", open_port)
+    evidence.record(f"the pod's own programs that listen on {SHUFFLE_PORT}", listening)
 
     assert {pod.node for pod in pods} == cluster.eligible_nodes()
     for pod in pods:
-        (line,) = said[pod.name]
-        (before,) = sparks[pod.name]
+        assert len(said[pod.name]) == 1, f"{pod.name} says it {len(said[pod.name])} times"
+        assert len(sparks[pod.name]) == 1, f"Spark in {pod.name} says its line {len(sparks[pod.name])} times"
+        (line,), (before,) = said[pod.name], sparks[pod.name]
         assert _second(pod.started) <= _second(line)
         assert logs[pod.name].index(before) < logs[pod.name].index(line)
-        assert open_port[pod.name]
+        assert listening[pod.name] == [SERVICE]
 
 
 def _second(text: str) -> str:

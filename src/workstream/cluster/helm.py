@@ -74,7 +74,15 @@ def install(cluster: Cluster, release: Release, values: Mapping[str, Any]) -> in
     """
     where = ["--namespace", release.namespace]
     with step("helm", f"installing {release.chart.name} as {release.name} in {release.namespace}"):
-        arguments = ["upgrade", "--install", release.name, str(release.chart), *where, "--create-namespace"]
+        arguments = [
+            "upgrade",
+            "--install",
+            release.name,
+            str(release.chart),
+            *where,
+            "--create-namespace",
+            "--reset-values",
+        ]
         _helm(*arguments, values=values, cluster=cluster)
         until_whole(cluster, release)
     listed = _helm("list", *where, "--filter", f"^{release.name}$", "--output", "json", cluster=cluster).stdout

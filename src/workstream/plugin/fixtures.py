@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import pytest
 
@@ -14,7 +14,6 @@ from workstream.plugin.session import ATTEMPT, SESSION
 
 if TYPE_CHECKING:
     from collections.abc import Callable
-    from concurrent.futures import Future
     from pathlib import Path
 
     from pytest_kubernetes.providers.base import AClusterManager
@@ -24,6 +23,7 @@ if TYPE_CHECKING:
     from workstream.cluster.programs import Tool
     from workstream.evidence import Recorder
     from workstream.plugin.session import Session
+    from workstream.world import World
 
 
 class Subject:
@@ -74,9 +74,9 @@ def tools(request: pytest.FixtureRequest) -> dict[str, Tool]:
 
 
 @pytest.fixture(scope="session")
-def background(request: pytest.FixtureRequest) -> Callable[[Callable[[], Any]], Future[Any]]:
-    """Do something beside everything else: returns the future of a function's result."""
-    return request.config.stash[SESSION].world.background
+def world(request: pytest.FixtureRequest) -> World:
+    """Engine, tools and cluster of this run, for what is to be done in the background while they come up."""
+    return request.config.stash[SESSION].world
 
 
 @pytest.fixture(scope="session")

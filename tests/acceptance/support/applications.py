@@ -82,14 +82,24 @@ class Submitter:
             errors.ProgramFailedError: it failed; the error ends with the driver's log.
 
         """
-        command = self._prepare(job, *arguments)
-        ended = self.cluster.execute(self.release.namespace, self.master, *command, limit=limits.SPARK_JOB)
+        ended = self._execute(self._prepare(job, *arguments))
         return self._application(ended.stdout, ended.stderr, ended.line)
 
     def run_python(self, script: str, *arguments: str) -> processes.Completed:
         """Run a Python program of the image to its end."""
-        command = self._submit(script, *arguments)
-        return self.cluster.execute(self.release.namespace, self.master, *command, limit=limits.SPARK_JOB)
+        return self._execute(self._submit(script, *arguments))
+
+    def _execute(self, command: list[str]) -> processes.Completed:
+        try:
+            return self.cluster.execute(self.release.namespace, self.master, *command, limit=limits.SPARK_JOB)
+        except errors.WorkstreamError:
+            self.stop_drivers()
+            raise
+
+    def stop_drivers(self) -> None:
+        """End what still runs in the master's pod: it outlives the kubectl that started it, and holds all cores."""
+        command = ("pkill", "--signal", "KILL", "--full", "deploy.SparkSubmit")
+        self.cluster.execute(self.release.namespace, self.master, *command, accept=(0, 1))
 
     @contextmanager
     def running(self, job: str, *arguments: str) -> Iterator[Running]:
@@ -107,7 +117,9 @@ class Submitter:
             try:
                 yield running
             finally:
-                processes.stop(process)
+                if process.poll() is None:
+                    processes.stop(process)
+                    self.stop_drivers()
 
     @property
     def master(self) -> str:

@@ -31,12 +31,13 @@ for table in ("/proc/net/tcp", "/proc/net/tcp6"):
         if fields[3] == "0A" and fields[1].endswith(port):
             sockets.add(f"socket:[{fields[9]}]")
 found = set()
-for path in glob.glob("/proc/[0-9]*/fd/*"):
+ours = [folder for folder in glob.glob("/proc/[0-9]*") if os.stat(folder).st_uid == os.getuid()]
+for path in [path for folder in ours for path in glob.glob(folder + "/fd/*")]:
     try:
         if os.readlink(path) in sockets:
             found.add(open("/proc/%s/cmdline" % path.split("/")[2]).read().split("\\0")[-2])
-    except OSError:
-        pass
+    except FileNotFoundError:
+        pass  # it ended meanwhile
 print(json.dumps({"listening": bool(sockets), "ours": sorted(found)}))
 """
 
@@ -85,7 +86,19 @@ def _pod(pod: Any) -> Pod:  # noqa: ANN401 - the client has no types
 
 def listeners(cluster: Cluster, release: Release, pod: Pod, port: int = SHUFFLE_PORT) -> dict[str, Any]:
     """Return whether anybody listens on a port in a pod's network, and what of the pod's own programs does."""
-    command = ("python3", "-c", _LISTENERS, str(port))
+    # As the user of Spark: root in a container may not look into the processes of others.
+    command = (
+        "setpriv",
+        "--reuid",
+        "spark",
+        "--regid",
+        "spark",
+        "--init-groups",
+        "python3",
+        "-c",
+        _LISTENERS,
+        str(port),
+    )
     found: dict[str, Any] = json.loads(cluster.execute(release.namespace, pod.name, *command).stdout)
     return found
 
@@ -98,7 +111,7 @@ def connects(cluster: Cluster, release: Release, pod: Pod, address: str, port: i
 
 def registered(cluster: Cluster, release: Release, application_id: str) -> dict[str, list[str]]:
     """Return which executors of an application registered with which shuffle pod, by the pod's node."""
-    pattern = re.compile(rf"Registered executor AppExecId\[appId={re.escape(application_id)},execId=(\d+)\]")
+    pattern = re.compile(rf"Registered executor (?:\w+\.)?AppExecId\[appId={re.escape(application_id)},execId=(\d+)\]")
     return {
         pod.node: sorted(set(pattern.findall(cluster.logs(release.namespace, pod.name))))
         for pod in pods(cluster, release, "shuffle")
