@@ -6,7 +6,7 @@ Prints one line of JSON: the application's id and the counts.
 import json
 import sys
 
-from pyspark import SparkContext
+from pyspark import SparkContext  # type: ignore[import-not-found] # the image has it
 
 WORDS, COPIES, PARTITIONS = 50, 2000, 4
 
