@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import inspect
 import os
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from pydantic import BaseModel
 
@@ -13,10 +13,12 @@ from workstream.evidence import provenance, records
 from workstream.reports import files
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator
+    from collections.abc import Iterable, Iterator, Mapping, Sequence
     from pathlib import Path
 
     import pytest
+
+FIXTURES = "workstream.plugin.fixtures"
 
 
 class Bindings(BaseModel):
@@ -96,6 +98,14 @@ def _sentence(item: pytest.Item) -> str:
     """Return the first paragraph of a test's docstring, on one line."""
     doc = inspect.getdoc(getattr(item, "function", None)) or ""
     return " ".join(doc.partition("\n\n")[0].split())
+
+
+def uses_cluster(item: pytest.Item) -> bool:
+    """Whether a test uses the fixture `cluster`: ours, not one of that name that stands in its place."""
+    # pytest has no other way to ask before the test runs.
+    names: Mapping[str, Sequence[Any]] = getattr(getattr(item, "_fixtureinfo", None), "name2fixturedefs", {})
+    definitions = names.get("cluster", [])
+    return bool(definitions) and definitions[-1].func.__module__ == FIXTURES
 
 
 def ship(folder: Path, worker: str, bindings: Bindings) -> None:

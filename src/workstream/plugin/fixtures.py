@@ -10,6 +10,7 @@ import pytest
 from workstream import errors
 from workstream import evidence as evidence_package
 from workstream.evidence import provenance, records
+from workstream.plugin.binding import uses_cluster
 from workstream.plugin.session import ATTEMPT, SESSION
 
 if TYPE_CHECKING:
@@ -51,7 +52,7 @@ class Subject:
 def evidence(request: pytest.FixtureRequest) -> Recorder:
     """Record what this test sees; see `workstream.evidence.Recorder`."""
     item = request.node
-    observed = evidence_package.Level.CLUSTER if "cluster" in item.fixturenames else _level(item)
+    observed = evidence_package.Level.CLUSTER if uses_cluster(item) else _level(item)
     return evidence_package.Recorder(item.nodeid, item.stash[ATTEMPT], observed, request.config.stash[SESSION].keep)
 
 

@@ -11,7 +11,7 @@ from pydantic import BaseModel
 from workstream import documents, errors
 from workstream.cluster.environment import Wish
 from workstream.evidence import records
-from workstream.plugin.binding import Bindings, bind, ship
+from workstream.plugin.binding import Bindings, bind, ship, uses_cluster
 from workstream.world import World
 
 if TYPE_CHECKING:
@@ -108,7 +108,7 @@ class Session:
         broken = session.testsfailed and not session.config.option.continue_on_collection_errors
         if broken or session.config.option.collectonly:
             return
-        if any("cluster" in getattr(item, "fixturenames", ()) for item in session.items):
+        if any(uses_cluster(item) for item in session.items):
             self.world.begin_cluster()
 
     @pytest.hookimpl(tryfirst=True)

@@ -17,7 +17,7 @@ from workstream.cluster import diagnose
 from workstream.evidence import log as evidence_log
 from workstream.evidence import provenance, records
 from workstream.plugin import outcomes
-from workstream.plugin.binding import Bindings, shipped
+from workstream.plugin.binding import Bindings, shipped, uses_cluster
 from workstream.plugin.session import PARCEL, Obstacle, Parcel, Session, require_no_problems
 from workstream.plugin.signals import Signals
 from workstream.reports import checklist, files, github, page
@@ -97,7 +97,7 @@ class Writing(Session):
 
     def failed(self, item: pytest.Item) -> None:
         """Keep the state of the cluster on which a test failed."""
-        if "cluster" not in getattr(item, "fixturenames", ()) or not self.world.has_cluster:
+        if not uses_cluster(item) or not self.world.has_cluster:
             return
         folder = self.folder / "diagnostics" / re.sub(r"[^\w.=\[\]-]+", "-", item.name)
         progress.say("diagnostics", f"keeping the state of the cluster in {folder}")

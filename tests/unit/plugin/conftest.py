@@ -1,0 +1,105 @@
+"""Suites that are written and run for real, for the tests of the plugin."""
+
+from __future__ import annotations
+
+import textwrap
+from typing import TYPE_CHECKING, ClassVar
+
+import pytest
+
+from workstream import documents, evidence
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+    from pathlib import Path
+
+# No test of the plugin starts an engine: what a suite calls the world is nothing here.
+WORLD = """
+import contextlib
+import types
+
+import pytest
+
+from workstream.cluster import diagnose, environment
+
+patch = pytest.MonkeyPatch()
+
+
+@contextlib.contextmanager
+def nothing(*_):
+    yield {}
+
+
+@contextlib.contextmanager
+def cluster(*_):
+    yield types.SimpleNamespace(version="v0", nodes=list)
+
+
+def pytest_configure():
+    patch.setattr(environment, "engine_ready", nothing)
+    patch.setattr(environment, "tools_ready", nothing)
+    patch.setattr(environment, "cluster_ready", cluster)
+    patch.setattr(diagnose, "collect", lambda *_: None)
+
+
+def pytest_unconfigure():
+    patch.undo()
+"""
+
+
+class Suite:
+    """A document and the tests that speak of its criteria.
+
+    Args:
+        pytester: pytest's own.
+
+    """
+
+    PROVING: ClassVar[str] = "def test(evidence):\n    evidence.record('answer', 42)\n"
+    ID: ClassVar[str] = "WS-900"
+
+    def __init__(self, pytester: pytest.Pytester) -> None:
+        self._pytester = pytester
+        self.path = pytester.path
+        self.folder = self.path / "build" / "acceptance" / self.ID
+        (self.path / "conftest.py").write_text(WORLD)
+
+    def write(self, sources: Mapping[str, str]) -> None:
+        """Write a document with these criteria, and for each that has a source a test module that speaks of it."""
+        boxes = [f"- [ ] {text}" for text in sources]
+        lines = [f"## {self.ID}: Traps", "", "### Acceptance Criteria", "", *boxes, ""]
+        self.document.write_text("\n".join(lines))
+        for number, (text, source) in enumerate(sources.items()):
+            if source:
+                self.add(f"test_{number:02}.py", text, source)
+
+    def add(self, name: str, text: str, source: str, level: str = "static") -> None:
+        """Write a test module that speaks of a criterion."""
+        mark = f"pytestmark = pytest.mark.criterion({self.ID!r}, {text!r}, level={level!r})"
+        (self.path / name).write_text(f"import pytest\n\n{mark}\n\n{textwrap.dedent(source)}")
+
+    @property
+    def document(self) -> Path:
+        """Where the document stands."""
+        return self.path / f"{self.ID}.md"
+
+    def run(self, *arguments: str, own_process: bool = False) -> pytest.RunResult:
+        """Run the suite on the document."""
+        run = self._pytester.runpytest_subprocess if own_process else self._pytester.runpytest_inprocess
+        return run("-p", "no:cacheprovider", f"--workstream={self.document.name}", *arguments)
+
+    def log(self) -> evidence.Log:
+        """Return the log that the last run left."""
+        return evidence.read(self.folder / "evidence.jsonl")
+
+    def states(self) -> dict[str, str]:
+        """Return what that log says, by criterion text: read again, as the command line does."""
+        found = documents.read(self.document)
+        return {one.criterion.text: str(one.state) for one in evidence.verdicts(self.log(), found)}
+
+
+@pytest.fixture
+def suite(pytester: pytest.Pytester, monkeypatch: pytest.MonkeyPatch) -> Suite:
+    """A suite in a folder of its own; what it says stays out of the job summary of the run that it is part of."""
+    monkeypatch.delenv("GITHUB_STEP_SUMMARY", raising=False)
+    return Suite(pytester)

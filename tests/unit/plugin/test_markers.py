@@ -1,0 +1,99 @@
+"""Markers: which are understood, and what is said of the others."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import pytest
+
+if TYPE_CHECKING:
+    from tests.unit.plugin.conftest import Suite
+
+
+@pytest.mark.parametrize("distributed", [(), ("-n1",)], ids=["alone", "xdist"])
+def test_a_marker_that_matches_nothing_stops_the_run(suite: Suite, distributed: tuple[str, ...]) -> None:
+    """A marker with a text that is no criterion's is told with the test's name and the nearest criterion."""
+    suite.write({"A pod runs on each node": "", "one": suite.PROVING})
+    suite.add("test_wrong.py", "A pod runs on every node", suite.PROVING)
+    result = suite.run(*distributed)
+    assert result.ret == pytest.ExitCode.USAGE_ERROR
+    result.stderr.fnmatch_lines(
+        [
+            "ERROR: test_wrong.py::test: *WS-900.md has no criterion 'A pod runs on every node'.",
+            "*The nearest is AC1: A pod runs on each node",
+        ]
+    )
+    assert "Traceback" not in result.stdout.str()
+
+
+def test_every_wrong_marker_is_told_at_once(suite: Suite) -> None:
+    """Two wrong markers are two lines, not two runs."""
+    suite.write({"one": ""})
+    suite.add("test_2.py", "two", suite.PROVING)
+    suite.add("test_3.py", "three", suite.PROVING)
+    suite.run().stderr.fnmatch_lines(["*no criterion 'two'.", "*no criterion 'three'."])
+
+
+@pytest.mark.parametrize(
+    "arguments",
+    ['"WS-900"', '"WS-900", "one", "two", "three"', '"WS-900", "one", level="moon"', '"WS-900", "one", lvl="image"'],
+)
+def test_a_marker_that_is_written_wrong_stops_the_run(suite: Suite, arguments: str) -> None:
+    """A marker with arguments that mean nothing is told with how to write one."""
+    suite.write({"one": ""})
+    source = f"import pytest\n\n@pytest.mark.criterion({arguments})\ndef test():\n    pass\n"
+    (suite.path / "test_one.py").write_text(source)
+    result = suite.run()
+    assert result.ret == pytest.ExitCode.USAGE_ERROR
+    result.stderr.fnmatch_lines(["ERROR: *::test: write @pytest.mark.criterion(*"])
+
+
+@pytest.mark.parametrize("text", ["`one` two", "AC1: one **two**", "  one\n two "])
+def test_a_criterion_is_its_words(suite: Suite, text: str) -> None:
+    """Emphasis, code marks, a leading id and space make no other criterion."""
+    suite.write({"one two": ""})
+    suite.add("test_one.py", text, suite.PROVING)
+    suite.run()
+    assert suite.states() == {"one two": "proven"}
+
+
+def test_a_test_may_speak_of_several_criteria(suite: Suite) -> None:
+    """One test with two markers proves two criteria."""
+    suite.write({"one": "", "two": ""})
+    suite.add("test_one.py", "one", "@pytest.mark.criterion('WS-900', 'two', level='static')\n" + suite.PROVING)
+    suite.run()
+    assert suite.states() == {"one": "proven", "two": "proven"}
+
+
+def test_two_criteria_with_one_text_are_proven_together(suite: Suite) -> None:
+    """A text that stands twice in a document means both places."""
+    suite.write({"one": suite.PROVING})
+    suite.document.write_text(suite.document.read_text() + "- [ ] one\n")
+    result = suite.run()
+    result.stdout.fnmatch_lines(["All 2 criteria are proven."])
+
+
+def test_markers_of_another_document_are_passed_over(suite: Suite) -> None:
+    """A suite may hold the tests of several documents."""
+    suite.write({"one": "@pytest.mark.criterion('WS-901', 'something else')\n" + suite.PROVING})
+    suite.run()
+    assert suite.states() == {"one": "proven"}
+
+
+def test_markers_are_checked_while_collecting_only(suite: Suite) -> None:
+    """--collect-only finds a wrong marker, and leaves the evidence of an earlier run alone."""
+    suite.write({"one": suite.PROVING})
+    suite.run()
+    before = {path: path.read_bytes() for path in suite.folder.iterdir()}
+    assert suite.run("--collect-only").ret == pytest.ExitCode.OK
+    suite.add("test_wrong.py", "zero", suite.PROVING)
+    assert suite.run("--collect-only").ret == pytest.ExitCode.USAGE_ERROR
+    assert {path: path.read_bytes() for path in suite.folder.iterdir()} == before
+
+
+def test_the_marker_is_known_without_a_document(suite: Suite) -> None:
+    """--strict-markers accepts the markers when no document is given, and nothing else happens."""
+    suite.write({"one": "@pytest.mark.observes('image')\ndef test():\n    pass\n"})
+    result = suite.run("--strict-markers", "--workstream=")
+    assert result.ret == pytest.ExitCode.OK
+    assert not suite.folder.exists()
