@@ -16,7 +16,7 @@ REFERENCE = Path(__file__).parent / "reference"
 
 def exit_codes() -> str:
     """Return the table of exit codes, from the errors themselves."""
-    kinds = [errors.WorkstreamError, *_below(errors.WorkstreamError)]
+    kinds: list[type[errors.WorkstreamError]] = [errors.WorkstreamError, *_below(errors.WorkstreamError)]
     rows = [f"| {kind.exit_code} | {kind.summary} |" for kind in sorted(kinds, key=lambda kind: kind.exit_code)]
     head = [
         "# Exit codes",
