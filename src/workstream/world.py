@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import ExitStack
+from threading import Lock
 from typing import TYPE_CHECKING, TypeVar
 
 from workstream import processes
@@ -34,6 +35,7 @@ class World:
         self._wish = wish
         self._stack = ExitStack()
         self._threads = ThreadPoolExecutor(thread_name_prefix="world")
+        self._lock = Lock()
         self._begun: dict[str, Future[object]] = {}
 
     @property
@@ -71,8 +73,9 @@ class World:
         return self._threads.submit(work)
 
     def _once(self, name: str, work: Callable[[], T]) -> Future[T]:
-        if name not in self._begun:
-            self._begun[name] = self._threads.submit(work)
+        with self._lock:
+            if name not in self._begun:
+                self._begun[name] = self._threads.submit(work)
         return self._begun[name]  # type: ignore[return-value] # one type a name
 
     def close(self, *, interrupted: bool) -> None:

@@ -15,6 +15,7 @@ import subprocess
 import sys
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
+from functools import cache as cache_results
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -87,14 +88,21 @@ class Engine:
         return self.run("image", "inspect", "--format", "{{.Id}}", name).stdout.strip()
 
     def pull(self, name: str) -> bool:
-        """Pull an image; return whether that worked."""
-        try:
-            with step("engine", f"pulling {name}"):
-                self.run("pull", "--quiet", name, limit=limits.IMAGE_PULL)
-        except (errors.ProgramFailedError, errors.ProgramTimeoutError):
-            say("engine", f"{name} cannot be pulled from here")
-            return False
-        return True
+        """Pull an image; return whether that worked. What could not be pulled is not tried again."""
+        return _pull(self, name)
+
+
+@cache_results
+def _pull(engine: Engine, name: str) -> bool:
+    short = name.partition("@")[0]
+    say("images", f"pulling {short} …")
+    try:
+        engine.run("pull", "--quiet", name, limit=limits.IMAGE_PULL)
+    except (errors.ProgramFailedError, errors.ProgramTimeoutError):
+        say("images", f"{short} cannot be pulled from here")
+        return False
+    say("images", f"{short} was pulled")
+    return True
 
 
 def answering() -> Engine | None:

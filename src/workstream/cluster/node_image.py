@@ -66,11 +66,20 @@ def _bootstrap(engine: Engine, name: str) -> None:
         sources = debian.archive().sources(pins["suite"]).splitlines()
         excluded = [f"--dpkgopt=path-exclude=/usr/share/{part}/*" for part in ("doc", "man", "locale")]
         options = ["--mode=root", "--variant=minbase", "--quiet", *excluded]
-        environment = {"TMPDIR": work}
+        programs_of_its_own = str(tool / "usr/bin")
+        environment = {"TMPDIR": work, "PATH": os.pathsep.join([programs_of_its_own, os.environ["PATH"]])}
         mmdebstrap: list[str | Path] = ["perl", tool / "usr/bin/mmdebstrap"]
-        processes.run(
-            [*mmdebstrap, *options, pins["suite"], archive, *sources], limit=limits.BOOTSTRAP, environment=environment
-        )
+        try:
+            processes.run(
+                [*mmdebstrap, *options, pins["suite"], archive, *sources],
+                limit=limits.BOOTSTRAP,
+                environment=environment,
+            )
+        except errors.ProgramFailedError as error:
+            raise errors.BuildError(
+                f"{name} could not be bootstrapped from Debian packages.\n{processes.tail(error.stderr)}",
+                instead=f"Check this machine's apt sources, or set {debian.MIRROR_VARIABLE}.",
+            ) from error
         engine.run("import", "--change", 'CMD ["bash"]', archive, name, limit=limits.IMAGE_BUILD)
 
 
