@@ -28,8 +28,6 @@ if TYPE_CHECKING:
 
     from workstream.evidence import Verdict
 
-_INTERRUPTED = 130
-_TERMINATED = 143
 _JUNIT = "junit.xml"
 _RUN_LOG = "run.log"
 _LEFT_BEHIND = (checklist.NAME, page.NAME, _JUNIT, _RUN_LOG)
@@ -57,15 +55,15 @@ class Writing(Session):
         self._unread: set[str] = set()
         self._obstacle: Obstacle | None = None
         self._forget_earlier_run()
-        self.keep(provenance.session(document, self.root, f"pytest {shlex.join(config.invocation_params.args)}"))
         if getattr(config.option, "xmlpath", "") is None:
             config.option.xmlpath = str(self.folder / _JUNIT)
         self._terminal = _terminal(config)
         self._handlers: list[logging.Handler] = [
             progress.keep(self.folder / _RUN_LOG),
-            progress.show(self._terminal, verbose=config.option.verbose > 1),
+            progress.show(self._terminal, verbose=config.getoption("verbose", 0) > 1),
         ]
         self._signals = Signals()
+        self.keep(provenance.session(document, self.root, f"pytest {shlex.join(config.invocation_params.args)}"))
 
     def _forget_earlier_run(self) -> None:
         """Take away reports that would stand beside evidence that they do not render."""
@@ -181,7 +179,7 @@ class Writing(Session):
 
     def _exit_status(self, exitstatus: int) -> int:
         if self.interrupted_by:
-            return _TERMINATED if self.interrupted_by == signal.SIGTERM else _INTERRUPTED
+            return 128 + self.interrupted_by
         if exitstatus not in {pytest.ExitCode.OK, pytest.ExitCode.TESTS_FAILED}:
             return exitstatus
         if self._obstacle:

@@ -1,0 +1,306 @@
+"""One session from its first line to its exit code."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import pytest
+
+from workstream import evidence
+from workstream.evidence import provenance
+
+if TYPE_CHECKING:
+    from tests.unit.plugin.conftest import Suite
+
+OBSTRUCTED = """
+    from workstream import errors
+
+    @pytest.fixture(scope="session")
+    def guest():
+        raise errors.PodError("The guest does not come.", instead="Ask again.", more="the guest book")
+
+    def test(evidence, guest):
+        pass
+
+    def test_again(evidence, guest):
+        pass
+"""
+KILLING = """
+    import os
+    import signal
+
+    @pytest.fixture(scope="session")
+    def guest():
+        yield
+        print("the guest is gone", file=open("gone.txt", "w"))
+
+    def test(evidence, guest):
+        evidence.record("answer", 42)
+        os.kill({process}, signal.{name})
+        signal.pause()
+"""
+REPORTS = ["checklist.md", "evidence.jsonl", "junit.xml", "report.html", "run.log"]
+
+
+def open_files() -> list[str]:
+    """Return what this process has open, but for the sockets of pytest-rerunfailures."""
+    links = [str(path.readlink()) for path in Path("/proc/self/fd").iterdir() if path.exists()]
+    return sorted(link for link in links if not link.startswith("socket:"))
+
+
+def names(folder: Path) -> list[str]:
+    """Return what is in a folder."""
+    return sorted(path.name for path in folder.iterdir())
+
+
+def test_a_run_leaves_its_reports_and_says_where(suite: Suite) -> None:
+    """Evidence, checklist, page, JUnit and log stand in one folder, and the terminal shows the checklist."""
+    suite.write({"one": suite.PROVING, "two": ""})
+    result = suite.run()
+    assert names(suite.folder) == REPORTS
+    result.stdout.fnmatch_lines(
+        [
+            "=* WS-900: Traps =*",
+            "[[]x] AC1  one",
+            "[[] ] AC2  two",
+            "*uncovered: *",
+            "1 of 2 criteria are proven; not proven: AC2.",
+            f"*{suite.folder}/checklist.md",
+        ]
+    )
+
+
+def test_the_folder_can_be_chosen(suite: Suite) -> None:
+    """--workstream-folder says where reports go; pytest's own --junit-xml still says where that one goes."""
+    suite.write({"one": suite.PROVING})
+    suite.run("--workstream-folder=elsewhere", "--junit-xml=own.xml")
+    assert names(suite.path / "elsewhere") == [name for name in REPORTS if name != "junit.xml"]
+    assert (suite.path / "own.xml").exists()
+
+
+def test_the_first_line_says_what_ran(suite: Suite) -> None:
+    """The log begins with the document, its criteria, the command line and the versions; it ends with an end."""
+    suite.write({"one": suite.PROVING})
+    suite.run("-q")
+    log = suite.log()
+    assert log.session.document_id == "WS-900"
+    assert log.session.document_path == "WS-900.md"
+    assert list(log.session.criteria) == ["AC1"]
+    assert log.session.command.endswith("--workstream=WS-900.md -q")
+    assert log.end is not None
+    assert log.end.exit_status == pytest.ExitCode.OK
+    assert not log.end.interrupted
+
+
+def test_the_manifest_says_what_a_test_is(suite: Suite) -> None:
+    """A line of the manifest has the first paragraph of the test's docstring and the hash of its file."""
+    suite.write({"one": 'def test(evidence):\n    """It\n    is so.\n\n    Because.\n    """\n'})
+    suite.run()
+    (line,) = suite.log().manifest
+    assert (line.test, line.criterion_id, line.level) == ("test_00.py::test", "AC1", "static")
+    assert line.doc == "It is so."
+    assert line.source_path == "test_00.py"
+    assert line.source_sha256 == provenance.path_sha256(suite.path / "test_00.py")
+
+
+@pytest.mark.parametrize("distributed", [(), ("-n1",)], ids=["alone", "xdist"])
+def test_an_error_of_the_environment_decides_the_exit_code(suite: Suite, distributed: tuple[str, ...]) -> None:
+    """What keeps tests from running is told once, in three parts, and its exit code is the run's."""
+    suite.write({"one": OBSTRUCTED})
+    result = suite.run(*distributed, "--tb=no")
+    assert suite.states() == {"one": "blocked"}
+    assert result.ret == 20
+    result.stdout.fnmatch_lines(["The guest does not come.", "Ask again.", "See: the guest book"])
+    assert result.stdout.lines.count("See: the guest book") == 1
+
+
+@pytest.mark.parametrize("distributed", [(), ("-n1",)], ids=["alone", "xdist"])
+def test_what_is_under_test_is_described(suite: Suite, distributed: tuple[str, ...]) -> None:
+    """Facts and hashes reach the log, those too that are known only after the last test."""
+    source = """
+        import pathlib
+
+        @pytest.fixture(scope="session")
+        def guest(subject):
+            subject.describe_input("suite", pathlib.Path(__file__))
+            yield
+            subject.describe("left", True)
+
+        def test(subject, guest):
+            subject.describe("chart", {"version": "1.0"})
+    """
+    suite.write({"one": source})
+    suite.run(*distributed)
+    path = suite.path / "test_00.py"
+    assert [(one.name, one.value, one.path) for one in suite.log().subjects] == [
+        ("suite", provenance.path_sha256(path), "test_00.py"),
+        ("chart", {"version": "1.0"}, ""),
+        ("left", True, ""),
+    ]
+
+
+@pytest.mark.parametrize(("name", "code"), [("SIGINT", 130), ("SIGTERM", 143), ("SIGHUP", 129)])
+def test_an_interrupted_run_cleans_up_and_tells_what_it_knows(suite: Suite, name: str, code: int) -> None:
+    """Fixtures are taken down, log and checklist are written, and the exit code says what happened."""
+    source = KILLING.format(process="os.getpid()", name=name)
+    suite.write({"one": suite.PROVING, "two": source, "three": suite.PROVING})
+    result = suite.run(own_process=True)
+    assert suite.states() == {"one": "proven", "two": "blocked", "three": "not-run"}
+    assert (suite.path / "gone.txt").exists()
+    end = suite.log().end
+    assert end is not None
+    assert end.interrupted
+    assert names(suite.folder) == REPORTS
+    assert result.ret == code
+
+
+def test_an_interrupted_run_of_several_processes_ends_too(suite: Suite) -> None:
+    """SIGTERM to the controller of pytest-xdist ends its processes and the log."""
+    source = "import os\nimport signal\n\ndef test(evidence):\n    os.kill(os.getppid(), signal.SIGTERM)\n"
+    suite.write({"one": source})
+    result = suite.run("-n1", own_process=True)
+    assert suite.states() != {"one": "proven"}
+    assert not suite.log().cut
+    assert result.ret == 143
+
+
+def test_the_exit_code_of_a_test_that_exits_stays(suite: Suite) -> None:
+    """A suite that calls pytest.exit keeps its exit code, and proves nothing more."""
+    suite.write({"one": "def test():\n    pytest.exit('enough', returncode=7)\n"})
+    assert suite.run().ret == 7
+    assert suite.states() == {"one": "blocked"}
+    assert not suite.log().cut
+
+
+def test_an_internal_error_leaves_a_whole_log(suite: Suite) -> None:
+    """A plugin that fails ends the run with pytest's exit code, and what was seen can be read."""
+    suite.write({"one": suite.PROVING, "two": suite.PROVING})
+    with (suite.path / "conftest.py").open("a") as file:
+        file.write("\n\ndef pytest_runtest_teardown(item):\n    1 / ('test_01' not in item.nodeid)\n")
+        file.write("\n\ndef pytest_runtest_logstart(nodeid):\n    1 / ('test_01' not in nodeid)\n")
+    assert suite.run().ret == pytest.ExitCode.INTERNAL_ERROR
+    assert suite.states() == {"one": "proven", "two": "not-run"}
+    assert not suite.log().cut
+
+
+def test_a_world_that_does_not_go_away_is_told(suite: Suite) -> None:
+    """An error while everything is taken away decides the exit code; log and reports are whole."""
+    suite.write({"one": "def test(evidence, cluster):\n    evidence.record('answer', 42)\n"})
+    conftest = suite.path / "conftest.py"
+    failing = 'nodes=list)\n    from workstream import errors\n    raise errors.ClusterFailedError("It stays.")'
+    conftest.write_text(conftest.read_text().replace("nodes=list)", failing))
+    result = suite.run()
+    assert result.ret == 15
+    assert suite.states() == {"one": "proven"}
+    assert names(suite.folder) == REPORTS
+    result.stdout.fnmatch_lines(["It stays."])
+
+
+def test_reports_of_an_earlier_run_do_not_stay_beside_new_evidence(suite: Suite) -> None:
+    """A run that dies leaves its own log, and no checklist that belongs to another one."""
+    suite.write({"one": suite.PROVING})
+    suite.run()
+    suite.add("test_00.py", "one", "import os\n\ndef test():\n    os._exit(1)\n")
+    suite.run(own_process=True)
+    assert names(suite.folder) == ["evidence.jsonl", "run.log"]
+    assert suite.states() == {"one": "blocked"}
+
+
+def test_two_runs_do_not_write_into_one_folder(suite: Suite) -> None:
+    """A second run is refused, and the evidence of the first one stays as it is."""
+    suite.write({"one": suite.PROVING})
+    suite.run()
+    before = (suite.folder / "evidence.jsonl").read_bytes()
+    writer = evidence.Writer(suite.path / "other.jsonl")
+    writer.close()
+    with (suite.folder / "evidence.jsonl").open("ab") as file:
+        import fcntl  # noqa: PLC0415 - what another run does
+
+        fcntl.flock(file, fcntl.LOCK_EX)
+        result = suite.run()
+    assert result.ret == 25
+    result.stderr.fnmatch_lines(["*Another run writes its evidence to *", "Wait for it to end, or choose *"])
+    assert (suite.folder / "evidence.jsonl").read_bytes() == before
+
+
+def test_a_document_that_cannot_be_read_is_told(suite: Suite) -> None:
+    """A missing document ends the run with the exit code of that error, without a traceback."""
+    result = suite.run()
+    assert result.ret == 30
+    assert "WS-900.md" in result.stderr.str()
+    assert "Traceback" not in result.stderr.str() + result.stdout.str()
+
+
+def test_a_folder_that_cannot_be_written_is_told(suite: Suite) -> None:
+    """A file in the folder's place ends the run with the exit code of that error, without a traceback."""
+    suite.write({"one": suite.PROVING})
+    (suite.path / "build").write_text("in the way")
+    result = suite.run()
+    assert result.ret == 31
+    assert "cannot be written" in result.stderr.str()
+    assert "Traceback" not in result.stderr.str() + result.stdout.str()
+
+
+def test_a_document_without_criteria_proves_nothing(suite: Suite) -> None:
+    """Nothing promised is nothing proven: the run is red, and says why."""
+    suite.write({})
+    (suite.path / "test_one.py").write_text("def test():\n    pass\n")
+    result = suite.run()
+    assert result.ret == pytest.ExitCode.TESTS_FAILED
+    result.stdout.fnmatch_lines(["The document has no criteria*"])
+
+
+def test_a_job_on_github_gets_a_summary(suite: Suite, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Where GitHub asks for a summary, it gets the checklist after what is already there."""
+    suite.write({"one": suite.PROVING})
+    path = suite.path / "summary.md"
+    path.write_text("before\n")
+    monkeypatch.setenv("GITHUB_STEP_SUMMARY", str(path))
+    suite.run()
+    text = path.read_text()
+    assert text.startswith("before\n")
+    assert "- [x] **AC1** one" in text
+
+
+def test_progress_is_seen_while_tests_run(suite: Suite) -> None:
+    """Progress reaches standard error although pytest captures it, and the log file with every command."""
+    source = """
+        from workstream import progress
+
+        def test(evidence):
+            progress.say("guest", "is on the way")
+            evidence.record("answer", 42)
+    """
+    suite.write({"one": source})
+    result = suite.run(own_process=True)
+    result.stderr.fnmatch_lines(["*s  guest        is on the way"])
+    log = (suite.folder / "run.log").read_text()
+    assert "is on the way" in log
+    assert "$ git -C " in log
+
+
+@pytest.mark.parametrize("option", ["--help", "--markers", "--fixtures", "--version"])
+def test_asking_pytest_something_runs_nothing(suite: Suite, option: str) -> None:
+    """A question about pytest leaves no folder behind."""
+    suite.write({"one": suite.PROVING})
+    assert suite.run(option).ret == pytest.ExitCode.OK
+    assert not (suite.path / "build").exists()
+
+
+@pytest.mark.parametrize("missing", ["terminal", "junitxml", "capture", "subtests"])
+def test_a_session_gets_by_without_plugins_of_pytest(suite: Suite, missing: str) -> None:
+    """Without a terminal reporter, JUnit, capturing or subtests the evidence is the same."""
+    suite.write({"one": suite.PROVING})
+    result = suite.run("-p", f"no:{missing}", own_process=missing == "capture")
+    assert result.ret == pytest.ExitCode.OK
+    assert suite.states() == {"one": "proven"}
+
+
+def test_a_session_leaves_no_open_file_behind(suite: Suite) -> None:
+    """Nothing that a session opened stays open."""
+    suite.write({"one": suite.PROVING})
+    suite.run()
+    before = open_files()
+    suite.run()
+    assert open_files() == before
