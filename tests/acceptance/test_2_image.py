@@ -158,10 +158,11 @@ def test_another_port_is_listened_on_and_named(lab: Lab) -> None:
     ("mode", "until"), [("master", MASTER_READY), ("worker", "Running Spark version"), ("shuffle", LINE)]
 )
 def test_a_daemon_ends_when_it_is_asked_to(lab: Lab, mode: str, until: str) -> None:
-    """SIGTERM reaches Java and its exit code comes back: nothing had to be killed."""
+    """SIGTERM reaches Java itself, and its exit code comes back: nothing had to be killed."""
     environment = {"SPARK_MODE": mode, "SPARK_MASTER_URL": "spark://nobody:7077"}
     with lab.running(environment=environment, until=until) as running:
         assert running.stop() == TERMINATED
+        assert "RECEIVED SIGNAL TERM" in running.log
 
 
 def test_started_as_spark_it_works_as_well(lab: Lab) -> None:
