@@ -1,0 +1,90 @@
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import pytest
+
+from workstream import errors
+from workstream.cluster import cache
+from workstream.cluster.engine import Engine
+from workstream.cluster.kind import KindCluster
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+
+@pytest.fixture
+def log(tmp_path: Path) -> Path:
+    """Give the file in which the pretended docker writes how it was called."""
+    return tmp_path / "calls"
+
+
+def cluster(
+    pretend: Callable[[str, str], Path], tmp_path: Path, monkeypatch: pytest.MonkeyPatch, script: str
+) -> KindCluster:
+    """Return a cluster in an engine whose client runs a script."""
+    monkeypatch.setenv(cache.FOLDER_VARIABLE, str(tmp_path / "cache"))
+    docker = pretend("docker", f'echo "$@" >> {tmp_path / "calls"}\n{script}')
+    return KindCluster(Engine(str(docker), "28", private=False), "node:1", "mine", tmp_path / "diagnostics")
+
+
+FOREIGN = 'case "$1" in ps) echo abc;; inspect) echo kind;; esac'
+OURS = 'case "$1" in ps) echo abc;; inspect) echo workstream-mine;; network) [ "$2" = rm ] || echo net;; esac'
+
+
+def test_a_cluster_that_somebody_else_made_is_refused_and_not_touched(
+    pretend: Callable[[str, str], Path], tmp_path: Path, monkeypatch: pytest.MonkeyPatch, log: Path
+) -> None:
+    """A cluster of our name whose nodes are not in our network stays as it is; the error says how to go on."""
+    with pytest.raises(errors.ClusterNotOursError) as caught:
+        cluster(pretend, tmp_path, monkeypatch, FOREIGN).down()
+
+    assert "--cluster-name" in caught.value.instead
+    assert not any(line.startswith(("rm", "network rm")) for line in log.read_text().splitlines())
+
+
+def test_our_cluster_is_removed_with_its_volumes_and_its_network(
+    pretend: Callable[[str, str], Path], tmp_path: Path, monkeypatch: pytest.MonkeyPatch, log: Path
+) -> None:
+    """Nodes, their volumes and the network that carries our label go, and nothing else."""
+    cluster(pretend, tmp_path, monkeypatch, OURS).down()
+    removed = [line for line in log.read_text().splitlines() if line.startswith(("rm", "network rm"))]
+
+    assert removed == ["rm --force --volumes abc", "network rm net"]
+
+
+@pytest.mark.parametrize(
+    ("says", "error"),
+    [
+        ("ERROR: failed to create cluster: node(s) exited", errors.ClusterFailedError),
+        ("ERROR: listen tcp 127.0.0.1:6443: bind: address already in use", errors.PortTakenError),
+    ],
+)
+def test_kind_dying_half_way_is_told_with_its_reason_and_leaves_nothing(  # noqa: PLR0913, PLR0917 - fixtures
+    pretend: Callable[[str, str], Path],
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    log: Path,
+    says: str,
+    error: type[errors.WorkstreamError],
+) -> None:
+    """The error carries kind's own words and where the logs are; what kind had made is removed."""
+    pretend("kind", f'[ "$1" = create ] && {{ echo "{says}" >&2; exit 1; }}; exit 0')
+    manager = cluster(pretend, tmp_path, monkeypatch, OURS)
+
+    with pytest.raises(error, match=says.partition(": ")[2][:20]) as caught, manager.running(keep=False):
+        pytest.fail("a cluster that is not there")
+
+    assert caught.value.more == str(tmp_path / "diagnostics")
+    assert log.read_text().splitlines()[-1] == "network rm net"
+
+
+def test_a_test_that_lets_go_of_the_cluster_does_not_delete_it(
+    pretend: Callable[[str, str], Path], tmp_path: Path, monkeypatch: pytest.MonkeyPatch, log: Path
+) -> None:
+    """pytest-kubernetes deletes at the end of every test; ours stays until the session ends."""
+    cluster(pretend, tmp_path, monkeypatch, OURS).delete()
+
+    assert not log.exists()
+    assert Path(tmp_path / "cache" / "clusters" / "mine").is_dir()

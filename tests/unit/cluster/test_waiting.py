@@ -1,0 +1,37 @@
+from __future__ import annotations
+
+import pytest
+
+from workstream import errors
+from workstream.cluster import waiting
+from workstream.limits import Limit
+
+
+def test_it_returns_what_the_condition_returns(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The wait ends with the first true value, and gives it."""
+    monkeypatch.setattr(waiting, "POLL_SECONDS", 0.001)
+    answers = iter(["", "", "here"])
+
+    assert waiting.until(lambda: next(answers), Limit("a test", 5), what="it is here") == "here"
+
+
+def test_time_running_out_is_told_with_what_was_seen_last(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The error names the condition, the limit and the last state, and how to be more patient."""
+    monkeypatch.setattr(waiting, "POLL_SECONDS", 0.001)
+    with pytest.raises(errors.WaitError) as caught:
+        waiting.until(lambda: False, Limit("a test", 0.01), what="the pod is ready", last_seen=lambda: "Pending")
+
+    assert "the pod is ready" in caught.value.what
+    assert "a test" in caught.value.what
+    assert "Pending" in caught.value.what
+    assert "WORKSTREAM_PATIENCE" in caught.value.instead
+
+
+def test_what_cannot_heal_ends_the_wait_at_once() -> None:
+    """An error that the condition raises is not waited out."""
+
+    def hopeless() -> bool:
+        raise errors.PodError("crash loop")
+
+    with pytest.raises(errors.PodError, match="crash loop"):
+        waiting.until(hopeless, Limit("a test", 1000), what="never")
