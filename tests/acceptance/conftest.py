@@ -9,7 +9,7 @@ from testcontainers.core.network import Network
 
 from support import image
 from support.applications import Submitter
-from support.containers import Lab
+from support.containers import LABELS, Lab
 from support.places import CHART, DEFAULT_IMAGE, IMAGE, RELEASE
 from workstream.cluster import helm
 
@@ -62,9 +62,13 @@ def spark_image(image_under_way: Future[str], engine: Engine, subject: Subject) 
 
 
 @pytest.fixture(scope="session")
-def lab(spark_image: str) -> Iterator[Lab]:
+def lab(spark_image: str, engine: Engine) -> Iterator[Lab]:
     """Give a place to try containers: the image, and a network of their own."""
-    with Network() as network:
+    (label,) = (f"label={key}={value}" for key, value in LABELS.items())
+    for found in engine.run("ps", "--all", "--quiet", "--filter", label).stdout.split():
+        engine.run("rm", "--force", "--volumes", found)
+    engine.run("network", "prune", "--force", "--filter", label)
+    with Network(docker_network_kw={"labels": LABELS}) as network:
         yield Lab(spark_image, network)
 
 

@@ -19,7 +19,7 @@ from typing import TYPE_CHECKING
 import platformdirs
 
 from workstream import errors
-from workstream.progress import say, step
+from workstream.progress import logger, step
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -64,7 +64,7 @@ def lock(name: str) -> Iterator[None]:
         try:
             fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except BlockingIOError:
-            with step("cache", f"waiting for another run that is making {name}"):
+            with step("cache", f"waiting for whoever is making {name}"):
                 fcntl.flock(file, fcntl.LOCK_EX)
         yield
 
@@ -104,7 +104,7 @@ def entry(name: str, key: str, build: Callable[[Path], None], *, needs_bytes: in
     """
     path = folder() / name / key
     if path.is_dir():
-        say("cache", f"{name}: already there ({key})")
+        logger.debug("%s is in the cache: %s", name, path)
         return path
     with lock(name):
         if path.is_dir():  # another run made it while this one waited

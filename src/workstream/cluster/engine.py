@@ -56,7 +56,6 @@ class Engine:
             "DOCKER_HOST": f"unix://{self.socket}",
             "PATH": f"{Path(self.docker).parent}{os.pathsep}{os.environ['PATH']}",
             "DOCKER_BUILDKIT": "0",  # the private engine has no buildx plugin
-            "TESTCONTAINERS_RYUK_DISABLED": "true",  # its image cannot be pulled where we need a private engine
         }
 
     @property
@@ -180,6 +179,10 @@ def unpacked() -> Path:
     key = cache.digest(repr(sorted(pins.items())), str(own_iptables), _LAUNCHER)
 
     def build(target: Path) -> None:
+        with step("engine", "unpacking Docker from Debian packages"):
+            fill(target)
+
+    def fill(target: Path) -> None:
         groups = [(pins["suite"], pins["packages"]), (pins["runc-suite"], pins["runc-packages"])]
         if own_iptables:
             groups.append((pins["runc-suite"], pins["iptables-packages"]))
@@ -192,8 +195,7 @@ def unpacked() -> Path:
         if own_iptables:
             _link_iptables(target / "root")
 
-    with step("engine", "unpacking Docker from Debian packages"):
-        return cache.entry("engine", key, build, needs_bytes=1_000_000_000)
+    return cache.entry("engine", key, build, needs_bytes=1_000_000_000)
 
 
 # One binary goes by many names. The dynamic linker must find its libraries, wherever the cache is.

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 
 from workstream import errors, limits, processes
 from workstream.cluster import cache
-from workstream.progress import step
+from workstream.progress import say, step
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -40,7 +40,8 @@ def fetch(requirement: str, hashes: Sequence[str], *, source: bool = False) -> P
         options = ["--no-binary", ":all:", "--no-build-isolation"] if source else ["--only-binary", ":all:"]
         command = [sys.executable, "-m", "pip", "download", "--quiet", "--no-deps", "--require-hashes", *options]
         try:
-            processes.run([*command, "--dest", target, "--requirement", pinned], limit=limits.DOWNLOAD)
+            with step("inputs", f"fetching {requirement}"):
+                processes.run([*command, "--dest", target, "--requirement", pinned], limit=limits.DOWNLOAD)
         except errors.ProgramFailedError as error:
             raise errors.InputError(
                 f"{requirement} could not be fetched as pinned.\n{processes.tail(error.stderr)}",
@@ -50,6 +51,6 @@ def fetch(requirement: str, hashes: Sequence[str], *, source: bool = False) -> P
         pinned.unlink()
 
     name = requirement.split("==", maxsplit=1)[0]
-    with step("inputs", f"fetching {requirement}"):
-        folder = cache.entry(name, cache.digest(text, str(source)), download, needs_bytes=1_000_000_000)
+    folder = cache.entry(name, cache.digest(text, str(source)), download, needs_bytes=1_000_000_000)
+    say("inputs", f"{requirement} is there, as pinned")
     return next(path for path in folder.iterdir() if path.is_file())

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from datetime import timedelta
 from typing import TYPE_CHECKING
 
+from testcontainers.core.config import testcontainers_config
 from testcontainers.core.container import DockerContainer
 from testcontainers.core.wait_strategies import LogMessageWaitStrategy
 
@@ -16,6 +17,12 @@ if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
 
     from testcontainers.core.network import Network
+
+
+# Its helper container, which cleans up behind a killed run, comes from a registry, and there may be none. So what
+# a killed run left is found by our label, and removed by the next.
+testcontainers_config.ryuk_disabled = True
+LABELS = {"workstream.lab": "acceptance"}
 
 
 @dataclass(frozen=True, slots=True)
@@ -78,7 +85,7 @@ class Lab:
         user: str,
         tmpfs: Mapping[str, str] | None,
     ) -> DockerContainer:
-        container = DockerContainer(self.image, network=self.network).with_command(list(command))
+        container = DockerContainer(self.image, network=self.network, labels=LABELS).with_command(list(command))
         container.with_envs(**(environment or {})).with_kwargs(**({"user": user} if user else {}))
         for folder, options in (tmpfs or {}).items():
             container.with_tmpfs_mount(folder, options)
