@@ -58,12 +58,29 @@ def document_sha256(document: Document) -> str:
 
 
 def path_sha256(path: Path) -> str:
-    """Return the hash of a file, or of all files of a folder with their names in it."""
-    if path.is_file():
+    """Return the hash of a file, or of all files of a folder with their names in it; what Python compiled is left out.
+
+    Raises:
+        errors.EvidenceError: there is nothing, or it cannot be read.
+
+    """
+    try:
+        if path.is_dir():
+            return _folder_sha256(path)
         return hashlib.sha256(path.read_bytes()).hexdigest()
+    except OSError as error:
+        raise errors.EvidenceError(
+            f"{path} cannot be read, so it cannot be described: {error.strerror}.",
+            instead="Describe a file or folder that is there.",
+        ) from error
+
+
+def _folder_sha256(folder: Path) -> str:
     total = hashlib.sha256()
-    for file in sorted(one for one in path.rglob("*") if one.is_file() and "__pycache__" not in one.parts):
-        total.update(f"{file.relative_to(path).as_posix()}\0{path_sha256(file)}\n".encode())
+    for path in sorted(folder.rglob("*")):
+        if path.is_file() and "__pycache__" not in path.parts:
+            name = path.relative_to(folder).as_posix().encode("utf-8", "surrogateescape")
+            total.update(name + b"\0" + path_sha256(path).encode() + b"\n")
     return total.hexdigest()
 
 

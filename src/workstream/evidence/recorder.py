@@ -3,16 +3,22 @@
 from __future__ import annotations
 
 import dataclasses
-import json
+import math
+import re
+from collections.abc import Mapping
 from datetime import UTC, datetime
 from pathlib import PurePath
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from workstream import errors
 from workstream.evidence.records import Level, Observation
 
 if TYPE_CHECKING:
     from collections.abc import Callable
+
+    from pydantic import JsonValue
+
+_PRIVATE_KEY = re.compile(r"-----BEGIN [A-Z ]*PRIVATE KEY-----")
 
 
 class Recorder:
@@ -42,10 +48,11 @@ class Recorder:
             level: where it was seen, if not where this test observes; it cannot be nearer to the world.
 
         Raises:
-            errors.EvidenceError: the value is nothing that JSON can hold, or the level is not this test's to claim.
+            errors.EvidenceError: the value is nothing that JSON can hold, is a secret as far as one can see, or the
+                level is not this test's to claim.
 
         """
-        claimed = level or self._level
+        claimed = Level(level or self._level)
         if not self._level.reaches(claimed):
             raise errors.EvidenceError(
                 f"{self._test} claims to have seen {what!r} at level {claimed}, but uses only fixtures of level "
@@ -53,8 +60,8 @@ class Recorder:
                 instead="A test that observes the cluster uses the fixture `cluster`.",
             )
         try:
-            plain = json.loads(json.dumps(value, default=_plain, allow_nan=False))
-        except (TypeError, ValueError) as error:
+            what, command, plain = _text(what), _text(command), _plain(value)
+        except (TypeError, ValueError, RecursionError) as error:
             raise errors.EvidenceError(
                 f"{self._test} saw {what!r}, but what it saw cannot be kept: {error}.",
                 instead="Record text, numbers, lists, mappings, sets, paths or dataclasses.",
@@ -67,13 +74,54 @@ class Recorder:
         )
 
 
-def _plain(value: object) -> object:
-    """Return what JSON holds instead of a value that it does not know."""
+def _plain(value: object) -> JsonValue:
+    """Return what JSON holds of a value.
+
+    Raises:
+        TypeError: it has no place in JSON.
+        ValueError: it has one, but would not come back as it was, or may not be kept.
+
+    """
     if isinstance(value, set | frozenset):
-        return sorted(value)
-    if isinstance(value, PurePath):
-        return str(value)
-    if dataclasses.is_dataclass(value) and not isinstance(value, type):
-        return dataclasses.asdict(value)
-    message = f"{type(value).__name__} is nothing that JSON can hold"
+        value = sorted(value)
+    elif dataclasses.is_dataclass(value) and not isinstance(value, type):
+        value = {field.name: getattr(value, field.name) for field in dataclasses.fields(value)}
+    match value:
+        case None | bool():
+            return value
+        case int():
+            return int(value)
+        case float() if math.isfinite(value):
+            return value
+        case str() | PurePath():
+            return _text(str(value))
+        case list() | tuple():
+            return [_plain(one) for one in value]
+        case Mapping():
+            return _object(value)
+    message = f"{value if isinstance(value, float) else type(value).__name__} is nothing that JSON can hold"
     raise TypeError(message)
+
+
+def _object(mapping: Mapping[Any, object]) -> dict[str, JsonValue]:
+    if mapping.get("kind") == "Secret" and ("data" in mapping or "stringData" in mapping):
+        message = "it is a Secret of Kubernetes, with its data"
+        raise ValueError(message)
+    plain: dict[str, JsonValue] = {}
+    for key, value in mapping.items():
+        if isinstance(key, bool) or not isinstance(key, str | int | PurePath):
+            message = f"a key of type {type(key).__name__} is nothing that JSON can hold"
+            raise TypeError(message)
+        if str(key) in plain:
+            message = f"the key {key!r} is there twice, as number and as text"
+            raise ValueError(message)
+        plain[_text(str(key))] = _plain(value)
+    return plain
+
+
+def _text(text: str) -> str:
+    if _PRIVATE_KEY.search(text):
+        message = "there is a private key in it"
+        raise ValueError(message)
+    text.encode()  # refuses halves of characters, which no file can hold
+    return text

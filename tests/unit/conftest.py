@@ -1,0 +1,103 @@
+"""Evidence that never was, for the tests of what is made of evidence."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import pytest
+
+from workstream import documents, evidence
+from workstream.evidence import provenance, records
+from workstream.evidence.records import Level, Result
+
+if TYPE_CHECKING:
+    from pydantic import JsonValue
+
+TIME = "2026-01-02T03:04:05.678+00:00"
+
+
+class Story:
+    """Tells, line by line, what a run might have written.
+
+    Args:
+        texts: the acceptance criteria of its document, in order.
+
+    """
+
+    def __init__(self, *texts: str) -> None:
+        lines = ["## WS-900: Story", "", "### Acceptance Criteria", "", *(f"- [ ] {text}" for text in texts), ""]
+        self.document = documents.parse("\n".join(lines).encode(), Path("WS-900.md"))
+        self.lines: list[records.Record] = [
+            records.Session(
+                time=TIME,
+                harness="1.2.3",
+                python="3.11.0",
+                command="pytest --workstream=WS-900.md",
+                commit="c0ffee",
+                dirty=False,
+                document_id=self.document.id,
+                document_path="WS-900.md",
+                document_sha256=provenance.document_sha256(self.document),
+                criteria={one.id: evidence.verdict.text_sha256(one) for one in self.document.criteria},
+            )
+        ]
+
+    def bind(self, test: str, criterion_id: str = "AC1", level: Level = Level.CLUSTER, doc: str = "") -> Story:
+        """Let a test speak of a criterion."""
+        self.lines.append(records.Manifest(test=test, criterion_id=criterion_id, level=level, doc=doc))
+        return self
+
+    def ran(self, test: str, *results: Result, attempt: int = 1, message: str = "because", subtest: str = "") -> Story:
+        """Let a test run: how its setup, its call and its teardown ended; passed unless given."""
+        for when, result in zip(("setup", "call", "teardown"), results or [Result.PASSED] * 3, strict=False):
+            self.outcome(test, when, result, attempt=attempt, message=message, subtest=subtest)
+        return self
+
+    def outcome(self, test: str, when: str, result: Result, **more: object) -> Story:
+        """Let one phase of a test end."""
+        plain = {"test": test, "attempt": 1, "when": when, "result": result, "message": "because", **more}
+        self.lines.append(records.Outcome.model_validate(plain))
+        return self
+
+    def saw(self, test: str, value: JsonValue = 42, level: Level = Level.CLUSTER, **more: object) -> Story:
+        """Let a test see something."""
+        plain = {"what": "answer", "command": "ask", "attempt": 1, "time": TIME, **more}
+        self.lines.append(records.Observation.model_validate({"test": test, "value": value, "level": level, **plain}))
+        return self
+
+    def described(self, name: str, value: JsonValue, path: str = "") -> Story:
+        """Let something that is under test be described."""
+        self.lines.append(records.Subject(name=name, value=value, path=path))
+        return self
+
+    def proved(self, test: str, criterion_id: str = "AC1") -> Story:
+        """Let a test do all that it takes."""
+        return self.bind(test, criterion_id).saw(test).ran(test)
+
+    def ended(self) -> Story:
+        """Let the run come to its end."""
+        self.lines.append(records.End(time=TIME, exit_status=0, interrupted=False))
+        return self
+
+    def write(self, path: Path) -> Path:
+        """Write the log."""
+        writer = evidence.Writer(path)
+        for line in self.lines:
+            writer.write(line)
+        writer.close()
+        return path
+
+    def log(self, folder: Path) -> evidence.Log:
+        """Return the log, as it is read."""
+        return evidence.read(self.write(folder / "evidence.jsonl"))
+
+    def states(self, folder: Path) -> list[str]:
+        """Return the state of each criterion, in the document's order."""
+        return [str(one.state) for one in evidence.verdicts(self.log(folder), self.document)]
+
+
+@pytest.fixture
+def story() -> type[Story]:
+    """What begins a story."""
+    return Story
