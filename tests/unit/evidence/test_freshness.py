@@ -1,0 +1,101 @@
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import pytest
+
+from workstream import errors
+from workstream.evidence import freshness, provenance, records
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from tests.unit.conftest import Story
+
+T = "test_a.py::test_it"
+
+
+@pytest.fixture
+def told(story: type[Story], tmp_path: Path) -> Story:
+    """Two criteria, each proven by a module of its own, with a chart."""
+    told = story("one", "two")
+    for name in ("a", "b"):
+        path = tmp_path / f"test_{name}.py"
+        path.write_text(f"the test of {name}")
+        told.lines.append(
+            records.Manifest(
+                test=f"test_{name}.py::test",
+                criterion_id="AC1" if name == "a" else "AC2",
+                level=records.Level.CLUSTER,
+                source_path=path.name,
+                source_sha256=provenance.path_sha256(path),
+            )
+        )
+        told.saw(f"test_{name}.py::test").ran(f"test_{name}.py::test")
+    (tmp_path / "chart" / "templates").mkdir(parents=True)
+    (tmp_path / "chart" / "templates" / "pod.yaml").write_text("kind: Pod")
+    return told.described("chart", provenance.path_sha256(tmp_path / "chart"), "chart").ended()
+
+
+def states(told: Story, root: Path) -> list[str]:
+    """Return the states as of now."""
+    return [str(one.state) for one in freshness.current(told.log(root), told.document, root)]
+
+
+def test_what_did_not_change_is_still_proven(told: Story, tmp_path: Path) -> None:
+    """The same files give the same verdicts, wherever Python left its compiled ones."""
+    (tmp_path / "chart" / "__pycache__").mkdir()
+    (tmp_path / "chart" / "__pycache__" / "x.pyc").touch()
+    assert freshness.changes(told.log(tmp_path), tmp_path) == ()
+    assert states(told, tmp_path) == ["proven", "proven"]
+
+
+@pytest.mark.parametrize("text", ["another test of a", None], ids=["changed", "gone"])
+def test_a_changed_test_proves_nothing_any_more(told: Story, tmp_path: Path, text: str | None) -> None:
+    """A test module that changed makes stale what its tests proved, and nothing else."""
+    path = tmp_path / "test_a.py"
+    path.unlink() if text is None else path.write_text(text)
+    first, second = freshness.current(told.log(tmp_path), told.document, tmp_path)
+    assert (first.state, first.reason) == ("stale", "It was proven, but test_a.py changed since.")
+    assert second.proven
+
+
+@pytest.mark.parametrize("change", ["text", "name", "more", "gone"])
+def test_a_changed_input_makes_everything_stale(told: Story, tmp_path: Path, change: str) -> None:
+    """A file of the chart that changed, was renamed, came or went makes every proof stale."""
+    path = tmp_path / "chart" / "templates" / "pod.yaml"
+    match change:
+        case "text":
+            path.write_text("kind: Job")
+        case "name":
+            path.rename(path.with_name("job.yaml"))
+        case "more":
+            path.with_name("job.yaml").touch()
+        case _:
+            path.unlink()
+            path.parent.rmdir()
+            path.parent.parent.rmdir()
+    assert states(told, tmp_path) == ["stale", "stale"]
+
+
+def test_only_what_was_proven_becomes_stale(story: type[Story], tmp_path: Path) -> None:
+    """What failed has failed, whatever changed since."""
+    failed = story("one").bind(T).ran(T, records.Result.FAILED).described("chart", "other", "chart").ended()
+    assert states(failed, tmp_path) == ["blocked"]
+
+
+def test_of_several_descriptions_the_last_counts(told: Story, tmp_path: Path) -> None:
+    """What was described twice is what it was the second time."""
+    told.lines.insert(1, records.Subject(name="chart", value="an earlier hash", path="chart"))
+    assert states(told, tmp_path) == ["proven", "proven"]
+
+
+def test_a_fact_without_a_file_does_not_age(told: Story, tmp_path: Path) -> None:
+    """A version that was told is no file."""
+    assert states(told.described("Kubernetes", "v1.34"), tmp_path) == ["proven", "proven"]
+
+
+def test_what_is_not_there_has_no_hash(tmp_path: Path) -> None:
+    """A path that names nothing is an error, not the hash of nothing."""
+    with pytest.raises(errors.EvidenceError, match="cannot be described"):
+        provenance.path_sha256(tmp_path / "none")
