@@ -5,6 +5,8 @@ from __future__ import annotations
 import os
 from dataclasses import dataclass
 
+from workstream import errors
+
 PATIENCE_VARIABLE = "WORKSTREAM_PATIENCE"
 
 
@@ -31,14 +33,19 @@ def patience() -> float:
     """Return the factor on every limit: 1 unless the environment says otherwise.
 
     Raises:
-        ValueError: the variable holds no number above zero.
+        errors.UsageError: the variable holds no number above zero.
 
     """
     text = os.environ.get(PATIENCE_VARIABLE, "1")
-    factor = float(text)
+    try:
+        factor = float(text)
+    except ValueError:
+        factor = 0.0
     if not factor > 0:
-        message = f"{PATIENCE_VARIABLE}={text}: expected a number above zero"
-        raise ValueError(message)
+        raise errors.UsageError(
+            f"{PATIENCE_VARIABLE}={text}: expected a number above zero.",
+            instead=f"Unset it, or try {PATIENCE_VARIABLE}=2.",
+        )
     return factor
 
 
@@ -60,5 +67,4 @@ RELEASE_INSTALL = Limit("install or upgrade of a release", 300)
 RELEASE_UNINSTALL = Limit("removal of a release", 180)
 PODS_READY = Limit("pods ready", 240)
 CONTAINER_READY = Limit("a container alone", 60)
-SPARK_JOB = Limit("a Spark job", 180)
-LOG_LINE = Limit("a line in a log", 60)
+JOB = Limit("a job", 180)

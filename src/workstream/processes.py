@@ -104,6 +104,9 @@ def run(  # noqa: PLR0913 - a program has this many sides
         stop(process)
         raise
     finally:
+        for pipe in (process.stdin, process.stdout, process.stderr):
+            if pipe is not None:
+                pipe.close()
         with _running_lock:
             _running.discard(process)
     completed = Completed(arguments, process.returncode, _text(out), _text(err), seconds=time.monotonic() - started)

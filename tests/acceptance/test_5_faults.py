@@ -21,7 +21,7 @@ LOST_FILES = "Shuffle files lost for executor"
 
 def arguments(pipe: str) -> list[str]:
     """Return the arguments of the job that pauses between map and reduce."""
-    return [*map(str, (NUMBERS, KEYS, MAPS, REDUCES)), pipe, str(int(limits.SPARK_JOB.seconds))]
+    return [*map(str, (NUMBERS, KEYS, MAPS, REDUCES)), pipe, str(int(limits.JOB.seconds))]
 
 
 def map_work(application: Application) -> dict[str, Any]:

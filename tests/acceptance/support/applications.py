@@ -91,7 +91,7 @@ class Submitter:
 
     def _execute(self, command: list[str]) -> processes.Completed:
         try:
-            return self.cluster.execute(self.release.namespace, self.master, *command, limit=limits.SPARK_JOB)
+            return self.cluster.execute(self.release.namespace, self.master, *command, limit=limits.JOB)
         except errors.WorkstreamError:
             self.stop_drivers()
             raise
@@ -177,7 +177,7 @@ class Running:
             looked = place.cluster.execute(place.release.namespace, place.master, *test, accept=(0, 1))
             return looked.returncode == 0
 
-        waiting.until(paused, limits.SPARK_JOB, what=f"the job pauses at {pipe}", last_seen=self._tail)
+        waiting.until(paused, limits.JOB, what=f"the job pauses at {pipe}", last_seen=self._tail)
 
     def go_on(self, pipe: str) -> None:
         """Let the job go on: write to its pipe."""
@@ -192,7 +192,7 @@ class Running:
 
         """
         ended = waiting.until(
-            lambda: self.process.poll() is not None, limits.SPARK_JOB, what="the job ends", last_seen=self._tail
+            lambda: self.process.poll() is not None, limits.JOB, what="the job ends", last_seen=self._tail
         )
         assert ended
         if self.process.returncode != 0:

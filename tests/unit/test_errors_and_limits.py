@@ -1,0 +1,54 @@
+from __future__ import annotations
+
+from collections import Counter
+from pathlib import Path
+
+import pytest
+
+from workstream import errors, limits
+
+SOURCES = Path(errors.__file__).parent
+ACCEPTANCE = Path(__file__).parents[1] / "acceptance"
+
+
+def kinds(above: type[errors.WorkstreamError] = errors.WorkstreamError) -> list[type[errors.WorkstreamError]]:
+    """Return every kind of error."""
+    return [above, *(one for direct in above.__subclasses__() for one in kinds(direct))]
+
+
+def test_every_kind_of_error_has_an_exit_code_of_its_own() -> None:
+    """No two kinds share a code, and none takes one of pytest's."""
+    codes = Counter(kind.exit_code for kind in kinds())
+
+    assert [code for code, count in codes.items() if count > 1] == []
+    assert min(codes) > 5
+
+
+def test_an_error_says_its_three_parts() -> None:
+    """What failed, what to do, where to see more: one below the other, and empty parts leave no line."""
+    assert str(errors.PodError("it loops", instead="mend it", more="the log")) == "it loops\nmend it\nSee: the log"
+    assert str(errors.PodError("it loops")) == "it loops"
+
+
+@pytest.mark.parametrize("name", [name for name, value in vars(limits).items() if isinstance(value, limits.Limit)])
+def test_every_limit_is_used(name: str) -> None:
+    """A limit that nothing uses is not kept."""
+    files = [*SOURCES.rglob("*.py"), *ACCEPTANCE.rglob("*.py")]
+    used = [path for path in files if f"limits.{name}" in path.read_text(encoding="utf-8")]
+
+    assert used
+
+
+def test_patience_multiplies_every_limit(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A slow machine doubles all limits with one variable."""
+    monkeypatch.setenv(limits.PATIENCE_VARIABLE, "2.5")
+
+    assert limits.Limit("x", 10).seconds == 25
+
+
+@pytest.mark.parametrize("text", ["0", "-1", "soon", "nan"])
+def test_patience_that_is_no_number_above_zero_is_refused(text: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The error names the variable and what was expected."""
+    monkeypatch.setenv(limits.PATIENCE_VARIABLE, text)
+    with pytest.raises(errors.UsageError, match="expected a number above zero"):
+        limits.patience()

@@ -1,0 +1,85 @@
+"""Rules of the repository that a test can hold."""
+
+from __future__ import annotations
+
+import re
+import subprocess
+import tomllib
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).parents[2]
+SOURCES = sorted((ROOT / "src").rglob("*.py"))
+INSTALL = "python3 -m pip install -r requirements/nox.txt"
+COMMANDS = [f"{INSTALL} && python3 -m nox -s {session}" for session in ("acceptance", "tests")]
+# With a mark in each, so that this file does not name them.
+_MARKED = "pypi_.org pythonhosted_.org deb_.debian.org docker_.io/ proxy_.golang.org registry_.k8s.io"
+REGISTRIES = _MARKED.replace("_", "").split()
+
+
+def tracked() -> list[Path]:
+    """Return the files that git tracks."""
+    listed = subprocess.run(["git", "ls-files", "-z"], cwd=ROOT, capture_output=True, check=True).stdout  # noqa: S607
+    return [ROOT / name for name in listed.decode().split("\0") if name and (ROOT / name).is_file()]
+
+
+def imports(path: Path) -> set[str]:
+    """Return the top-level modules that a file imports."""
+    return set(re.findall(r"^\s*(?:import|from)\s+(\w+)", path.read_text(encoding="utf-8"), re.MULTILINE))
+
+
+def test_one_module_starts_programs() -> None:
+    """Outside processes.py, subprocess is imported only for its constants and types."""
+    started = re.compile(r"subprocess\.(run|Popen\(|call|check)")
+    callers = [path for path in SOURCES if started.search(path.read_text(encoding="utf-8"))]
+
+    assert [path.name for path in callers] == ["processes.py"]
+
+
+def test_only_the_plugin_knows_pytest() -> None:
+    """No module outside the plugin imports pytest."""
+    assert [path for path in SOURCES if "pytest" in imports(path) and "plugin" not in path.parts] == []
+
+
+def test_nothing_in_the_harness_knows_the_product() -> None:
+    """A team with another chart installs the package: it names nothing of Spark."""
+    known = [path for path in SOURCES if "spark" in path.read_text(encoding="utf-8").lower()]
+
+    assert known == []
+
+
+@pytest.mark.parametrize("name", ["README.md", ".ci/run", ".github/workflows/acceptance.yml"])
+def test_the_two_commands_are_the_same_everywhere(name: str) -> None:
+    """README, gate and workflow run the same two commands."""
+    text = (ROOT / name).read_text(encoding="utf-8").replace("--quiet ", "")
+
+    assert [command for command in COMMANDS if command not in text] == []
+
+
+def test_the_readme_fits_on_some_screens() -> None:
+    """At most 120 lines."""
+    assert len((ROOT / "README.md").read_text(encoding="utf-8").splitlines()) <= 120
+
+
+@pytest.mark.parametrize("host", REGISTRIES)
+def test_no_file_names_the_host_of_a_registry(host: str) -> None:
+    """Whoever uses a mirror finds no address in the way."""
+    assert [path for path in tracked() if host in path.read_text(encoding="utf-8", errors="replace")] == []
+
+
+def test_spark_has_one_version() -> None:
+    """Chart, image and suite name the version that is pinned."""
+    version = tomllib.loads((ROOT / "docker" / "versions.toml").read_text(encoding="utf-8"))["spark"]["version"]
+    chart = (ROOT / "charts" / "spark-standalone" / "Chart.yaml").read_text(encoding="utf-8")
+    dockerfile = (ROOT / "docker" / "spark" / "Dockerfile").read_text(encoding="utf-8")
+
+    assert f'appVersion: "{version}"' in chart
+    assert set(re.findall(r"ARG SPARK_VERSION=(\S+)", dockerfile)) == {version}
+
+
+def test_the_node_programs_have_the_version_that_is_pinned() -> None:
+    """versions.toml and go.mod agree on Kubernetes' version: it is stamped into the programs."""
+    version = tomllib.loads((ROOT / "docker" / "versions.toml").read_text(encoding="utf-8"))["node"]["kubernetes"]
+
+    assert f"k8s.io/kubernetes {version}" in (ROOT / "docker" / "node" / "go.mod").read_text(encoding="utf-8")
