@@ -10,6 +10,7 @@ from testcontainers.core.network import Network
 from support import image
 from support.applications import Submitter
 from support.containers import LABELS, Lab
+from support.install import install
 from support.places import CHART, DEFAULT_IMAGE, IMAGE, RELEASE
 from workstream.cluster import helm
 
@@ -88,7 +89,7 @@ def release(cluster: Cluster, spark_image: str, values: dict[str, Any], subject:
     del spark_image  # described, because a release was won with it
     subject.describe_input("chart", CHART)
     helm.uninstall(cluster, RELEASE)  # of a cluster that was kept: its pods may run an older image of the same name
-    revision = helm.install(cluster, RELEASE, values)
+    revision = install(cluster, RELEASE, values)
     subject.describe("release", f"{RELEASE.name} in {RELEASE.namespace}, revision {revision}")
     return RELEASE
 

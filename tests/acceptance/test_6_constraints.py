@@ -8,7 +8,7 @@ import pytest
 
 from support import shuffle
 from support.applications import EXPECTED_COUNTS, Submitter
-from workstream.cluster import helm
+from support.install import install
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -19,14 +19,10 @@ if TYPE_CHECKING:
 
 
 @pytest.fixture
-def change(cluster: Cluster, release: Release, values: dict[str, Any]) -> Iterator[Callable[[dict[str, Any]], None]]:
+def change(cluster: Cluster, release: Release, values: dict[str, Any]) -> Iterator[Callable[[dict[str, Any]], int]]:
     """Change the release's values for one test; bring it back to what it was, and whole, in the end."""
-    yield lambda changed: _install(cluster, release, {**values, **changed})
-    _install(cluster, release, values)
-
-
-def _install(cluster: Cluster, release: Release, values: dict[str, Any]) -> None:
-    helm.install(cluster, release, values)
+    yield lambda changed: install(cluster, release, {**values, **changed})
+    install(cluster, release, values)
 
 
 @pytest.mark.criterion(
@@ -73,7 +69,7 @@ def test_switched_off_nothing_is_left_and_jobs_succeed(
     cluster: Cluster,
     release: Release,
     submitter: Submitter,
-    change: Callable[[dict[str, Any]], None],
+    change: Callable[[dict[str, Any]], int],
     evidence: Recorder,
 ) -> None:
     """Switched off: no object of the service, applications are told so, and the counts are exact without it."""
