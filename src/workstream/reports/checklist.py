@@ -3,17 +3,21 @@
 from __future__ import annotations
 
 import json
+import re
 from typing import TYPE_CHECKING
+
+from workstream.documents import Kind
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
 
-    from workstream.documents import Document
+    from workstream.documents import Criterion, Document
     from workstream.evidence import Log, Verdict
     from workstream.evidence.records import Observation
 
 NAME = "checklist.md"
 _LONGEST_VALUE = 300
+_MARKUP = re.compile(r"[\\`*<>\[\]|~@]|(?<!\w)[_#]|_(?!\w)")
 
 
 def markdown(document: Document, log: Log, verdicts: Sequence[Verdict]) -> str:
@@ -33,8 +37,8 @@ def summary(verdicts: Sequence[Verdict]) -> str:
 
 
 def one_line(text: str, longest: int = _LONGEST_VALUE) -> str:
-    """Return a text on one line, cut openly."""
-    flat = " ".join(text.split())
+    """Return a text on one line, cut openly; lines that a shell would join are joined."""
+    flat = " ".join(text.replace("\\\n", " ").split())
     return flat if len(flat) <= longest else f"{flat[:longest]} … ({len(flat)} characters)"
 
 
@@ -49,27 +53,45 @@ def _head(document: Document, log: Log, verdicts: Sequence[Verdict]) -> Iterator
     yield ""
     yield f"{summary(verdicts)} Ticked is what was proven, and nothing else."
     if log.cut:
-        yield ""
-        yield "**The evidence breaks off: the run that wrote it did not come to its end.**"
+        yield from ("", "**The evidence breaks off: the run that wrote it did not come to its end.**")
+    elif log.end and log.end.interrupted:
+        yield from ("", "**The run was interrupted.**")
     yield ""
 
 
 def _criteria(verdicts: Sequence[Verdict]) -> Iterator[str]:
     for verdict in verdicts:
         box = "x" if verdict.proven else " "
-        text = one_line(verdict.criterion.text, 1000)
-        yield f"- [{box}] **{verdict.criterion_id}** {text}"
-        yield f"  - **{verdict.state}**: {one_line(verdict.reason, 600)}"
-        for observation in verdict.observations:
-            yield f"  - {observation.what}: {_code(shown(observation))} (seen on: {observation.level})"
-            if observation.command:
-                yield f"    - again: {_code(one_line(observation.command, 1000))}"
+        yield f"- [{box}] **{verdict.criterion_id}** {_text(verdict.criterion)}"
+        yield f"  - **{verdict.state}**: {_prose(one_line(verdict.reason, 600))}"
         for test in verdict.tests:
-            yield f"  - test: {_code(test)}"
+            yield f"  - test {code(test)}"
+            for observation in verdict.observations:
+                if observation.test == test:
+                    yield from _observation(observation)
 
 
-def _code(text: str) -> str:
+def _text(criterion: Criterion) -> str:
+    """Return a criterion's text: Markdown already, except for commands."""
+    text = one_line(criterion.text, 1000)
+    return code(text) if criterion.kind is Kind.COMPLETION else text
+
+
+def _observation(observation: Observation) -> Iterator[str]:
+    yield f"    - {_prose(one_line(observation.what))} ({observation.level}): {code(shown(observation))}"
+    if observation.command:
+        yield f"      - again: {code(one_line(observation.command, 1000))}"
+
+
+def _prose(text: str) -> str:
+    """Return a text that Markdown shows as it is."""
+    return _MARKUP.sub(r"\\\g<0>", text)
+
+
+def code(text: str) -> str:
     """Return a text as Markdown code, whatever backticks are in it."""
+    if not text:
+        return "(nothing)"
     fence = "`"
     while fence in text:
         fence += "`"
@@ -83,11 +105,11 @@ def _reproduce(log: Log) -> Iterator[str]:
     yield ""
     yield "## Reproduce"
     yield ""
-    yield f"- command: {_code(session.command)}"
-    yield f"- commit: {_code(session.commit or 'none')}{changes}"
-    yield f"- document: {_code(session.document_path)}, boxes blanked, SHA-256 {_code(session.document_sha256)}"
+    yield f"- command: {code(session.command)}"
+    yield f"- commit: {code(session.commit or 'none')}{changes}"
+    yield f"- document: {code(session.document_path)}, boxes blanked, SHA-256 {code(session.document_sha256)}"
     yield f"- begun: {session.time}; ended: {log.end.time if log.end else 'not'}"
     yield f"- workstream {session.harness}, Python {session.python}"
     for subject in {subject.name: subject for subject in log.subjects}.values():
         value = subject.value if isinstance(subject.value, str) else json.dumps(subject.value)
-        yield f"- {subject.name}: {_code(one_line(value, 1000))}"
+        yield f"- {_prose(subject.name)}: {code(one_line(value, 1000))}"
