@@ -29,8 +29,8 @@ def test_every_eligible_node_runs_one_ready_shuffle_pod(cluster: Cluster, releas
     evidence.record("shuffle pods", pods, command=f"kubectl get pods -l {shuffle.SELECTOR} -o wide")
 
     assert eligible
-    assert sorted(pod.node for pod in pods) == sorted(eligible)
-    assert [pod.name for pod in pods if not pod.ready or pod.restarts] == []
+    assert sorted(pod.node for pod in pods) == sorted(eligible), "nodes with a shuffle pod, and eligible nodes"
+    assert [pod.name for pod in pods if not pod.ready or pod.restarts] == [], "pods that are not ready or restarted"
 
 
 @pytest.mark.criterion("WS-001-04", "Port 7337 of the shuffle service is reachable from every worker")
@@ -60,9 +60,13 @@ def test_every_worker_reaches_the_shuffle_pod_of_its_node(
 
     assert {worker.node for worker in workers} == cluster.eligible_nodes()
     assert connected
-    assert [where for where, opened in connected.items() if not opened] == []
-    assert {node: held["shuffle pod"] for node, held in holders.items()} == {node: [SERVICE] for node in holders}
-    assert {node: held["worker pod"] for node, held in holders.items()} == {node: [] for node in holders}
+    assert [where for where, opened in connected.items() if not opened] == [], "connections that do not open"
+    assert [node for node, held in holders.items() if held["shuffle pod"] != [SERVICE]] == [], (
+        "nodes where the port is not held by the shuffle pod"
+    )
+    assert [node for node, held in holders.items() if held["worker pod"]] == [], (
+        "nodes where a worker pod holds the port: its embedded service does the work"
+    )
 
 
 @pytest.mark.criterion("WS-001-04", 'Every shuffle service pod logs "Started external shuffle service"')
@@ -81,14 +85,14 @@ def test_every_shuffle_pod_says_once_that_it_listens_and_does(
     evidence.record("start of the container", {pod.name: pod.started for pod in pods})
     evidence.record(f"the pod's own programs that listen on {SHUFFLE_PORT}", listening)
 
-    assert {pod.node for pod in pods} == cluster.eligible_nodes()
+    assert pods, "there is no shuffle pod"
     for pod in pods:
         assert len(said[pod.name]) == 1, f"{pod.name} says it {len(said[pod.name])} times"
         assert len(sparks[pod.name]) == 1, f"Spark in {pod.name} says its line {len(sparks[pod.name])} times"
         (line,), (before,) = said[pod.name], sparks[pod.name]
-        assert _second(pod.started) <= _second(line)
-        assert logs[pod.name].index(before) < logs[pod.name].index(line)
-        assert listening[pod.name] == [SERVICE]
+        assert _second(pod.started) <= _second(line), f"{pod.name} said it before it started"
+        assert logs[pod.name].index(before) < logs[pod.name].index(line), f"{pod.name} said it before Spark began"
+        assert listening[pod.name] == [SERVICE], f"{pod.name} says that it listens, and does not"
 
 
 def _second(text: str) -> str:

@@ -42,10 +42,14 @@ def test_an_application_runs_with_the_service_and_the_worker_daemon_without(
     evidence.record(f"properties of {word_count.id}", told, command=word_count.command)
     evidence.record("spark.shuffle.service.enabled of the Worker daemons", daemons)
 
-    assert told.get("spark.shuffle.service.enabled") == "true"
-    assert told.get("spark.shuffle.service.port", str(SHUFFLE_PORT)) == str(SHUFFLE_PORT)
-    assert daemons
-    assert all(values == ["false"] for values in daemons.values())
+    assert told.get("spark.shuffle.service.enabled") == "true", "what the application was told"
+    assert told.get("spark.shuffle.service.port", str(SHUFFLE_PORT)) == str(SHUFFLE_PORT), (
+        "another port than the service's"
+    )
+    assert daemons, "there is no worker"
+    assert [name for name, values in daemons.items() if values != ["false"]] == [], (
+        "workers that would start a service of their own"
+    )
 
 
 @pytest.mark.criterion("WS-001-04", "Jobs with several stages succeed, and the service serves their shuffle")
@@ -64,10 +68,11 @@ def test_a_word_count_is_right_and_its_shuffle_crosses_the_network(
         command=f"kubectl logs -l {shuffle.SELECTOR} --tail=-1 | grep {word_count.id}",
     )
 
-    assert word_count.said["counts"] == EXPECTED_COUNTS
-    assert len({stage.id for stage in history.stages}) >= 2
-    assert history.bytes_read_remote > 0
-    assert history.ended
+    stages, remote = len({stage.id for stage in history.stages}), history.bytes_read_remote
+    assert word_count.said["counts"] == EXPECTED_COUNTS, "the counts are wrong"
+    assert history.ended, "the application did not end"
+    assert stages >= 2, "stages that ran"
+    assert remote > 0, "no shuffle byte crossed the network"
     assert set(known) == cluster.eligible_nodes()
     assert [node for node, executors in known.items() if not executors] == [], "nodes whose shuffle pod knew none"
 
@@ -91,8 +96,10 @@ def test_every_executor_registers_with_the_shuffle_pod_of_its_node(
     evidence.record("executors, by the node of the shuffle pod that knows them", known)
     evidence.record("owners of the shuffle pods", owner)
 
-    assert set(owner) == {"DaemonSet"}
-    assert {number: node for node, numbers in known.items() for number in numbers} == ran
+    assert set(owner) == {"DaemonSet"}, "who made the shuffle pods"
+    assert {number: node for node, numbers in known.items() for number in numbers} == ran, (
+        "nodes whose service knows an executor, and nodes where executors ran"
+    )
     assert sum(len(numbers) for numbers in known.values()) == len(ran)
 
 

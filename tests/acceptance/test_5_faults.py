@@ -58,10 +58,10 @@ def test_the_map_work_of_killed_executors_is_not_done_again(
     evidence.record("executors lost", application.history.lost_executors)
     evidence.record("shuffle bytes read from other hosts", application.history.bytes_read_remote)
 
-    assert set(killed) == cluster.eligible_nodes()
-    assert all(killed.values())
-    assert application.said["sums"] == EXPECTED_SUMS
-    assert map_work(application) == DONE_ONCE
+    assert set(killed) == cluster.eligible_nodes(), "nodes with a worker, and eligible nodes"
+    assert [node for node, count in killed.items() if not count] == [], "nodes where there was no executor to kill"
+    assert application.said["sums"] == EXPECTED_SUMS, "the sums are wrong"
+    assert map_work(application) == DONE_ONCE, "the map work was done again: nobody served what dead executors wrote"
     assert application.history.bytes_read_remote > 0
 
 
@@ -85,7 +85,7 @@ def test_a_shuffle_pod_that_comes_back_serves_what_dead_executors_wrote(
     evidence.record("sums", application.said["sums"], command=application.command)
     evidence.record("map work", map_work(application))
 
-    assert all(killed.values())
-    assert len(replaced) == len(cluster.eligible_nodes())
-    assert application.said["sums"] == EXPECTED_SUMS
-    assert map_work(application) == DONE_ONCE
+    assert [node for node, count in killed.items() if not count] == [], "nodes where there was no executor to kill"
+    assert len(replaced) == len(cluster.eligible_nodes()), "shuffle pods that were replaced"
+    assert application.said["sums"] == EXPECTED_SUMS, "the sums are wrong"
+    assert map_work(application) == DONE_ONCE, "the map work was done again: the service forgot the executors"

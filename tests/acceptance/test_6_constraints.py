@@ -83,9 +83,9 @@ def test_switched_off_nothing_is_left_and_jobs_succeed(
     evidence.record("spark.shuffle.service.enabled of the application", told, command=application.command)
     evidence.record("counts", application.said["counts"])
 
-    assert left == []
-    assert told == "false"
-    assert application.said["counts"] == EXPECTED_COUNTS
+    assert left == [], "objects of the service that are left"
+    assert told == "false", "what the application was told"
+    assert application.said["counts"] == EXPECTED_COUNTS, "the counts are wrong"
 
 
 @pytest.mark.criterion(
@@ -97,4 +97,4 @@ def test_switched_on_again_it_is_whole(cluster: Cluster, release: Release, evide
     pods = shuffle.pods(cluster, release, "shuffle")
     evidence.record("shuffle pods after it was switched on again", pods)
 
-    assert {pod.node for pod in pods if pod.ready} == cluster.eligible_nodes()
+    assert {pod.node for pod in pods if pod.ready} == cluster.eligible_nodes(), "nodes with a ready shuffle pod"

@@ -34,5 +34,5 @@ def test_the_command_succeeds(command: str, cluster: Cluster, release: Release, 
     evidence.record("output", processes.tail(ended.stdout, 25), command=command)
     evidence.record("complaints", processes.tail(ended.stderr, 25))
 
-    assert ended.returncode == 0
-    assert ended.stdout.strip()
+    assert ended.returncode == 0, processes.tail(ended.stderr or ended.stdout, 3)
+    assert ended.stdout.strip(), "it said nothing"
