@@ -59,6 +59,80 @@ def criteria(paths: Sequence[Path], *, as_json: bool) -> None:
 
 
 @group.command()
+@_PATHS
+@click.option("--json", "as_json", is_flag=True, help="Print a list of objects instead of lines.")
+@click.option("--format", "style", type=click.Choice(["text", "github"]), default="text", help="How lines are written.")
+def lint(paths: Sequence[Path], *, as_json: bool, style: str) -> None:
+    """Find what makes documents hard to prove: `path:line:column: CODE message`; exit code 1 if there is anything."""
+    from workstream.documents.lint import lint as problems_of  # noqa: PLC0415 - as needed
+
+    found = [(document.path, problem) for document in _documents(paths) for problem in problems_of(document)]
+    if as_json:
+        rows = [
+            {"path": str(path), "line": one.position.line, "column": one.position.column, "code": one.code,
+             "message": one.message}
+            for path, one in found
+        ]  # fmt: skip
+        click.echo(json.dumps(rows, indent=2, ensure_ascii=False))
+    for path, one in [] if as_json else found:
+        line, column = one.position.line, one.position.column
+        if style == "github":
+            click.echo(f"::error file={path},line={line},col={column},title={one.code}::{one.message}")
+        else:
+            click.echo(f"{path}:{line}:{column}: {one.code} {one.message}")
+    sys.exit(1 if found else 0)
+
+
+@group.command()
+@_PATHS
+@click.option("--evidence", "log", type=click.Path(path_type=Path), help="The evidence.jsonl that a run left.")
+@click.option("--json", "as_json", is_flag=True, help="Print a list of objects instead of lines.")
+def audit(paths: Sequence[Path], log: Path | None, *, as_json: bool) -> None:
+    """Compare what documents claim with what they define, and with evidence; exit code 1 if anything contradicts.
+
+    Without --evidence, every claim is one that nobody proved here.
+    """
+    from workstream.documents.audit import audit as findings_of  # noqa: PLC0415 - as needed
+    from workstream.documents.audit import summary  # noqa: PLC0415 - as needed
+
+    rows, lines, count = [], [], 0
+    for document in _documents(paths):
+        proven = _states(log, document) if log is not None else None
+        findings = findings_of(document, proven)
+        count += len(findings)
+        for one in findings:
+            place = f"{document.path}:{one.position.line}:{one.position.column}"
+            lines.append(f"{place}: {one.message}")
+            rows.append({"path": str(document.path), "line": one.position.line, "criterion": one.criterion_id,
+                         "message": one.message})  # fmt: skip
+        lines.append(summary(document, findings))
+    click.echo(json.dumps(rows, indent=2, ensure_ascii=False) if as_json else "\n".join(lines))
+    sys.exit(1 if count else 0)
+
+
+@group.command()
+@click.argument("path", metavar="DOCUMENT", type=click.Path(path_type=Path))
+@click.option(
+    "--folder", default="tests/acceptance", show_default=True, type=click.Path(path_type=Path), help="Where it goes."
+)
+def scaffold(path: Path, folder: Path) -> None:
+    """Write one test module for a document: one failing test per criterion. Never over a file that is there."""
+    from workstream.documents import scaffold as scaffolding  # noqa: PLC0415 - as needed
+
+    document = documents.read(path)
+    target = folder / scaffolding.file_name(document)
+    folder.mkdir(parents=True, exist_ok=True)
+    try:
+        with target.open("x", encoding="utf-8") as file:
+            file.write(scaffolding.module(document))
+    except FileExistsError:
+        raise errors.UsageError(
+            f"{target} is there already, and stays as it is.", instead="Choose another --folder, or move the file away."
+        ) from None
+    click.echo(f"{target}: {len(document.criteria)} tests, each of which fails until you write it")
+
+
+@group.command()
 @click.argument("path", metavar="DOCUMENT", type=click.Path(path_type=Path))
 @click.option(
     "--evidence", "log", required=True, type=click.Path(path_type=Path), help="The evidence.jsonl that a run left."
@@ -95,6 +169,16 @@ def tick(path: Path, log: Path, *, write: bool, check: bool) -> None:
     click.echo(f"{path}: {_difference(document.content, content)}", err=True)
     if check and content != document.content:
         sys.exit(1)
+
+
+def _states(log: Path, document: documents.Document) -> dict[str, str]:
+    """Return the verdict of every criterion, by its id; nothing if the log is of another document."""
+    from workstream import evidence  # noqa: PLC0415 - reading documents alone must start fast
+
+    found = evidence.read(log)
+    if found.session.document_id != document.id:
+        return {}
+    return {one.criterion_id: str(one.state) for one in evidence.verdicts(found, document)}
 
 
 def _difference(before: bytes, after: bytes) -> str:

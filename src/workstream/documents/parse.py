@@ -34,7 +34,7 @@ _WARNINGS = ("\u26a0", _mangled("\u26a0"))
 _DOUBTS = re.compile(r"not (?:yet )?(?:validated|verified|tested|proven|run)|requires? (?:a )?running", re.IGNORECASE)
 
 _NEWLINE = re.compile(rb"\r\n?|\n")
-_LABEL = re.compile(r"^\W*(?:acceptance|success)\s+criteria\b[^.]{0,60}$", re.IGNORECASE)
+LABEL = re.compile(r"^\W*(?:acceptance|success)\s+criteria\b[^.]{0,60}$", re.IGNORECASE)
 _GOAL = re.compile(r"\bgoals?\b", re.IGNORECASE)
 _CONSTRAINTS = re.compile(r"\bconstraints?\b", re.IGNORECASE)
 _COMPLETION = re.compile(r"\bcompletion\s+(?:criteria|commands?)\b", re.IGNORECASE)
@@ -194,13 +194,13 @@ class _Reading:
 
     def _labelled(self) -> bool:
         """Whether the next list is one of acceptance criteria."""
-        return bool(_LABEL.match(self._label)) or any(_LABEL.match(text) for text in self._headings.values())
+        return bool(LABEL.match(self._label)) or any(LABEL.match(text) for text in self._headings.values())
 
     def _criterion_heading(self, heading: SyntaxTreeNode, following: Sequence[SyntaxTreeNode]) -> None:
         """Take a heading below `Acceptance Criteria` as a criterion if nothing below it has a box."""
         level = int(heading.tag[1:])
         above = [text for other, text in self._headings.items() if other < level]
-        if self._in_report or not any(_LABEL.match(text) for text in above):
+        if self._in_report or not any(LABEL.match(text) for text in above):
             return
         for block in following:
             if block.type == "heading" and int(block.tag[1:]) <= level:
@@ -244,7 +244,7 @@ class _Reading:
         """Return an item's text up to a swallowed label, and whether there was one."""
         lines = self._item_lines(item)
         for number, line in enumerate(lines):
-            if number and _LABEL.match(line):
+            if number and LABEL.match(line):
                 return " ".join(lines[:number]), True
         return " ".join(lines), False
 
@@ -277,7 +277,7 @@ class _Reading:
         for row in block.walk():
             if row.type == "tr" and row.map:
                 text = self.source.lines[row.map[0]].strip().strip("|")
-                if _REFERENCE.search(text) and _affirms(text):
+                if _REFERENCE.search(text) and affirms(text):
                     self._claim(text, row.map[0], None)
 
     def _claim_items(self, items: Sequence[SyntaxTreeNode]) -> None:
@@ -287,8 +287,8 @@ class _Reading:
                 self._claim(text, _line(item), box)
 
     def _claim(self, text: str, line: int, box: Box | None) -> None:
-        doubted = bool(_DOUBTS.search(text)) or any(mark in text for mark in _WARNINGS)
-        affirmed = (box.ticked if box else False) or _affirms(text)
+        doubted = doubts(text)
+        affirmed = (box.ticked if box else False) or affirms(text)
         if self._under(_STATUS):
             self.status_lines.add(line + 1)
         self.claims.append(Claim(None, text, self._position(line), box, affirmed, doubted))
@@ -332,8 +332,14 @@ def _numbers(text: str) -> Iterator[int]:
         yield from range(first, int(found[2] or first) + 1)
 
 
-def _affirms(text: str) -> bool:
+def affirms(text: str) -> bool:
+    """Whether a text holds a check mark, also a mangled one."""
     return any(mark in text for mark in _CHECKS)
+
+
+def doubts(text: str) -> bool:
+    """Whether a text says that something was not validated, or warns."""
+    return bool(_DOUBTS.search(text)) or any(mark in text for mark in _WARNINGS)
 
 
 def _text(node: SyntaxTreeNode) -> str:

@@ -1,0 +1,118 @@
+"""Compares what was claimed with what was defined, and with what was proven."""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from workstream.documents.identity import normalise
+from workstream.documents.model import Kind, Position
+from workstream.documents.parse import affirms, doubts
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Mapping
+
+    from workstream.documents.model import Document
+
+PROVEN = "proven"
+
+_APPROVAL = re.compile(r"^\W*(?:final\s+)?verdict\b.*\bapproved\b", re.IGNORECASE)
+_REFUSAL = re.compile(r"\bnot\s+approved\b|\brejected\b|changes\s+requested", re.IGNORECASE)
+_ACHIEVED = re.compile(r"^\W*goal\s+achieved\b(?P<answer>.*)$", re.IGNORECASE)
+_YES = re.compile(r"\byes\b|\btrue\b", re.IGNORECASE)
+
+
+@dataclass(frozen=True, slots=True)
+class Finding:
+    """One contradiction.
+
+    Attributes:
+        position: where it stands.
+        criterion_id: the criterion that it is about; empty if it is about the document.
+        message: what contradicts what.
+
+    """
+
+    position: Position
+    criterion_id: str
+    message: str
+
+
+def audit(document: Document, proven: Mapping[str, str] | None = None) -> tuple[Finding, ...]:
+    """Return what is claimed and does not hold.
+
+    Args:
+        document: the document.
+        proven: by criterion id, the verdict that evidence gave; None if there is no evidence.
+
+    """
+    found = [*_definition(document, proven), *_claims(document, proven), *_conclusions(document)]
+    return tuple(sorted(found, key=lambda one: one.position.line))
+
+
+def summary(document: Document, findings: tuple[Finding, ...]) -> str:
+    """Return one line for whoever has no time for the others."""
+    total = sum(one.kind is Kind.ACCEPTANCE for one in document.criteria)
+    claimed = {one.criterion_id for one in document.claims if one.affirmed and one.criterion_id}
+    claimed |= {one.id for one in document.criteria if one.box is not None and one.box.ticked}
+    doubtful = {one.criterion_id for one in findings if one.criterion_id}
+    if not findings:
+        return f"{document.id}: {len(claimed)} of {total} criteria claimed, no contradiction found."
+    claims = f"{len(claimed)} of {total} criteria claimed"
+    return f"{document.id}: {claims}, {len(doubtful)} of them doubtful; {len(findings)} findings."
+
+
+def _definition(document: Document, proven: Mapping[str, str] | None) -> Iterator[Finding]:
+    for criterion in document.criteria:
+        if criterion.box is None or not criterion.box.ticked:
+            continue
+        state = "" if proven is None else proven.get(criterion.id, "without a verdict")
+        if proven is None:
+            yield Finding(criterion.position, criterion.id, f"{criterion.id} is ticked, and there is no evidence")
+        elif state != PROVEN:
+            yield Finding(criterion.position, criterion.id, f"{criterion.id} is ticked, and the evidence says: {state}")
+
+
+def _claims(document: Document, proven: Mapping[str, str] | None) -> Iterator[Finding]:
+    for claim in document.claims:
+        name = claim.criterion_id
+        if name is None:
+            text = normalise(claim.text)[:80]
+            yield Finding(claim.position, "", f"speaks of a criterion that the document does not have: {text!r}")
+            continue
+        if claim.box is not None and not claim.box.ticked and affirms(claim.text):
+            yield Finding(claim.position, name, f"{name} has an open box and a check mark")
+        if not claim.affirmed:
+            continue
+        if claim.doubted:
+            yield Finding(claim.position, name, f"{name} is claimed, and in the same line not validated")
+        elif proven is None:
+            yield Finding(claim.position, name, f"{name} is claimed, and there is no evidence")
+        elif proven.get(name, "") != PROVEN:
+            yield Finding(
+                claim.position, name, f"{name} is claimed, and the evidence says: {proven.get(name, 'nothing')}"
+            )
+
+
+def _conclusions(document: Document) -> Iterator[Finding]:
+    """Yield verdicts and goals that their own rows contradict."""
+    doubted = [one.criterion_id for one in document.claims if one.affirmed and one.doubted and one.criterion_id]
+    open_boxes = [one.criterion_id for one in document.claims if one.box and not one.box.ticked and one.criterion_id]
+    if not any(one.box for one in document.claims):
+        open_boxes = [one.id for one in document.criteria if one.box is not None and not one.box.ticked]
+    for number, line in enumerate(document.content.decode("utf-8", "replace").splitlines(), start=1):
+        bare = line.replace("*", "").replace("|", " ")
+        if _APPROVAL.match(bare) and not _REFUSAL.search(bare) and (doubted or open_boxes):
+            why = f"{', '.join(doubted)} not validated" if doubted else f"{', '.join(open_boxes)} open"
+            yield Finding(Position(number, 1), "", f"the verdict approves, with {why}")
+        achieved = _ACHIEVED.match(bare)
+        if achieved and (_YES.search(achieved["answer"]) or affirms(achieved["answer"])):
+            if open_boxes:
+                yield Finding(
+                    Position(number, 1), "", f"the goal is called achieved, with open boxes: {', '.join(open_boxes)}"
+                )
+            elif doubted or doubts(achieved["answer"]):
+                yield Finding(
+                    Position(number, 1), "", f"the goal is called achieved, with {', '.join(doubted)} not validated"
+                )

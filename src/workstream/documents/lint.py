@@ -1,0 +1,150 @@
+"""Finds what makes a document hard to prove: every problem with its place, a code, and what to do.
+
+`docs/reference/lint-codes.md` explains each code with an example and its mend.
+"""
+
+from __future__ import annotations
+
+import itertools
+import re
+from collections import defaultdict
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from workstream.documents.identity import DOCUMENT_ID, normalise
+from workstream.documents.model import Kind, Position
+from workstream.documents.parse import LABEL
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Sequence
+
+    from workstream.documents.model import Criterion, Document
+
+CODES = {
+    "WS001": "no acceptance criteria",
+    "WS002": "criterion without a clear statement",
+    "WS003": "two criteria with the same text",
+    "WS004": "two criteria with the same id",
+    "WS005": "ids differ between file name, heading and front matter",
+    "WS006": "code fence that is not closed",
+    "WS007": "label swallowed by the list before it",
+    "WS008": "completion command that cannot work as written",
+    "WS009": "completion command that needs a terminal",
+}
+
+_SHORTEST = 2  # words of a statement that can be true or false
+_VAGUE = re.compile(r"^(?:it )?(?:works?|done|ok|tbd|todo|see above|n/?a|\.\.\.|…)\.?$", re.IGNORECASE)
+_OWN_ID = re.compile(r"^\W*(AC[-\s]?\d+)\b", re.IGNORECASE)
+_FENCE = re.compile(r"^ {0,3}(`{3,}|~{3,})(.*)$")
+_PLACEHOLDER = re.compile(r"(?<![<\w])<[a-zA-Z][\w -]*>(?!>)|\bTODO\b|\bFIXME\b")
+_FRONT_MATTER_LINES = 200
+
+
+@dataclass(frozen=True, slots=True)
+class Problem:
+    """One problem of a document.
+
+    Attributes:
+        position: where it is.
+        code: which kind it is, a key of `CODES`.
+        message: what is wrong, and what to do.
+
+    """
+
+    position: Position
+    code: str
+    message: str
+
+
+def lint(document: Document) -> tuple[Problem, ...]:
+    """Return the problems of a document, in the order in which they stand there."""
+    lines = document.content.decode("utf-8", "replace").splitlines()
+    found = [*_criteria(document), *_ids(document, lines), *_fences(lines), *_labels(lines), *_commands(document)]
+    return tuple(sorted(found, key=lambda one: (one.position.line, one.position.column, one.code)))
+
+
+def _criteria(document: Document) -> Iterator[Problem]:
+    criteria = [one for one in document.criteria if one.kind is Kind.ACCEPTANCE]
+    if not criteria:
+        yield Problem(Position(1, 1), "WS001", "there are no acceptance criteria: list them as `- [ ]` boxes below "
+                      "`**Acceptance Criteria:**`")  # fmt: skip
+    seen: dict[str, str] = {}
+    own: dict[str, str] = {}
+    for criterion in criteria:
+        text = normalise(criterion.text)
+        if len(text.split()) < _SHORTEST or _VAGUE.match(text):
+            yield Problem(
+                criterion.position, "WS002", f"{criterion.id} says nothing that can be true or false: {text!r}"
+            )
+        if text and text in seen:
+            yield Problem(criterion.position, "WS003", f"{criterion.id} says the same as {seen[text]}")
+        seen.setdefault(text, criterion.id)
+        yield from _own_id(criterion, own)
+
+
+def _own_id(criterion: Criterion, own: dict[str, str]) -> Iterator[Problem]:
+    found = _OWN_ID.match(criterion.text)
+    if found is None:
+        return
+    name = re.sub(r"[-\s]", "", found[1]).upper()
+    if name in own:
+        yield Problem(criterion.position, "WS004", f"{criterion.id} calls itself {name}, and so does {own[name]}")
+    own.setdefault(name, criterion.id)
+
+
+def _ids(document: Document, lines: Sequence[str]) -> Iterator[Problem]:
+    places: dict[str, list[str]] = defaultdict(list)
+    where = {"file name": [document.path.name], "heading": [line for line in lines if line.startswith("#")][:1]}
+    if lines and lines[0].removeprefix("\ufeff").rstrip() == "---":
+        ends = (
+            number for number, line in enumerate(lines[1:_FRONT_MATTER_LINES], 1) if line.rstrip() in {"---", "..."}
+        )
+        where["front matter"] = list(lines[1 : next(ends, 0)])
+    for place, texts in where.items():
+        for found in DOCUMENT_ID.finditer("\n".join(texts)):
+            places[found.group().upper()].append(place)
+            break
+    if len(places) > 1:
+        said = "; ".join(f"{name} in {' and '.join(where)}" for name, where in places.items())
+        yield Problem(Position(1, 1), "WS005", f"the document has several ids: {said}")
+
+
+def _fences(lines: Sequence[str]) -> Iterator[Problem]:
+    opened: tuple[str, int] | None = None
+    for number, line in enumerate(lines, start=1):
+        found = _FENCE.match(line)
+        if found is None:
+            continue
+        mark, rest = found.groups()
+        if opened is None:
+            if mark[0] != "`" or "`" not in rest:
+                opened = (mark, number)
+        elif mark[0] == opened[0][0] and len(mark) >= len(opened[0]) and not rest.strip():
+            opened = None
+    if opened is not None:
+        yield Problem(
+            Position(opened[1], 1), "WS006", f"this fence ({opened[0]}) is never closed: all below it is code"
+        )
+
+
+def _labels(lines: Sequence[str]) -> Iterator[Problem]:
+    for number, (before, line) in enumerate(itertools.pairwise(lines), start=2):
+        if LABEL.match(line) and re.match(r"^\s*(?:[-*+]|\d+[.)])\s+\S", before):
+            yield Problem(Position(number, 1), "WS007", "put a blank line before this label: Markdown takes it for a "
+                          "part of the list item above, and the criteria for more items of that list")  # fmt: skip
+
+
+def _commands(document: Document) -> Iterator[Problem]:
+    for criterion in document.criteria:
+        if criterion.kind is not Kind.COMPLETION:
+            continue
+        text = " ".join(criterion.text.replace("\\\n", " ").split())
+        if re.search(r"\bspark-submit\b.*\.jar\b", text) and "--class" not in text:
+            yield Problem(criterion.position, "WS008", f"{criterion.id} submits a jar without --class: nobody knows "
+                          "what to run, unless the jar's manifest names a main class")  # fmt: skip
+        if _PLACEHOLDER.search(text):
+            yield Problem(criterion.position, "WS008", f"{criterion.id} holds a placeholder that somebody must fill in")
+        if re.search(r"\b(?:exec|run)\b.*\s-(?:it|ti|t)\b|\s--tty\b", text):
+            yield Problem(
+                criterion.position, "WS009", f"{criterion.id} asks for a terminal (-it): it fails where there is none"
+            )
