@@ -43,7 +43,7 @@ def test_only_the_plugin_knows_pytest() -> None:
 
 
 def test_nothing_in_the_harness_knows_the_product() -> None:
-    """A team with another chart installs the package: nothing of Spark is in it, but a rule about a well-known mistake."""
+    """Other charts are proven too: nothing of Spark is in the package, but a lint rule about a well-known mistake."""
     known = [path for path in SOURCES if "spark" in path.read_text(encoding="utf-8").lower() and path.name != "lint.py"]
 
     assert known == []
