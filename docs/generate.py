@@ -21,8 +21,8 @@ def exit_codes() -> str:
     head = [
         "# Exit codes",
         "",
-        "Made by `nox -s generated` from `src/workstream/errors.py`. Below 10 they are pytest's own: 0, every criterion",
-        "is proven; 1, some are not; 3, pytest failed; 4, it was called wrongly; 5, it found no tests.",
+        "Made by `nox -s generated` from `src/workstream/errors.py`. Below 10 they are pytest's own: 0, all criteria",
+        "are proven; 1, some are not; 3, pytest failed; 4, it was called wrongly; 5, it found no tests.",
         "",
         "| exit code | meaning |",
         "| --- | --- |",

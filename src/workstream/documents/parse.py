@@ -31,6 +31,7 @@ def _mangled(mark: str) -> str:
 
 _CHECKS = ("\u2705", "\u2714", _mangled("\u2705"), _mangled("\u2714"))
 _WARNINGS = ("\u26a0", _mangled("\u26a0"))
+_MARKS = re.compile("|".join(map(re.escape, (*_CHECKS, *_WARNINGS, "\ufe0f", _mangled("\ufe0f")))))
 _DOUBTS = re.compile(r"not (?:yet )?(?:validated|verified|tested|proven|run)|requires? (?:a )?running", re.IGNORECASE)
 
 _NEWLINE = re.compile(rb"\r\n?|\n")
@@ -314,7 +315,7 @@ class _Reading:
 
 def _match(claim: Claim, criteria: Sequence[Criterion]) -> Claim:
     """Return a claim with the id of the criterion that it speaks of, if there is one."""
-    text = normalise(_ANNOTATION.sub("", claim.text))
+    text = normalise(_MARKS.sub("", _ANNOTATION.sub("", claim.text)))
     for criterion in criteria:
         if text and normalise(criterion.text) == text:
             return replace(claim, criterion_id=criterion.id)
