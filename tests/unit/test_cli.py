@@ -1,0 +1,177 @@
+from __future__ import annotations
+
+import json
+import sys
+from typing import TYPE_CHECKING
+
+import pytest
+
+from workstream import cli, documents, errors, evidence
+from workstream.evidence import Level, provenance, records
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+    from pathlib import Path
+
+    Run = Callable[..., tuple[int, str, str]]
+
+TEXT = "## WS-001-01: Mail\n\n### Acceptance Criteria\n\n- [ ] Mail arrives soon\n- [x] Mail is kept safe\n"
+
+
+@pytest.fixture
+def run(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> Run:
+    """Give a way to run the command: exit code, output, complaints."""
+
+    def call(*arguments: object) -> tuple[int, str, str]:
+        monkeypatch.setattr(sys, "argv", ["workstream", *map(str, arguments)])
+        code = 0
+        try:
+            cli.main()
+        except SystemExit as ended:
+            code = int(ended.code or 0)
+        out, err = capsys.readouterr()
+        return code, out, err
+
+    return call
+
+
+@pytest.fixture
+def document(tmp_path: Path) -> Path:
+    """Give a document with an open and a ticked box."""
+    path = tmp_path / "WS-001-01.md"
+    path.write_text(TEXT, encoding="utf-8")
+    return path
+
+
+def prove(path: Path, proven: str, *, document: Path | None = None) -> Path:
+    """Write evidence that proves one criterion of a document; return the log."""
+    read = documents.read(document or path)
+    log = path.parent / "evidence.jsonl"
+    writer = evidence.Writer(log)
+    test = "test_mail.py::test_it"
+    writer.write(provenance.session(read, path.parent, "pytest"))
+    writer.write(records.Manifest(test=test, criterion_id=proven, level=Level.CLUSTER, doc="It does."))
+    now = provenance.now()
+    writer.write(
+        records.Observation(test=test, attempt=1, time=now, what="mail", value="here", command="", level=Level.CLUSTER)
+    )
+    for when in ("setup", "call", "teardown"):
+        writer.write(records.Outcome.model_validate({"test": test, "attempt": 1, "when": when, "result": "passed"}))
+    writer.write(records.End(time=now, exit_status=0, interrupted=False))
+    writer.close()
+    return log
+
+
+def test_criteria_are_listed_for_people_and_for_programs(run: Run, document: Path) -> None:
+    """Lines with place and box; with --json a list of objects."""
+    code, out, _ = run("criteria", document)
+    assert code == 0
+    assert f"{document}:5: [ ] AC1  Mail arrives soon" in out
+
+    _, out, _ = run("criteria", "--json", document.parent)
+    assert json.loads(out)[1] == {
+        "document": str(document),
+        "id": "AC2",
+        "kind": "acceptance",
+        "text": "Mail is kept safe",
+        "line": 6,
+        "ticked": True,
+        "boxed": True,
+    }
+
+
+def test_a_missing_document_is_a_clear_error_with_its_own_code(run: Run, tmp_path: Path) -> None:
+    """No traceback, the path, and exit code 30."""
+    code, _, err = run("criteria", tmp_path / "missing.md")
+
+    assert code == errors.DocumentError.exit_code
+    assert "missing.md" in err
+    assert "Traceback" not in err
+
+
+def test_a_wrong_option_is_a_usage_error(run: Run) -> None:
+    """Click's own message, and our exit code for wrong usage."""
+    code, _, err = run("criteria", "--no-such-option", "x")
+
+    assert code == errors.UsageError.exit_code
+    assert "no-such-option" in err
+
+
+def test_lint_prints_places_and_fails(run: Run, document: Path) -> None:
+    """A problem is one line with its code; annotations and JSON say the same; exit code 1."""
+    document.write_text(TEXT + "- [ ] works\n", encoding="utf-8")
+    code, out, _ = run("lint", document)
+    assert (code, out.split(" ")[:2]) == (1, [f"{document}:7:1:", "WS002"])
+    assert run("lint", "--format", "github", document)[1].startswith(
+        f"::error file={document},line=7,col=1,title=WS002::"
+    )
+    assert json.loads(run("lint", "--json", document)[1])[0]["code"] == "WS002"
+
+    document.write_text(TEXT, encoding="utf-8")
+    assert run("lint", document) == (0, "", "")
+
+
+def test_audit_is_a_gate(run: Run, document: Path) -> None:
+    """A tick without evidence fails; with the evidence for it, it passes."""
+    code, out, _ = run("audit", document)
+    assert code == 1
+    assert "AC2 is ticked, and there is no evidence" in out
+
+    code, out, _ = run("audit", "--evidence", prove(document, "AC2"), document)
+    assert (code, out) == (0, "WS-001-01: 1 of 2 criteria claimed, no contradiction found.\n")
+
+
+def test_tick_shows_checks_and_writes_what_the_evidence_says(run: Run, document: Path) -> None:
+    """Shown only: nothing changes. --check fails. --write ticks what is proven and unticks what is not."""
+    log = prove(document, "AC1")
+    code, out, _ = run("tick", document, "--evidence", log)
+    assert code == 0
+    assert "+- [x] Mail arrives soon" in out
+    assert document.read_text(encoding="utf-8") == TEXT
+    assert run("tick", document, "--evidence", log, "--check")[0] == 1
+
+    assert run("tick", document, "--evidence", log, "--write")[0] == 0
+    assert "- [x] Mail arrives soon\n- [ ] Mail is kept safe\n" in document.read_text(encoding="utf-8")
+    assert run("tick", document, "--evidence", log, "--check")[0] == 0
+
+
+def test_tick_refuses_what_does_not_belong_together(run: Run, document: Path, tmp_path: Path) -> None:
+    """A changed criterion and another document's evidence tick nothing."""
+    log = prove(document, "AC1")
+    changed = TEXT.replace("soon", "late")
+    document.write_text(changed, encoding="utf-8")
+    code, _, err = run("tick", document, "--evidence", log, "--write")
+    assert code == errors.TickRefusedError.exit_code
+    assert "AC1" in err
+    assert document.read_text(encoding="utf-8") == changed
+
+    other = tmp_path / "other.md"
+    other.write_text(TEXT.replace("WS-001-01", "WS-001-02"), encoding="utf-8")
+    assert run("tick", other, "--evidence", log, "--write")[0] == errors.TickRefusedError.exit_code
+
+
+def test_a_damaged_log_is_a_clear_error(run: Run, document: Path) -> None:
+    """A log with a broken line in the middle is refused with the line's number."""
+    log = prove(document, "AC1")
+    lines = log.read_text(encoding="utf-8").splitlines(keepends=True)
+    log.write_text("".join([lines[0], "{]\n", *lines[1:]]), encoding="utf-8")
+    code, _, err = run("tick", document, "--evidence", log)
+
+    assert code == errors.EvidenceError.exit_code
+    assert "evidence.jsonl:2" in err
+
+
+def test_scaffold_writes_failing_tests_once(run: Run, document: Path, pytester: pytest.Pytester) -> None:
+    """One test for each criterion, each of which fails; a second time nothing is overwritten."""
+    folder = pytester.path / "suite"
+    code, out, _ = run("scaffold", document, "--folder", folder)
+    assert code == 0
+    assert "2 tests" in out
+    module = folder / "test_ws_001_01.py"
+    text = module.read_text(encoding="utf-8")
+    assert text.count("pytest.fail(") == 2
+    compile(text, str(module), "exec")
+
+    module.write_text("mine", encoding="utf-8")
+    assert run("scaffold", document, "--folder", folder)[0] == errors.UsageError.exit_code
+    assert module.read_text(encoding="utf-8") == "mine"
