@@ -15,7 +15,7 @@ from markdown_it import MarkdownIt
 from markdown_it.tree import SyntaxTreeNode
 
 from workstream import errors
-from workstream.documents import commands
+from workstream.documents import commands, outline
 from workstream.documents.identity import DOCUMENT_ID, normalise
 from workstream.documents.model import Box, Claim, Criterion, Document, Kind, Position
 
@@ -78,7 +78,7 @@ def parse(content: bytes, path: Path) -> Document:
     if b"\0" in content:
         line = content[: content.index(b"\0")].count(b"\n") + 1
         raise errors.DocumentError(f"{path}:{line}: this is a binary file.", instead="Name a Markdown file.")
-    source = _Source(content)
+    source = _Source(content, path)
     reading = _Reading(source)
     reading.read(source.tree())
     criteria = tuple(reading.criteria)
@@ -102,15 +102,20 @@ def parse(content: bytes, path: Path) -> Document:
 class _Source:
     """A file's bytes as lines with offsets."""
 
-    def __init__(self, content: bytes) -> None:
-        self.content = content
+    def __init__(self, content: bytes, path: Path) -> None:
         self.offsets = [0, *(found.end() for found in _NEWLINE.finditer(content))]
         ends = [*(found.start() for found in _NEWLINE.finditer(content)), len(content)]
         raw = [content[start:end] for start, end in zip(self.offsets, ends, strict=True)]
         self.lines = [line.decode("utf-8", "replace") for line in raw]
         self.lines[0] = self.lines[0].removeprefix("\ufeff")
         self._bom = 3 if content.startswith(b"\xef\xbb\xbf") else 0
+        # Front matter would be read as a rule and a heading.
         self._matter = self._front_matter_lines()
+        self._read = outline.relevant(self.lines, self._matter, path)
+
+    def line(self, node: SyntaxTreeNode) -> int:
+        """Return the line (from 0) at which a block starts."""
+        return self._read[node.map[0]] if node.map else 0
 
     def _front_matter_lines(self) -> int:
         """Return how many lines the front matter takes."""
@@ -133,8 +138,7 @@ class _Source:
 
     def tree(self) -> SyntaxTreeNode:
         """Return the block structure; the text of a block is left as it is."""
-        # Front matter would be read as a rule and a heading. Blank lines keep the numbers of the others.
-        text = "\n".join([""] * self._matter + self.lines[self._matter :])
+        text = "\n".join(self.lines[number] for number in self._read)
         markdown = MarkdownIt("commonmark", {"maxNesting": 50}).enable("table").disable("inline")
         return SyntaxTreeNode(markdown.parse(text))
 
@@ -212,10 +216,10 @@ class _Reading:
             return
         self._by_heading = True
         self._defined = True
-        self._add(Kind.ACCEPTANCE, _text(heading), _line(heading), None)
+        self._add(Kind.ACCEPTANCE, _text(heading), self.source.line(heading), None)
 
     def _box(self, item: SyntaxTreeNode) -> Box | None:
-        return self.source.box(_line(item))
+        return self.source.box(self.source.line(item))
 
     def _list(self, block: SyntaxTreeNode) -> None:
         if self._in_report:
@@ -224,7 +228,7 @@ class _Reading:
             self._definition(block.children)
         elif self._under(_CONSTRAINTS) or _CONSTRAINTS.search(self._label):
             for item in block.children:
-                self._add(Kind.CONSTRAINT, self._item_text(item), _line(item), None)
+                self._add(Kind.CONSTRAINT, self._item_text(item), self.source.line(item), None)
         elif self._under(_GOAL):
             self._goals(block)
         else:
@@ -236,7 +240,7 @@ class _Reading:
         for number, item in enumerate(block.children):
             text, swallowed = self._before_label(item)
             if self._box(item) is None and not self._defined:
-                self._add(Kind.GOAL, text, _line(item), None)
+                self._add(Kind.GOAL, text, self.source.line(item), None)
             if swallowed:
                 self._definition(block.children[number + 1 :])
                 return
@@ -257,7 +261,7 @@ class _Reading:
         for item in items:
             if boxed and self._box(item) is None:
                 continue
-            self._add(Kind.ACCEPTANCE, self._item_text(item), _line(item), self._box(item))
+            self._add(Kind.ACCEPTANCE, self._item_text(item), self.source.line(item), self._box(item))
         self._defined = self._defined or bool(items)
         self._definition_headings = dict(self._headings)
 
@@ -270,22 +274,22 @@ class _Reading:
         wanted = self._under(_COMPLETION) or bool(_COMPLETION.search(self._label))
         if self._in_report or not wanted or any(one.kind is Kind.COMPLETION for one in self.criteria):
             return
-        first = _line(block) + 1
+        first = self.source.line(block) + 1
         for command in commands.split(block.content.splitlines()):
             self._add(Kind.COMPLETION, command.text, first + command.line, None)
 
     def _table(self, block: SyntaxTreeNode) -> None:
         for row in block.walk():
             if row.type == "tr" and row.map:
-                text = self.source.lines[row.map[0]].strip().strip("|")
+                text = self.source.lines[self.source.line(row)].strip().strip("|")
                 if _REFERENCE.search(text) and affirms(text):
-                    self._claim(text, row.map[0], None)
+                    self._claim(text, self.source.line(row), None)
 
     def _claim_items(self, items: Sequence[SyntaxTreeNode]) -> None:
         for item in items:
             box, text = self._box(item), self._item_text(item)
             if box is not None or _REFERENCE.search(text):
-                self._claim(text, _line(item), box)
+                self._claim(text, self.source.line(item), box)
 
     def _claim(self, text: str, line: int, box: Box | None) -> None:
         doubted = doubts(text)
@@ -347,7 +351,3 @@ def _text(node: SyntaxTreeNode) -> str:
     """Return a block's own text, as written, without the marks around a whole line."""
     inline = next((child for child in node.children if child.type == "inline"), None)
     return inline.content.strip() if inline else ""
-
-
-def _line(node: SyntaxTreeNode) -> int:
-    return node.map[0] if node.map else 0
