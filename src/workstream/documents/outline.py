@@ -20,10 +20,10 @@ LARGEST = 512 * 1024  # characters that may need the parser
 
 _HEADING = re.compile(r" {0,3}(#{1,6})(?:\s|$)")
 _FENCE = re.compile(r" {0,3}(`{3,}|~{3,})")
-_RELEVANT = re.compile(
-    r"(?:acceptance|success)\s+criteria|\bgoals?\b|\bconstraints?\b|\bcompletion\b|\breport\b|\breview\b|\bstatus\b|\bAC\d",
-    re.IGNORECASE,
+_TITLES = re.compile(
+    r"criteria|\bgoals?\b|\bconstraints?\b|\bcompletion\b|\breport\b|\breview\b|\bstatus\b|\bAC\b", re.IGNORECASE
 )
+_CONTENT = re.compile(r"^\W*(?:acceptance|success)\s+criteria\b|\bAC[-\s]?\d", re.IGNORECASE)
 
 
 def relevant(lines: Sequence[str], start: int, path: Path) -> list[int]:
@@ -42,8 +42,8 @@ def relevant(lines: Sequence[str], start: int, path: Path) -> list[int]:
         return list(range(start, len(lines)))
     kept: list[int] = []
     size = 0
-    for first, beyond in _sections(lines, start):
-        if not _RELEVANT.search("\n".join(lines[first:beyond])):
+    for first, beyond, wanted in _sections(lines, start):
+        if not wanted:
             continue
         size += sum(len(line) + 1 for line in lines[first:beyond])
         if size > LARGEST:
@@ -56,9 +56,12 @@ def relevant(lines: Sequence[str], start: int, path: Path) -> list[int]:
     return kept
 
 
-def _sections(lines: Sequence[str], start: int) -> Iterator[tuple[int, int]]:
-    """Yield the sections as (first line, line beyond); a heading within a code fence begins none."""
-    first, fence = start, ""
+def _sections(lines: Sequence[str], start: int) -> Iterator[tuple[int, int, bool]]:
+    """Yield the sections: first line, line beyond, and whether title, titles above or text speak of criteria.
+
+    What stands in a code fence is neither a heading nor speaks of criteria.
+    """
+    first, fence, titles, speaks = start, "", dict[int, str](), False
     for number in range(start, len(lines)):
         line = lines[number]
         if (found := _FENCE.match(line)) is not None:
@@ -67,7 +70,14 @@ def _sections(lines: Sequence[str], start: int) -> Iterator[tuple[int, int]]:
                 fence = mark
             elif mark[0] == fence[0] and len(mark) >= len(fence) and not line.strip(" `~"):
                 fence = ""
-        elif not fence and number > first and _HEADING.match(line):
-            yield first, number
-            first = number
-    yield first, len(lines)
+        elif fence:
+            continue
+        elif (heading := _HEADING.match(line)) is not None:
+            if number > first:
+                yield first, number, speaks
+            level = len(heading[1])
+            titles = {above: title for above, title in titles.items() if above < level} | {level: line}
+            first, speaks = number, any(_TITLES.search(title) for title in titles.values())
+        elif not speaks:
+            speaks = bool(_CONTENT.search(line))
+    yield first, len(lines), speaks
