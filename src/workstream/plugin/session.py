@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Self
+from typing import TYPE_CHECKING, Self
 
 import pytest
 from pydantic import BaseModel
@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 
 SESSION = pytest.StashKey["Session"]()
 ATTEMPT = pytest.StashKey[int]()
-PARCEL = "workstream"  # the attribute of a report, and the key of a process's last words, that hold a parcel
+PARCEL = "workstream"  # the attribute of a report that holds a parcel
 
 
 class Obstacle(BaseModel):
@@ -135,14 +135,6 @@ class Session:
     def pytest_runtest_logreport(self, report: pytest.TestReport) -> None:
         """Let the report take along what was seen; before pytest-xdist sends it."""
         setattr(report, PARCEL, self._take_parcel())
-
-    @pytest.hookimpl(wrapper=True, trylast=True)
-    def pytest_sessionfinish(self, session: pytest.Session, exitstatus: int) -> Iterator[None]:  # noqa: ARG002 - see `Writing`
-        """Leave behind what was seen after the last report."""
-        yield
-        output: dict[str, Any] | None = getattr(session.config, "workeroutput", None)
-        if output is not None:
-            output[PARCEL] = self._take_parcel()
 
     def pytest_unconfigure(self) -> None:
         """Let go of everything, even if the session never began."""

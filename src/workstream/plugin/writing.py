@@ -116,11 +116,6 @@ class Writing(Session):
         """Take the manifest from a process of pytest-xdist: the controller collects nothing."""
         self.bound(shipped(self.folder, node.gateway.id))
 
-    @pytest.hookimpl(optionalhook=True)
-    def pytest_testnodedown(self, node: Any) -> None:  # noqa: ANN401 - see above
-        """Take what a process of pytest-xdist saw after its last report."""
-        self._unpack(getattr(node, "workeroutput", {}).get(PARCEL, "{}"))
-
     def pytest_collectreport(self, report: pytest.CollectReport) -> None:
         """Write which modules could not be read, or were skipped whole; several processes may say the same."""
         if not report.passed and report.nodeid not in self._unread:

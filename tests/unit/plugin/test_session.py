@@ -26,6 +26,18 @@ OBSTRUCTED = """
     def test_again(evidence, guest):
         pass
 """
+DESCRIBING = """
+    import pathlib
+
+    @pytest.fixture(scope="session")
+    def guest(subject):
+        subject.describe_input("suite", pathlib.Path(__file__))
+        yield
+        subject.describe("left", True)
+
+    def test(subject, guest):
+        subject.describe("chart", {"version": "1.0"})
+"""
 KILLING = """
     import os
     import signal
@@ -47,6 +59,11 @@ def open_files() -> list[str]:
     """Return what this process has open, but for the sockets of pytest-rerunfailures."""
     links = [str(path.readlink()) for path in Path("/proc/self/fd").iterdir() if path.exists()]
     return sorted(link for link in links if not link.startswith("socket:"))
+
+
+def described(suite: Suite) -> list[tuple[str, object, str]]:
+    """Return what the log says of what was under test."""
+    return [(one.name, one.value, one.path) for one in suite.log().subjects]
 
 
 def names(folder: Path) -> list[str]:
@@ -104,40 +121,34 @@ def test_the_manifest_says_what_a_test_is(suite: Suite) -> None:
     assert line.source_sha256 == provenance.path_sha256(suite.path / "test_00.py")
 
 
-@pytest.mark.parametrize("distributed", [(), ("-n1",)], ids=["alone", "xdist"])
-def test_an_error_of_the_environment_decides_the_exit_code(suite: Suite, distributed: tuple[str, ...]) -> None:
+def test_an_error_of_the_environment_decides_the_exit_code(suite: Suite) -> None:
     """What keeps tests from running is told once, in three parts, and its exit code is the run's."""
     suite.write({"one": OBSTRUCTED})
-    result = suite.run(*distributed, "--tb=no")
+    result = suite.run("--tb=no")
     assert suite.states() == {"one": "blocked"}
     assert result.ret == 20
     result.stdout.fnmatch_lines(["The guest does not come.", "Ask again.", "See: the guest book"])
     assert result.stdout.lines.count("See: the guest book") == 1
 
 
-@pytest.mark.parametrize("distributed", [(), ("-n1",)], ids=["alone", "xdist"])
-def test_what_is_under_test_is_described(suite: Suite, distributed: tuple[str, ...]) -> None:
+def test_what_is_under_test_is_described(suite: Suite) -> None:
     """Facts and hashes reach the log, those too that are known only after the last test."""
-    source = """
-        import pathlib
-
-        @pytest.fixture(scope="session")
-        def guest(subject):
-            subject.describe_input("suite", pathlib.Path(__file__))
-            yield
-            subject.describe("left", True)
-
-        def test(subject, guest):
-            subject.describe("chart", {"version": "1.0"})
-    """
-    suite.write({"one": source})
-    suite.run(*distributed)
-    path = suite.path / "test_00.py"
-    assert [(one.name, one.value, one.path) for one in suite.log().subjects] == [
-        ("suite", provenance.path_sha256(path), "test_00.py"),
+    suite.write({"one": DESCRIBING})
+    suite.run()
+    assert described(suite) == [
+        ("suite", provenance.path_sha256(suite.path / "test_00.py"), "test_00.py"),
         ("chart", {"version": "1.0"}, ""),
         ("left", True, ""),
     ]
+
+
+def test_processes_of_xdist_pass_on_all_of_that(suite: Suite) -> None:
+    """Errors of the environment and descriptions of what is under test reach the process that writes."""
+    suite.write({"one": DESCRIBING, "two": OBSTRUCTED})
+    result = suite.run("-n1", "--tb=no")
+    assert result.ret == 20
+    assert result.stdout.lines.count("See: the guest book") == 1
+    assert [name for name, _, _ in described(suite)] == ["suite", "chart", "left"]
 
 
 @pytest.mark.parametrize(("name", "code"), [("SIGINT", 130), ("SIGTERM", 143), ("SIGHUP", 129)])
@@ -195,6 +206,24 @@ def test_a_world_that_does_not_go_away_is_told(suite: Suite) -> None:
     assert suite.states() == {"one": "proven"}
     assert names(suite.folder) == REPORTS
     result.stdout.fnmatch_lines(["It stays."])
+
+
+def test_the_state_of_the_cluster_is_kept_when_a_test_on_it_fails(suite: Suite) -> None:
+    """Diagnostics are named after the test; one that passes, is skipped or uses no cluster leaves none."""
+    source = """
+        @pytest.mark.parametrize("name", ["a/../b", "c"])
+        def test(cluster, name):
+            assert name == "c"
+
+        def test_skipped(cluster):
+            pytest.skip("no time")
+
+        def test_elsewhere():
+            assert False
+    """
+    suite.write({"one": source})
+    suite.run()
+    assert names(suite.folder / "diagnostics") == ["test[a-..-b]"]
 
 
 def test_reports_of_an_earlier_run_do_not_stay_beside_new_evidence(suite: Suite) -> None:

@@ -332,13 +332,31 @@ def test_what_is_deselected_was_not_run(suite: Suite, distributed: tuple[str, ..
     assert result.ret == pytest.ExitCode.TESTS_FAILED
 
 
-@ALONE_AND_DISTRIBUTED
-def test_when_everything_is_deselected_nothing_is_proven(suite: Suite, distributed: tuple[str, ...]) -> None:
+def test_when_everything_is_deselected_nothing_is_proven(suite: Suite) -> None:
     """Nothing runs, nothing is proven, and pytest's own exit code stays."""
     suite.write({"one": suite.PROVING, "two": suite.PROVING})
-    result = suite.run("-m", "unheard_of", *distributed)
+    result = suite.run("-m", "unheard_of")
     assert suite.states() == {"one": "not-run", "two": "not-run"}
     assert result.ret == pytest.ExitCode.NO_TESTS_COLLECTED
+
+
+def test_parts_of_a_test_are_told_by_their_names(suite: Suite) -> None:
+    """Every subtest is an outcome of its own, beside that of the test around it."""
+    source = """
+        def test(evidence, subtests):
+            evidence.record("answer", 42)
+            with subtests.test("first"):
+                pass
+            with subtests.test("second", number=2):
+                assert False
+            with subtests.test():
+                pass
+    """
+    suite.write({"one": source})
+    suite.run()
+    calls = [(one.subtest, str(one.result)) for one in suite.log().outcomes if one.when == "call"]
+    assert calls[:3] == [("first", "passed"), ("second number=2", "failed"), ("subtest", "passed")]
+    assert [subtest for subtest, _ in calls[3:]] == [""]
 
 
 def test_what_comes_after_the_first_failure_was_not_run(suite: Suite) -> None:
@@ -361,10 +379,10 @@ def test_what_passes_on_a_retry_is_flaky(suite: Suite, distributed: tuple[str, .
 
 
 def test_what_a_dying_process_ran_is_blocked(suite: Suite) -> None:
-    """A test whose process dies is bound to its criterion all the same, and blocks it."""
-    suite.write({"dying": DYING, "one": suite.PROVING})
+    """A test whose process dies blocks its criterion; what the process saw before, and the next one after, counts."""
+    suite.write({"one": suite.PROVING, "dying": DYING, "two": suite.PROVING})
     result = suite.run("-n1")
-    assert suite.states() == {"dying": "blocked", "one": "proven"}
+    assert suite.states() == {"one": "proven", "dying": "blocked", "two": "proven"}
     assert result.ret == pytest.ExitCode.TESTS_FAILED
 
 
