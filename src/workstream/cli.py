@@ -17,6 +17,8 @@ from workstream.documents import tick as ticking
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
 
+    from workstream.evidence import Verdict
+
 _PATHS = click.argument("paths", nargs=-1, required=True, type=click.Path(path_type=Path))
 
 
@@ -135,6 +137,29 @@ def scaffold(path: Path, folder: Path) -> None:
 @group.command()
 @click.argument("path", metavar="DOCUMENT", type=click.Path(path_type=Path))
 @click.option(
+    "--evidence",
+    "log",
+    type=click.Path(path_type=Path),
+    help="The evidence.jsonl that a run left (default: build/acceptance/ID/evidence.jsonl).",
+)
+def status(path: Path, log: Path | None) -> None:
+    """Say which criteria are proven, stale (and what changed) or not proven; no cluster is asked.
+
+    Exit code 0 if every criterion is proven, and nothing that proved it has changed since.
+    """
+    document = documents.read(path)
+    verdicts = _verdicts(log or Path("build", "acceptance", document.id, "evidence.jsonl"), document)
+    for one in verdicts:
+        text = " ".join(one.criterion.text.split())
+        click.echo(f"[{'x' if one.proven else ' '}] {one.criterion_id:<4} {one.state}: {text}")
+        if not one.proven:
+            click.echo(f"         {one.reason}")
+    sys.exit(0 if verdicts and all(one.proven for one in verdicts) else 1)
+
+
+@group.command()
+@click.argument("path", metavar="DOCUMENT", type=click.Path(path_type=Path))
+@click.option(
     "--evidence", "log", required=True, type=click.Path(path_type=Path), help="The evidence.jsonl that a run left."
 )
 @click.option("--write", is_flag=True, help="Tick and untick the boxes in the file.")
@@ -145,17 +170,9 @@ def tick(path: Path, log: Path, *, write: bool, check: bool) -> None:
     Only `proven` ticks. Only the byte between a box's brackets changes. Nothing is written if the evidence is
     of another document, or if a criterion changed since.
     """
-    from workstream import evidence  # noqa: PLC0415 - reading documents alone must start fast
-
     document = documents.read(path)
-    found = evidence.read(log)
-    if found.session.document_id != document.id:
-        raise errors.TickRefusedError(
-            f"{log} is the evidence of {found.session.document_id}, and {path} is {document.id}.",
-            instead="Name the evidence of a run on this document.",
-        )
-    verdicts = evidence.verdicts(found, document)
-    changed = [one.criterion_id for one in verdicts if one.state is evidence.State.STALE]
+    verdicts = _verdicts(log, document)
+    changed = _changed(log, document)
     if changed:
         raise errors.TickRefusedError(
             f"{path} changed since the evidence was won: {', '.join(changed)}.",
@@ -171,14 +188,39 @@ def tick(path: Path, log: Path, *, write: bool, check: bool) -> None:
         sys.exit(1)
 
 
-def _states(log: Path, document: documents.Document) -> dict[str, str]:
-    """Return the verdict of every criterion, by its id; nothing if the log is of another document."""
+def _verdicts(log: Path, document: documents.Document) -> tuple[Verdict, ...]:
+    """Return the verdict of every criterion as of now, from the folder in which the suite ran.
+
+    Raises:
+        errors.TickRefusedError: the log is of another document.
+
+    """
     from workstream import evidence  # noqa: PLC0415 - reading documents alone must start fast
+    from workstream.evidence import freshness  # noqa: PLC0415 - likewise
 
     found = evidence.read(log)
     if found.session.document_id != document.id:
+        raise errors.TickRefusedError(
+            f"{log} is the evidence of {found.session.document_id}, and {document.path} is {document.id}.",
+            instead="Name the evidence of a run on this document.",
+        )
+    return freshness.current(found, document, Path.cwd())
+
+
+def _changed(log: Path, document: documents.Document) -> list[str]:
+    """Return the criteria whose text is not the one that was tested."""
+    from workstream import evidence  # noqa: PLC0415 - reading documents alone must start fast
+
+    verdicts = evidence.verdicts(evidence.read(log), document)
+    return [one.criterion_id for one in verdicts if one.state is evidence.State.STALE]
+
+
+def _states(log: Path, document: documents.Document) -> dict[str, str]:
+    """Return the verdict of every criterion, by its id; nothing if the log is of another document."""
+    try:
+        return {one.criterion_id: str(one.state) for one in _verdicts(log, document)}
+    except errors.TickRefusedError:
         return {}
-    return {one.criterion_id: str(one.state) for one in evidence.verdicts(found, document)}
 
 
 def _difference(before: bytes, after: bytes) -> str:

@@ -150,6 +150,29 @@ def test_tick_refuses_what_does_not_belong_together(run: Run, document: Path, tm
     assert run("tick", other, "--evidence", log, "--write")[0] == errors.TickRefusedError.exit_code
 
 
+def test_status_says_what_is_proven_and_what_became_stale(
+    run: Run, document: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Proven, not proven, and stale with the input that changed; a tick makes nothing stale."""
+    monkeypatch.chdir(document.parent)
+    chart = document.with_name("chart.yaml")
+    chart.write_text("a: 1\n", encoding="utf-8")
+    log = prove(document, "AC1")
+    lines = log.read_text(encoding="utf-8").splitlines(keepends=True)
+    subject = records.Subject(name="chart", value=provenance.path_sha256(chart), path="chart.yaml")
+    log.write_text("".join([*lines[:-1], subject.model_dump_json() + "\n", lines[-1]]), encoding="utf-8")
+    run("tick", document, "--evidence", log, "--write")
+    code, out, _ = run("status", document, "--evidence", log)
+    assert code == 1
+    assert "[x] AC1  proven: Mail arrives soon" in out
+    assert "[ ] AC2  uncovered: Mail is kept safe" in out
+
+    chart.write_text("a: 2\n", encoding="utf-8")
+    _, out, _ = run("status", document, "--evidence", log)
+    assert "[ ] AC1  stale: Mail arrives soon" in out
+    assert "chart" in out
+
+
 def test_a_damaged_log_is_a_clear_error(run: Run, document: Path) -> None:
     """A log with a broken line in the middle is refused with the line's number."""
     log = prove(document, "AC1")
