@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+from workstream.evidence import freshness
 from workstream.evidence.log import Log, Writer, read
 from workstream.evidence.recorder import Recorder
 from workstream.evidence.records import Level
 from workstream.evidence.verdict import State, Verdict, verdicts
 
-__all__ = ["Level", "Log", "Recorder", "State", "Verdict", "Writer", "read", "verdicts"]
+__all__ = ["Level", "Log", "Recorder", "State", "Verdict", "Writer", "freshness", "read", "verdicts"]

@@ -166,6 +166,20 @@ def test_an_interrupted_run_cleans_up_and_tells_what_it_knows(suite: Suite, name
     assert result.ret == code
 
 
+@pytest.mark.parametrize("name", ["SIGINT", "SIGTERM"])
+def test_nothing_interrupts_cleaning_up(suite: Suite, name: str) -> None:
+    """A signal while the world is taken away is told, and changes nothing any more."""
+    suite.write({"one": "def test(evidence, cluster):\n    evidence.record('answer', 42)\n"})
+    conftest = suite.path / "conftest.py"
+    killing = f"nodes=list)\n    import os, signal\n    os.kill(os.getpid(), signal.{name})\n    open('gone.txt', 'w')"
+    conftest.write_text(conftest.read_text().replace("nodes=list)", killing))
+    result = suite.run(own_process=True)
+    assert (suite.path / "gone.txt").exists()
+    assert result.ret == pytest.ExitCode.OK
+    assert names(suite.folder) == REPORTS
+    result.stderr.fnmatch_lines(["*cleaning up*"])
+
+
 def test_an_interrupted_run_of_several_processes_ends_too(suite: Suite) -> None:
     """SIGTERM to the controller of pytest-xdist ends its processes and the log."""
     source = "import os\nimport signal\n\ndef test(evidence):\n    os.kill(os.getppid(), signal.SIGTERM)\n"
