@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 import pytest
+from hypothesis import settings
 
 from workstream import documents, evidence
 from workstream.evidence import provenance, records
@@ -13,6 +14,10 @@ from workstream.evidence.records import Level, Result
 
 if TYPE_CHECKING:
     from pydantic import JsonValue
+
+# A busy machine is no reason for a test to fail.
+settings.register_profile("unit", deadline=None)
+settings.load_profile("unit")
 
 TIME = "2026-01-02T03:04:05.678+00:00"
 
