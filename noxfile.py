@@ -39,7 +39,9 @@ def lint(session: nox.Session) -> None:
 def acceptance(session: nox.Session) -> None:
     """Prove the criteria of WS-001-04 on a kind cluster; options go to pytest: `-- --keep`."""
     _install(session)
-    _run_to_its_own_exit_code(session, "pytest", "tests/acceptance", "--workstream", DOCUMENT, *session.posargs)
+    # What was captured is in run.log, beside the evidence, and would fill the screen.
+    short = ["--tb=short", "--show-capture=no"]
+    _run_to_its_own_exit_code(session, "pytest", "tests/acceptance", *short, "--workstream", DOCUMENT, *session.posargs)
 
 
 @nox.session

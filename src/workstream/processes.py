@@ -30,6 +30,7 @@ TAIL_LINES = 15
 GRACE_SECONDS = 5.0
 
 _running: set[subprocess.Popen[bytes]] = set()
+_outliving: list[subprocess.Popen[bytes]] = []  # kept, because Python complains about a lost one that still runs
 _running_lock = threading.Lock()
 _cancelled = threading.Event()
 _this_thread = threading.local()
@@ -160,7 +161,9 @@ def start(  # noqa: PLR0913 - see `run`
         raise errors.ProgramMissingError(
             missing, instead=f"Install {arguments[0]}, or put the folder that holds it on PATH."
         ) from error
-    if not outlives_us:
+    if outlives_us:
+        _outliving.append(process)
+    else:
         with _running_lock:
             _running.add(process)
     return process

@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import gc
 import os
 import signal
 import sys
@@ -117,6 +118,17 @@ def test_an_interrupt_takes_the_program_with_it(tmp_path: Path) -> None:
         processes.run(python(code), limit=LONG)
 
     assert not alive(int(note.read_text()))
+
+
+def test_a_program_that_is_to_outlive_us_is_no_lost_one(recwarn: pytest.WarningsRecorder) -> None:
+    """Python does not complain about a server that is left running on purpose, and `cancel` would not end it."""
+    process_id = processes.start(python("import time; time.sleep(60)"), outlives_us=True).pid
+    gc.collect()
+
+    assert alive(process_id)
+    assert [str(one.message) for one in recwarn if one.category is ResourceWarning] == []
+    (process,) = [one for one in processes._outliving if one.pid == process_id]  # noqa: SLF001 - to end it
+    processes.stop(process)
 
 
 def test_only_the_end_of_what_was_said_is_shown() -> None:
