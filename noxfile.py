@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import os
+import shutil
 import signal
 import subprocess
 import sys
+import tomllib
 from pathlib import Path
 
 import nox
@@ -54,7 +56,7 @@ def generated(session: nox.Session) -> None:
 
 @nox.session(venv_backend="none")
 def lock(session: nox.Session) -> None:
-    """Choose the newest versions of all Python packages, and write them down with their hashes."""
+    """Lock the newest Python packages with their hashes; say what is newer than the other pins."""
     for name, groups in {"nox": ["bootstrap"], "development": ["development"]}.items():
         options = ["--quiet", "--universal", "--generate-hashes", "--python-version", "3.11", "--upgrade"]
         plain = ["--no-emit-index-url", "--no-emit-find-links", "--custom-compile-command", "nox -s lock"]
@@ -64,6 +66,15 @@ def lock(session: nox.Session) -> None:
         # A folder of wheels that only this machine has must not be chosen from.
         environment = {"UV_FIND_LINKS": "", "PIP_FIND_LINKS": ""}
         session.run("uv", "pip", "compile", *options, *plain, *project, *chosen, "-o", output, env=environment)
+    pins = tomllib.loads((ROOT / "docker" / "versions.toml").read_text(encoding="utf-8"))
+    for requirement in (pins["spark"]["requirement"], pins["go"]["requirement"]):
+        session.log(f"docker/versions.toml pins {requirement}; there are:")
+        name = requirement.partition("==")[0]
+        session.run("python3", "-m", "pip", "index", "versions", name, external=True, success_codes=[0, 1])
+    if shutil.which("go"):
+        session.chdir("docker/node")
+        newer = "{{if and .Update (not .Indirect)}}{{.Path}} {{.Version}}: there is {{.Update.Version}}{{end}}"
+        session.run("go", "list", "-m", "-u", "-f", newer, "all", external=True)
 
 
 def _install(session: nox.Session) -> None:
