@@ -6,6 +6,7 @@ own, is written to the log before it runs, and takes its children with it when i
 
 from __future__ import annotations
 
+import atexit
 import os
 import shlex
 import shutil
@@ -13,8 +14,9 @@ import signal
 import subprocess
 import threading
 import time
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 from workstream import errors
@@ -22,7 +24,6 @@ from workstream.progress import logger
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Iterator, Mapping, Sequence
-    from pathlib import Path
 
     from workstream.limits import Limit
 
@@ -176,19 +177,21 @@ def find(name: str) -> str | None:
 
 def stop(process: subprocess.Popen[bytes]) -> None:
     """End a program and everything it started: politely first, then for good."""
-    for number in (signal.SIGTERM, signal.SIGKILL):
-        try:
-            os.killpg(process.pid, number)
-        except ProcessLookupError:
-            break
-        try:
-            process.wait(GRACE_SECONDS)
-        except subprocess.TimeoutExpired:
-            continue
-        break
-    process.wait()
+    _signal_group(process, signal.SIGTERM)
+    try:
+        process.wait(GRACE_SECONDS)
+    except subprocess.TimeoutExpired:
+        _signal_group(process, signal.SIGKILL)
+        process.wait()
+    # What it started had the same signal and as much time; what is left of it now does not listen.
+    _signal_group(process, signal.SIGKILL)
     with _running_lock:
         _running.discard(process)
+
+
+def _signal_group(process: subprocess.Popen[bytes], number: signal.Signals) -> None:
+    with suppress(ProcessLookupError, PermissionError):  # nobody is left, or only what is ending already
+        os.killpg(process.pid, number)
 
 
 def cancel() -> None:
@@ -201,6 +204,22 @@ def cancel() -> None:
         processes = list(_running)
     for process in processes:
         stop(process)
+
+
+def has_ended(process_id: int) -> bool:
+    """Whether a process that outlives us, started by this run or by an earlier one, has ended."""
+    ours = [process for process in _outliving if process.pid == process_id]
+    if ours:
+        return ours[0].poll() is not None  # and reaped: it would stay as a zombie otherwise
+    return not Path(f"/proc/{process_id}").exists()
+
+
+@atexit.register
+def _disown() -> None:
+    """Let go of what outlives us: Python would complain that it still runs, which is what it is to do."""
+    for process in _outliving:
+        if process.poll() is None:
+            process.returncode = 0
 
 
 def require_not_cancelled() -> None:

@@ -335,9 +335,7 @@ class PrivateEngine:
                 self._clear()
                 os.kill(number, signal.SIGTERM)
                 waiting.until(
-                    lambda: not Path(f"/proc/{number}").exists() or self._reaped(number),
-                    limits.ENGINE_STOP,
-                    what="the private Docker engine ends",
+                    lambda: processes.has_ended(number), limits.ENGINE_STOP, what="the private Docker engine ends"
                 )
         self._unmount()
         cache.remove(self._run)
@@ -351,14 +349,6 @@ class PrivateEngine:
         for path in sorted(mounts, reverse=True):
             if path.startswith((f"{self._run}/", f"{self._data}/")):
                 processes.run(["umount", path], limit=limits.QUERY)
-
-    @staticmethod
-    def _reaped(number: int) -> bool:
-        """Whether the engine, if it is our own child, has ended."""
-        try:
-            return os.waitpid(number, os.WNOHANG)[0] == number
-        except ChildProcessError:
-            return False
 
     def _clear(self) -> None:
         """Remove containers (with their anonymous volumes) and networks: their interfaces stay otherwise."""
