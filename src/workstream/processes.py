@@ -164,7 +164,7 @@ def start(  # noqa: PLR0913 - see `run`
         ) from error
     if outlives_us:
         _outliving.append(process)
-    else:
+    elif not _is_cleaning_up():  # nobody stops the cleaning up
         with _running_lock:
             _running.add(process)
     return process
@@ -224,14 +224,18 @@ def _disown() -> None:
 
 def require_not_cancelled() -> None:
     """Raise errors.CancelledError if the run was cancelled and this thread is not cleaning up."""
-    if _cancelled.is_set() and not getattr(_this_thread, "cleaning_up", False):
+    if _cancelled.is_set() and not _is_cleaning_up():
         raise errors.CancelledError("The run was interrupted.")
+
+
+def _is_cleaning_up() -> bool:
+    return bool(getattr(_this_thread, "cleaning_up", False))
 
 
 @contextmanager
 def cleaning_up() -> Iterator[None]:
     """Let this thread start programs and wait although the run was cancelled."""
-    before = getattr(_this_thread, "cleaning_up", False)
+    before = _is_cleaning_up()
     _this_thread.cleaning_up = True
     try:
         yield

@@ -110,7 +110,10 @@ def test_a_cancelled_run_stops_what_is_under_way_and_starts_nothing_more(monkeyp
     assert not thread.is_alive()
     assert [type(error) for error in seen] == [errors.CancelledError]
     with processes.cleaning_up():
-        assert processes.run(python("print(1)"), limit=LONG).stdout == "1\n"
+        cleaner = processes.start(python("import time; time.sleep(60)"))
+        processes.cancel()
+        assert alive(cleaner.pid), "a second cancel ended the cleaning up"
+        processes.stop(cleaner)
 
 
 def test_an_interrupt_takes_the_program_with_it(tmp_path: Path) -> None:

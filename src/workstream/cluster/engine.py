@@ -82,6 +82,23 @@ class Engine:
             return False
         return True
 
+    def remove_containers(self, *filters: str) -> None:
+        """Remove containers with their anonymous volumes, and wait until they are gone.
+
+        Args:
+            filters: which ones, as `docker ps --filter` takes them; all if there are none.
+
+        """
+        chosen = [part for one in filters for part in ("--filter", one)]
+
+        def gone() -> bool:
+            found = self.run("ps", "--all", "--quiet", *chosen).stdout.split()
+            if found:  # somebody may be removing them already: that is no error, and no reason to go on without them
+                self.run("rm", "--force", "--volumes", *found, limit=limits.CLUSTER_DELETE, accept=range(256))
+            return not found
+
+        waiting.until(gone, limits.CLUSTER_DELETE, what="the containers are removed")
+
     def image_id(self, name: str) -> str:
         """Return the content hash of an image, `sha256:…`."""
         return self.run("image", "inspect", "--format", "{{.Id}}", name).stdout.strip()
@@ -332,11 +349,12 @@ class PrivateEngine:
         number = self.process_id()
         if number is not None:
             with step("engine", "stopping the private engine"):
-                self._clear()
-                os.kill(number, signal.SIGTERM)
-                waiting.until(
-                    lambda: processes.has_ended(number), limits.ENGINE_STOP, what="the private Docker engine ends"
-                )
+                try:
+                    self._clear()
+                finally:
+                    os.kill(number, signal.SIGTERM)
+                    ended = "the private Docker engine ends"
+                    waiting.until(lambda: processes.has_ended(number), limits.ENGINE_STOP, what=ended)
         self._unmount()
         cache.remove(self._run)
         for left in (Path("/run/docker/plugins"), Path("/run/docker"), Path("/run/containerd")):
@@ -353,9 +371,7 @@ class PrivateEngine:
     def _clear(self) -> None:
         """Remove containers (with their anonymous volumes) and networks: their interfaces stay otherwise."""
         docker = self.reach()
-        containers = docker.run("ps", "--all", "--quiet").stdout.split()
-        if containers:
-            docker.run("rm", "--force", "--volumes", *containers)
+        docker.remove_containers()
         docker.run("volume", "prune", "--force", "--all")
         docker.run("network", "prune", "--force")
 

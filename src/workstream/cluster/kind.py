@@ -215,9 +215,7 @@ class KindCluster(KindManagerBase):
 
     def _clear(self) -> None:
         """Remove the nodes, their volumes and their network; what is not there is no error."""
-        nodes = self._nodes()
-        if nodes:
-            self._engine.run("rm", "--force", "--volumes", *nodes, limit=limits.CLUSTER_DELETE)
+        self._engine.remove_containers(f"label={_KIND_LABEL}={self.cluster_name}")
         selector = f"label={LABEL}={self.cluster_name}"
         for network in self._engine.run("network", "ls", "--quiet", "--filter", selector).stdout.split():
             self._engine.run("network", "rm", network)

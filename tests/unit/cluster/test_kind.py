@@ -25,12 +25,17 @@ def cluster(
 ) -> KindCluster:
     """Return a cluster in an engine whose client runs a script."""
     monkeypatch.setenv(cache.FOLDER_VARIABLE, str(tmp_path / "cache"))
-    docker = pretend("docker", f'echo "$@" >> {tmp_path / "calls"}\n{script}')
+    calls = tmp_path / "calls"
+    docker = pretend("docker", f'echo "$@" >> {calls}\n{script.replace("{calls}", str(calls))}')
     return KindCluster(Engine(str(docker), "28", private=False), "node:1", "mine", tmp_path / "diagnostics")
 
 
 FOREIGN = 'case "$1" in ps) echo abc;; inspect) echo kind;; esac'
-OURS = 'case "$1" in ps) echo abc;; inspect) echo workstream-mine;; network) [ "$2" = rm ] || echo net;; esac'
+# `rm` is believed: what was removed is not listed again.
+OURS = (
+    'case "$1" in ps) grep -q ^rm {calls} || echo abc;; inspect) echo workstream-mine;; '
+    'network) [ "$2" = rm ] || echo net;; esac'
+)
 
 
 def test_a_cluster_that_somebody_else_made_is_refused_and_not_touched(
