@@ -14,7 +14,7 @@ import shutil
 import tempfile
 from contextlib import contextmanager
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, TextIO
 
 import platformdirs
 
@@ -58,12 +58,8 @@ def digest(*inputs: str | Path) -> str:
 @contextmanager
 def lock(name: str) -> Iterator[None]:
     """Hold the lock of that name; waits for whoever holds it, and says so. It dies with the process."""
-    path = folder() / "locks" / name
-    path.parent.mkdir(exist_ok=True)
-    with path.open("a") as file:
-        try:
-            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except BlockingIOError:
+    with _lock_file(name) as file:
+        if not _taken(file):
             with step("cache", f"waiting for whoever is making {name}"):
                 fcntl.flock(file, fcntl.LOCK_EX)
         yield
@@ -77,16 +73,27 @@ def exclusive(name: str, what: str) -> Iterator[None]:
         errors.BusyError: another process holds it.
 
     """
-    path = folder() / "locks" / name
-    path.parent.mkdir(exist_ok=True)
-    with path.open("a") as file:
-        try:
-            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except BlockingIOError:
+    with _lock_file(name) as file:
+        if not _taken(file):
             raise errors.BusyError(
                 f"Another run uses {what}.", instead="Wait for it to end, or choose another name with --cluster-name."
-            ) from None
+            )
         yield
+
+
+def _lock_file(name: str) -> TextIO:
+    path = folder() / "locks" / name
+    path.parent.mkdir(exist_ok=True)
+    return path.open("a")
+
+
+def _taken(file: TextIO) -> bool:
+    """Take a lock if nobody holds it; return whether it is ours now."""
+    try:
+        fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError:
+        return False
+    return True
 
 
 def entry(name: str, key: str, build: Callable[[Path], None], *, needs_bytes: int = 0) -> Path:
