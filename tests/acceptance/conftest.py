@@ -11,7 +11,7 @@ from support import image
 from support.applications import Submitter
 from support.containers import LABELS, Lab
 from support.install import install
-from support.places import CHART, DEFAULT_IMAGE, IMAGE, RELEASE
+from support.places import CHART, DEFAULT_IMAGE, IMAGE, JOBS, RELEASE, SUPPORT
 from workstream.cluster import helm
 
 if TYPE_CHECKING:
@@ -88,6 +88,8 @@ def release(cluster: Cluster, spark_image: str, values: dict[str, Any], subject:
     """Give the release that the document speaks of, installed anew and whole."""
     del spark_image  # described, because a release was won with it
     subject.describe_input("chart", CHART)
+    subject.describe_input("the suite's support", SUPPORT)
+    subject.describe_input("the suite's jobs", JOBS)
     helm.uninstall(cluster, RELEASE)  # of a cluster that was kept: its pods may run an older image of the same name
     revision = install(cluster, RELEASE, values)
     subject.describe("release", f"{RELEASE.name} in {RELEASE.namespace}, revision {revision}")

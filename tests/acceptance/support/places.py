@@ -10,6 +10,7 @@ ROOT = Path(__file__).parents[3]
 CHART = ROOT / "charts" / "spark-standalone"
 DOCUMENT = ROOT / "workstreams" / "WS-001-04-external-shuffle-service.md"
 IMAGE = ROOT / "docker" / "spark"
+SUPPORT = Path(__file__).parent
 JOBS = Path(__file__).parents[1] / "jobs"
 
 # The document's completion commands name no namespace: they mean the one that kubectl uses unless told otherwise.
