@@ -127,10 +127,10 @@ class WaitError(WorkstreamError):
 
 
 class ProgramMissingError(WorkstreamError):
-    """A program that is needed is not there."""
+    """A program that is needed is not there, or cannot be run."""
 
     exit_code = 22
-    summary = "a program that is needed is not there"
+    summary = "a program that is needed is not there, or cannot be run"
 
 
 class ProgramFailedError(WorkstreamError):
