@@ -127,10 +127,10 @@ class WaitError(WorkstreamError):
 
 
 class ProgramMissingError(WorkstreamError):
-    """A program that is needed is not there, or cannot be run."""
+    """A program that is needed is not there."""
 
     exit_code = 22
-    summary = "a program that is needed is not there, or cannot be run"
+    summary = "a program that is needed is not there"
 
 
 class ProgramFailedError(WorkstreamError):

@@ -8,7 +8,6 @@ from dataclasses import dataclass
 from workstream import errors
 
 PATIENCE_VARIABLE = "WORKSTREAM_PATIENCE"
-_MOST_PATIENCE = 100.0  # four days for the longest limit; infinity is more than the operating system can wait
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,17 +33,17 @@ def patience() -> float:
     """Return the factor on every limit: 1 unless the environment says otherwise.
 
     Raises:
-        errors.UsageError: the variable holds no number above zero and up to 100.
+        errors.UsageError: the variable holds no number above zero.
 
     """
-    text = os.environ.get(PATIENCE_VARIABLE) or "1"
+    text = os.environ.get(PATIENCE_VARIABLE, "1")
     try:
         factor = float(text)
     except ValueError:
         factor = 0.0
-    if not 0 < factor <= _MOST_PATIENCE:
+    if not factor > 0:
         raise errors.UsageError(
-            f"{PATIENCE_VARIABLE}={text}: expected a number above zero, at most {_MOST_PATIENCE:g}.",
+            f"{PATIENCE_VARIABLE}={text}: expected a number above zero.",
             instead=f"Unset it, or try {PATIENCE_VARIABLE}=2.",
         )
     return factor
