@@ -127,10 +127,10 @@ class WaitError(WorkstreamError):
 
 
 class ProgramMissingError(WorkstreamError):
-    """A program that is needed is not there."""
+    """A program that is needed is not there, or cannot be run."""
 
     exit_code = 22
-    summary = "a program that is needed is not there"
+    summary = "a program that is needed is not there, or cannot be run"
 
 
 class ProgramFailedError(WorkstreamError):
@@ -180,10 +180,17 @@ class BusyError(WorkstreamError):
 
 
 class DocumentError(WorkstreamError):
-    """A document cannot be read, or is no workstream document."""
+    """A document cannot be read."""
 
     exit_code = 30
-    summary = "a document cannot be read, or is no workstream document"
+    summary = "a document cannot be read"
+
+
+class ForeignDocumentError(DocumentError):
+    """A file can be read, and is no workstream document."""
+
+    exit_code = 33
+    summary = "a file is no workstream document: it has no id like WS-001-04"
 
 
 class EvidenceError(WorkstreamError):

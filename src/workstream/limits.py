@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from workstream import errors
 
 PATIENCE_VARIABLE = "WORKSTREAM_PATIENCE"
+_MOST_PATIENCE = 100.0  # four days for the longest limit; infinity is more than the operating system can wait
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,17 +34,17 @@ def patience() -> float:
     """Return the factor on every limit: 1 unless the environment says otherwise.
 
     Raises:
-        errors.UsageError: the variable holds no number above zero.
+        errors.UsageError: the variable holds no number above zero and up to 100.
 
     """
-    text = os.environ.get(PATIENCE_VARIABLE, "1")
+    text = os.environ.get(PATIENCE_VARIABLE) or "1"
     try:
         factor = float(text)
     except ValueError:
         factor = 0.0
-    if not factor > 0:
+    if not 0 < factor <= _MOST_PATIENCE:
         raise errors.UsageError(
-            f"{PATIENCE_VARIABLE}={text}: expected a number above zero.",
+            f"{PATIENCE_VARIABLE}={text}: expected a number above zero, at most {_MOST_PATIENCE:g}.",
             instead=f"Unset it, or try {PATIENCE_VARIABLE}=2.",
         )
     return factor

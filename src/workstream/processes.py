@@ -82,9 +82,10 @@ def run(  # noqa: PLR0913 - a program has this many sides
         accept: the exit codes that are no failure.
 
     Raises:
-        errors.ProgramMissingError: the program is not there.
+        errors.ProgramMissingError: the program is not there, or cannot be run.
         errors.ProgramTimeoutError: it took longer than the limit.
         errors.ProgramFailedError: its exit code is not in `accept`.
+        errors.CancelledError: likewise, because the run was interrupted.
 
     """
     arguments = tuple(os.fspath(argument) for argument in command)
@@ -114,6 +115,7 @@ def run(  # noqa: PLR0913 - a program has this many sides
     completed = Completed(arguments, process.returncode, _text(out), _text(err), seconds=time.monotonic() - started)
     logger.debug("exit %s after %.1f s: %s", completed.returncode, completed.seconds, completed.line)
     if completed.returncode not in accept:
+        require_not_cancelled()  # we ended it ourselves: no failure of the program
         raise _failed(completed)
     return completed
 
@@ -140,7 +142,8 @@ def start(  # noqa: PLR0913 - see `run`
         outlives_us: leave it running when `cancel` ends what this process started.
 
     Raises:
-        errors.ProgramMissingError: the program is not there.
+        errors.ProgramMissingError: the program is not there, or cannot be run.
+        errors.CancelledError: the run was interrupted.
 
     """
     require_not_cancelled()
@@ -157,16 +160,16 @@ def start(  # noqa: PLR0913 - see `run`
             stderr=stderr,
             start_new_session=True,
         )
-    except (FileNotFoundError, PermissionError) as error:
-        missing = f"cannot run {arguments[0]}: {error.strerror}"
-        raise errors.ProgramMissingError(
-            missing, instead=f"Install {arguments[0]}, or put the folder that holds it on PATH."
-        ) from error
+    except (OSError, ValueError) as error:
+        raise _cannot_start(arguments, folder, error) from error
     if outlives_us:
         _outliving.append(process)
     elif not _is_cleaning_up():  # nobody stops the cleaning up
         with _running_lock:
             _running.add(process)
+        if _cancelled.is_set():  # since we looked: `cancel` may not have seen this one
+            stop(process)
+            require_not_cancelled()
     return process
 
 
@@ -261,10 +264,28 @@ def _too_slow(command: tuple[str, ...], limit: Limit, expired: subprocess.Timeou
     )
 
 
+def _cannot_start(
+    arguments: Sequence[str], folder: Path | None, error: OSError | ValueError
+) -> errors.ProgramMissingError:
+    if folder is not None and not folder.is_dir():
+        return errors.ProgramMissingError(f"cannot run {arguments[0]} in {folder}: there is no such folder")
+    reason = (error.strerror if isinstance(error, OSError) else "") or str(error)
+    return errors.ProgramMissingError(
+        f"cannot run {arguments[0]}: {reason}",
+        instead=f"Install {arguments[0]} for this kind of machine, or put the folder that holds it first on PATH.",
+    )
+
+
+def _ending(returncode: int) -> str:
+    if returncode >= 0:
+        return f"ended with exit code {returncode}"
+    return f"was ended by signal {-returncode} ({signal.strsignal(-returncode)})"
+
+
 def _failed(completed: Completed) -> errors.ProgramFailedError:
     said = tail(completed.stderr) or tail(completed.stdout) or "    (nothing)"
     return errors.ProgramFailedError(
-        f"{completed.line}\nended with exit code {completed.returncode}. It said last:\n{said}",
+        f"{completed.line}\n{_ending(completed.returncode)}. It said last:\n{said}",
         returncode=completed.returncode,
         stdout=completed.stdout,
         stderr=completed.stderr,

@@ -46,9 +46,26 @@ def test_patience_multiplies_every_limit(monkeypatch: pytest.MonkeyPatch) -> Non
     assert limits.Limit("x", 10).seconds == 25
 
 
-@pytest.mark.parametrize("text", ["0", "-1", "soon", "nan"])
-def test_patience_that_is_no_number_above_zero_is_refused(text: str, monkeypatch: pytest.MonkeyPatch) -> None:
+@pytest.mark.parametrize("text", ["0", "-1", "soon", "nan", "inf", "1e300", "101"])
+def test_patience_that_nobody_can_have_is_refused(text: str, monkeypatch: pytest.MonkeyPatch) -> None:
     """The error names the variable and what was expected."""
     monkeypatch.setenv(limits.PATIENCE_VARIABLE, text)
     with pytest.raises(errors.UsageError, match="expected a number above zero"):
         limits.patience()
+
+
+@pytest.mark.parametrize("name", [name for name, value in vars(limits).items() if isinstance(value, limits.Limit)])
+def test_every_limit_with_the_most_patience_is_one_that_can_be_waited_for(
+    name: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """No limit is longer than the operating system can wait: some 24 days, in milliseconds in 31 bits."""
+    monkeypatch.setenv(limits.PATIENCE_VARIABLE, "100")
+
+    assert 0 < getattr(limits, name).seconds * 1000 < 2**31
+
+
+def test_an_empty_patience_is_none(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A variable that is set to nothing is as good as unset."""
+    monkeypatch.setenv(limits.PATIENCE_VARIABLE, "")
+
+    assert limits.patience() == 1

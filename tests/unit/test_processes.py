@@ -3,10 +3,12 @@ from __future__ import annotations
 import gc
 import os
 import signal
+import subprocess
 import sys
 import threading
 import time
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -70,6 +72,75 @@ def test_a_program_that_is_not_there_is_named() -> None:
     assert "PATH" in caught.value.instead
 
 
+def test_a_program_that_was_killed_is_said_to_be_killed() -> None:
+    """The error names the signal: the kernel may have needed the memory."""
+    with pytest.raises(errors.ProgramFailedError, match=r"ended by signal 9 \(Killed\)"):
+        processes.run(python("import os; os.kill(os.getpid(), 9)"), limit=LONG)
+
+
+def test_a_file_that_is_no_program_for_this_machine_is_named(tmp_path: Path) -> None:
+    """A program of another kind of machine is an error for people, not a traceback."""
+    program = tmp_path / "program"
+    program.write_bytes(b"\x7fELF of another kind")
+    program.chmod(0o755)
+    with pytest.raises(errors.ProgramMissingError, match="format") as caught:
+        processes.run([program], limit=LONG)
+
+    assert str(program) in caught.value.what
+
+
+def test_a_folder_that_is_not_there_is_not_blamed_on_the_program(tmp_path: Path) -> None:
+    """The error says that the folder is missing."""
+    with pytest.raises(errors.ProgramMissingError, match="no such folder"):
+        processes.run(python(""), limit=LONG, folder=tmp_path / "gone")
+
+
+def test_a_program_need_not_read_what_it_is_given() -> None:
+    """More input than a pipe holds, to a program that reads none, is no error."""
+    assert processes.run(python(""), limit=LONG, stdin=b"x" * 1_000_000).returncode == 0
+
+
+def test_a_program_that_is_given_nothing_does_not_read_from_the_terminal() -> None:
+    """What is typed while a program runs is not read by it."""
+    ours, typed = os.dup(0), os.pipe()
+    os.write(typed[1], b"typed")
+    os.close(typed[1])
+    os.dup2(typed[0], 0)
+    try:
+        assert processes.run(python("import sys; print(sys.stdin.read())"), limit=LONG).stdout == "\n"
+    finally:
+        os.dup2(ours, 0)
+        os.close(ours)
+        os.close(typed[0])
+
+
+def test_last_words_are_those_of_stdout_if_there_were_no_others() -> None:
+    """A program that complains on stdout is heard too, also when it took too long."""
+    with pytest.raises(errors.ProgramFailedError, match="said last:\n    42"):
+        processes.run(python("import sys; print(6 * 7); sys.exit(1)"), limit=LONG)
+    with pytest.raises(errors.ProgramTimeoutError, match="said last:\n    42"):
+        processes.run(python("import time; print(6 * 7, flush=True); time.sleep(60)"), limit=SHORT)
+
+
+def test_variables_are_added_to_those_of_this_process(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A program sees our variables, and those that are set for it."""
+    monkeypatch.setenv("OURS", "1")
+    ended = processes.run(
+        python("import os; print(os.environ['OURS'], os.environ['ITS'])"), limit=LONG, environment={"ITS": "2"}
+    )
+
+    assert ended.stdout == "1 2\n"
+
+
+def test_every_command_is_logged_before_it_runs(caplog: pytest.LogCaptureFixture) -> None:
+    """The log holds the command as one would type it, then how it ended."""
+    with caplog.at_level("DEBUG", logger="workstream"):
+        ended = processes.run(python("print('a b')"), limit=LONG)
+
+    assert [line.split()[0] for line in caplog.messages] == ["$", "exit"]
+    assert caplog.messages[0] == f"$ {ended.line}"
+
+
 def test_a_program_that_takes_too_long_is_stopped_with_its_children(tmp_path: Path) -> None:
     """After the limit neither the program nor what it started runs on, even if that does not listen."""
     note = tmp_path / "child"
@@ -116,6 +187,48 @@ def test_a_cancelled_run_stops_what_is_under_way_and_starts_nothing_more(monkeyp
         processes.stop(cleaner)
 
 
+def test_a_program_that_was_starting_while_the_run_was_cancelled_ends_too(monkeypatch: pytest.MonkeyPatch) -> None:
+    """There is no moment at which a program can slip past `cancel`."""
+    monkeypatch.setattr(processes, "_cancelled", threading.Event())
+    slipped: list[subprocess.Popen[bytes]] = []
+
+    class Popen(subprocess.Popen[bytes]):
+        """Is cancelled when it has started and before anybody knows of it."""
+
+        def __init__(self, *arguments: Any, **options: Any) -> None:  # noqa: ANN401 - as they are
+            super().__init__(*arguments, **options)
+            slipped.append(self)
+            processes.cancel()
+
+    monkeypatch.setattr(subprocess, "Popen", Popen)
+    with pytest.raises(errors.CancelledError):
+        processes.start(python("import time; time.sleep(60)"))
+
+    assert ends(slipped[0].pid)
+
+
+def test_what_a_cancelled_run_ended_has_not_failed(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A program that `cancel` ended is not reported as one that failed."""
+    monkeypatch.setattr(processes, "_cancelled", threading.Event())
+    seen: list[BaseException] = []
+
+    def work() -> None:
+        try:
+            processes.run(python("import time; time.sleep(60)"), limit=LONG)
+        except errors.WorkstreamError as error:
+            seen.append(error)
+
+    before = set(processes._running)  # noqa: SLF001 - to know that it runs
+    thread = threading.Thread(target=work)
+    thread.start()
+    while processes._running <= before:  # noqa: SLF001 - likewise
+        pass
+    processes.cancel()
+    thread.join(timeout=20)
+
+    assert [type(error) for error in seen] == [errors.CancelledError]
+
+
 def test_an_interrupt_takes_the_program_with_it(tmp_path: Path) -> None:
     """Ctrl-C while a program runs ends the program."""
     note = tmp_path / "program"
@@ -140,8 +253,33 @@ def test_a_program_that_is_to_outlive_us_is_no_lost_one(recwarn: pytest.Warnings
 
     assert alive(process_id)
     assert [str(one.message) for one in recwarn if one.category is ResourceWarning] == []
+    assert not processes.has_ended(process_id)
     (process,) = [one for one in processes._outliving if one.pid == process_id]  # noqa: SLF001 - to end it
     processes.stop(process)
+    assert processes.has_ended(process_id)
+
+
+def test_nothing_that_ended_is_held_on_to() -> None:
+    """A program that ended is not one that `cancel` would have to end."""
+    before = set(processes._running)  # noqa: SLF001 - what is remembered
+    processes.run(python(""), limit=LONG)
+
+    assert processes._running == before  # noqa: SLF001 - likewise
+
+
+def test_a_server_that_outlives_us_is_left_in_silence() -> None:
+    """At our own end Python says nothing of what is left running."""
+    code = (
+        "import sys\nfrom workstream import processes\n"
+        "print(processes.start([sys.executable, '-c', 'import time; time.sleep(60)'], outlives_us=True).pid)"
+    )
+    ended = processes.run([sys.executable, "-W", "error", "-c", code], limit=LONG)
+    server = int(ended.stdout)
+
+    assert alive(server)
+    assert not processes.has_ended(server)
+    assert ended.stderr == ""
+    os.kill(server, signal.SIGKILL)
 
 
 def test_only_the_end_of_what_was_said_is_shown() -> None:

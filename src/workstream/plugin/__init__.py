@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from workstream import documents, errors
+from workstream import documents, errors, limits
 from workstream.cluster.kind import DEFAULT_NAME
 from workstream.plugin import fixtures
 from workstream.plugin.session import SESSION, Session
@@ -53,6 +53,7 @@ def pytest_configure(config: pytest.Config) -> None:
     if not path or any(config.getoption(name, default=False) for name in _SHOW_ONLY):
         return
     try:
+        limits.patience()  # said now, not by every test
         document = documents.read(Path(path))
         session = _session(config)(config, document)
     except errors.WorkstreamError as error:
