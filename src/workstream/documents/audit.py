@@ -7,8 +7,8 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from workstream.documents.identity import normalise
+from workstream.documents.marks import affirms, doubts
 from workstream.documents.model import Kind, Position
-from workstream.documents.parse import affirms, doubts
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping

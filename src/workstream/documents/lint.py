@@ -5,18 +5,16 @@
 
 from __future__ import annotations
 
-import itertools
 import re
 from collections import defaultdict
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from workstream.documents.identity import DOCUMENT_ID, normalise
+from workstream.documents.identity import normalise
 from workstream.documents.model import Kind, Position
-from workstream.documents.parse import LABEL
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Sequence
+    from collections.abc import Iterator
 
     from workstream.documents.model import Criterion, Document
 
@@ -35,9 +33,7 @@ CODES = {
 _SHORTEST = 2  # words of a statement that can be true or false
 _VAGUE = re.compile(r"^(?:it )?(?:works?|done|ok|tbd|todo|see above|n/?a|\.\.\.|…)\.?$", re.IGNORECASE)
 _OWN_ID = re.compile(r"^\W*(AC[-\s]?\d+)\b", re.IGNORECASE)
-_FENCE = re.compile(r"^ {0,3}(`{3,}|~{3,})(.*)$")
 _PLACEHOLDER = re.compile(r"(?<![<\w])<[a-zA-Z][\w -]*>(?!>)|\bTODO\b|\bFIXME\b")
-_FRONT_MATTER_LINES = 200
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,8 +54,7 @@ class Problem:
 
 def lint(document: Document) -> tuple[Problem, ...]:
     """Return the problems of a document, in the order in which they stand there."""
-    lines = document.content.decode("utf-8", "replace").splitlines()
-    found = [*_criteria(document), *_ids(document, lines), *_fences(lines), *_labels(lines), *_commands(document)]
+    found = [*_criteria(document), *_ids(document), *_damage(document), *_commands(document)]
     return tuple(sorted(found, key=lambda one: (one.position.line, one.position.column, one.code)))
 
 
@@ -92,46 +87,21 @@ def _own_id(criterion: Criterion, own: dict[str, str]) -> Iterator[Problem]:
     own.setdefault(name, criterion.id)
 
 
-def _ids(document: Document, lines: Sequence[str]) -> Iterator[Problem]:
+def _ids(document: Document) -> Iterator[Problem]:
     places: dict[str, list[str]] = defaultdict(list)
-    where = {"file name": [document.path.name], "heading": [line for line in lines if line.startswith("#")][:1]}
-    if lines and lines[0].removeprefix("\ufeff").rstrip() == "---":
-        ends = (
-            number for number, line in enumerate(lines[1:_FRONT_MATTER_LINES], 1) if line.rstrip() in {"---", "..."}
-        )
-        where["front matter"] = list(lines[1 : next(ends, 0)])
-    for place, texts in where.items():
-        for found in DOCUMENT_ID.finditer("\n".join(texts)):
-            places[found.group().upper()].append(place)
-            break
+    for place, name in document.ids:
+        places[name].append(place)
     if len(places) > 1:
         said = "; ".join(f"{name} in {' and '.join(where)}" for name, where in places.items())
         yield Problem(Position(1, 1), "WS005", f"the document has several ids: {said}")
 
 
-def _fences(lines: Sequence[str]) -> Iterator[Problem]:
-    opened: tuple[str, int] | None = None
-    for number, line in enumerate(lines, start=1):
-        found = _FENCE.match(line)
-        if found is None:
-            continue
-        mark, rest = found.groups()
-        if opened is None:
-            if mark[0] != "`" or "`" not in rest:
-                opened = (mark, number)
-        elif mark[0] == opened[0][0] and len(mark) >= len(opened[0]) and not rest.strip():
-            opened = None
-    if opened is not None:
-        yield Problem(
-            Position(opened[1], 1), "WS006", f"this fence ({opened[0]}) is never closed: all below it is code"
-        )
-
-
-def _labels(lines: Sequence[str]) -> Iterator[Problem]:
-    for number, (before, line) in enumerate(itertools.pairwise(lines), start=2):
-        if LABEL.match(line) and re.match(r"^\s*(?:[-*+]|\d+[.)])\s+\S", before):
-            yield Problem(Position(number, 1), "WS007", "put a blank line before this label: Markdown takes it for a "
-                          "part of the list item above, and the criteria for more items of that list")  # fmt: skip
+def _damage(document: Document) -> Iterator[Problem]:
+    for position in document.open_fences:
+        yield Problem(position, "WS006", "this fence is not closed: to Markdown, what follows is code, criteria too")
+    for position in document.swallowed_labels:
+        yield Problem(position, "WS007", "put a blank line before this label: Markdown takes it for a part of the "
+                      "list item above, and the criteria for more items of that list")  # fmt: skip
 
 
 def _commands(document: Document) -> Iterator[Problem]:

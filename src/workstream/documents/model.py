@@ -95,6 +95,9 @@ class Document:
         criteria: the definition, in document order (acceptance, goals, constraints, completion commands
             keep the order in which they stand).
         claims: everything that speaks of the criteria elsewhere, in document order.
+        ids: the ids that it gives itself, each with its place: heading, front matter, file name.
+        swallowed_labels: labels of acceptance criteria that Markdown takes for a part of the list above.
+        open_fences: code fences that are never closed, or in which another one begins.
 
     """
 
@@ -104,3 +107,12 @@ class Document:
     content: bytes
     criteria: tuple[Criterion, ...]
     claims: tuple[Claim, ...]
+    ids: tuple[tuple[str, str], ...] = ()
+    swallowed_labels: tuple[Position, ...] = ()
+    open_fences: tuple[Position, ...] = ()
+
+    @property
+    def lines(self) -> list[str]:
+        """The document's lines without their ends, as Markdown counts them; `str.splitlines` finds more."""
+        text = self.content.decode("utf-8", "replace").removeprefix("\ufeff")
+        return text.replace("\r\n", "\n").replace("\r", "\n").split("\n")

@@ -1,15 +1,18 @@
 """Which lines of a large document need a Markdown parser: those of sections that may hold criteria or claims.
 
 A parser of Markdown in Python reads about a megabyte in some seconds. A large document is mostly something else
-(logs, pasted output): its other sections are passed over by their headings, with a scan that is linear and fast.
+(logs, pasted output): its other sections are passed over by their headings, and long code by its fence, with a scan
+that is linear and fast.
 """
 
 from __future__ import annotations
 
 import re
+from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from workstream import errors
+from workstream.documents import titles
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
@@ -18,12 +21,21 @@ if TYPE_CHECKING:
 SMALL = 256 * 1024  # characters that are read whatever they are
 LARGEST = 512 * 1024  # characters that may need the parser
 
+_LONGEST_CODE = 500  # lines; what a fence holds beyond them is output
 _HEADING = re.compile(r" {0,3}(#{1,6})(?:\s|$)")
 _FENCE = re.compile(r" {0,3}(`{3,}|~{3,})")
-_TITLES = re.compile(
-    r"criteria|\bgoals?\b|\bconstraints?\b|\bcompletion\b|\breport\b|\breview\b|\bstatus\b|\bAC\b", re.IGNORECASE
-)
-_CONTENT = re.compile(r"^\W*(?:acceptance|success)\s+criteria\b|\bAC[-\s]?\d", re.IGNORECASE)
+_SPEAKS = re.compile(r"\bAC[-\s]?\d", re.IGNORECASE)
+_TITLES = re.compile(r"criteria|\bgoals?\b|constraint|completion|report|\breview\b|status|\bAC\b", re.IGNORECASE)
+
+
+@dataclass
+class _Section:
+    """A heading and the lines below it; what stands before the first heading is a section too."""
+
+    first: int
+    headed: bool
+    wanted: bool
+    lines: list[int]
 
 
 def relevant(lines: Sequence[str], start: int, path: Path) -> list[int]:
@@ -42,42 +54,47 @@ def relevant(lines: Sequence[str], start: int, path: Path) -> list[int]:
         return list(range(start, len(lines)))
     kept: list[int] = []
     size = 0
-    for first, beyond, wanted in _sections(lines, start):
-        if not wanted:
-            continue
-        size += sum(len(line) + 1 for line in lines[first:beyond])
+    for section in _sections(lines, start):
+        # The heading of a section that is passed over still ends the one before.
+        numbers = section.lines if section.wanted else section.lines[: section.headed]
+        size += sum(len(lines[number]) + 1 for number in numbers)
         if size > LARGEST:
             raise errors.DocumentError(
-                f"{path}:{first + 1}: more than {LARGEST // 1024} KiB of this document stand in sections that may hold "
-                "criteria: that is no document that anybody reads.",
-                instead="Move logs and output to files of their own.",
+                f"{path}:{section.first + 1}: more than {LARGEST // 1024} KiB of this document stand in sections that "
+                "may hold criteria: that is no document that anybody reads.",
+                instead="Move logs and output to files of their own, or into code fences.",
             )
-        kept += range(first, beyond)
+        kept += numbers
     return kept
 
 
-def _sections(lines: Sequence[str], start: int) -> Iterator[tuple[int, int, bool]]:
-    """Yield the sections: first line, line beyond, and whether title, titles above or text speak of criteria.
+def _sections(lines: Sequence[str], start: int) -> Iterator[_Section]:
+    """Yield the sections, each with whether its title, titles above or text speak of criteria.
 
     What stands in a code fence is neither a heading nor speaks of criteria.
     """
-    first, fence, titles, speaks = start, "", dict[int, str](), False
+    above: dict[int, str] = {}
+    section = _Section(start, headed=False, wanted=False, lines=[])
+    mark, length = "", 0
     for number in range(start, len(lines)):
         line = lines[number]
-        if (found := _FENCE.match(line)) is not None:
-            mark = found[1]
-            if not fence:
-                fence = mark
-            elif mark[0] == fence[0] and len(mark) >= len(fence) and not line.strip(" `~"):
-                fence = ""
-        elif fence:
-            continue
-        elif (heading := _HEADING.match(line)) is not None:
-            if number > first:
-                yield first, number, speaks
+        found = _FENCE.match(line)
+        if mark:
+            length += 1
+            if found and found[1].startswith(mark) and not line.strip(" `~\t"):
+                mark = ""
+            elif length > _LONGEST_CODE:
+                continue
+        elif found:
+            mark, length = found[1], 0
+        elif heading := _HEADING.match(line):
+            yield section
             level = len(heading[1])
-            titles = {above: title for above, title in titles.items() if above < level} | {level: line}
-            first, speaks = number, any(_TITLES.search(title) for title in titles.values())
-        elif not speaks:
-            speaks = bool(_CONTENT.search(line))
-    yield first, len(lines), speaks
+            above = {other: title for other, title in above.items() if other < level} | {level: line}
+            wanted = any(_TITLES.search(title) for title in above.values())
+            section = _Section(number, headed=True, wanted=wanted, lines=[])
+        elif not section.wanted:
+            section.wanted = bool(_SPEAKS.search(line[:1000])) or titles.is_acceptance_label(line)
+        section.lines.append(number)
+    section.wanted |= bool(mark)  # a fence that nobody closed: what it swallowed is for the parser to say
+    yield section

@@ -136,7 +136,13 @@ def test_claims_are_found_with_the_criterion_that_they_speak_of() -> None:
     )
     claims = [(one.criterion_id, one.affirmed, one.doubted) for one in document.claims]
 
-    assert claims == [("AC1", True, False), ("AC2", True, True), (None, True, False), ("AC1", True, False)]
+    assert claims == [
+        ("AC1", True, False),
+        ("AC2", True, True),
+        (None, True, False),
+        ("AC1", True, False),
+        ("AC2", True, False),
+    ]
 
 
 @pytest.mark.parametrize(

@@ -1,0 +1,64 @@
+"""Which of the statements below `Acceptance Criteria` are the criteria: people write them in several forms."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from workstream.documents.model import Box
+
+
+@dataclass(frozen=True, slots=True)
+class Statement:
+    """A list item or a heading.
+
+    Attributes:
+        text: what it says.
+        line: where it stands, from 0.
+        box: its box, if it has one.
+
+    """
+
+    text: str
+    line: int
+    box: Box | None = None
+
+
+@dataclass
+class Definition:
+    """Collects what stands in the section of the definition.
+
+    Attributes:
+        scope: the number of the section; None until there is one.
+        labelled: whether a label within the section, and not its heading, announces the criteria.
+
+    """
+
+    scope: int | None = None
+    labelled: bool = False
+    _lists: list[list[Statement]] = field(default_factory=list)
+    _direct: list[list[Statement]] = field(default_factory=list)
+    _headings: list[tuple[int, Statement]] = field(default_factory=list)
+
+    def add_list(self, statements: list[Statement], *, direct: bool) -> None:
+        """Take the items of a list; direct if no further heading stands between it and the section's."""
+        self._lists.append(statements)
+        if direct:
+            self._direct.append(statements)
+
+    def add_heading(self, level: int, statement: Statement) -> None:
+        """Take a heading below the section's own."""
+        self._headings.append((level, statement))
+
+    def statements(self) -> list[Statement]:
+        """Return the criteria: what has boxes; else the lists; else one heading each."""
+        boxed = [one for statements in self._lists for one in statements if one.box is not None]
+        if boxed:
+            return boxed
+        if self._direct:
+            # Below a label, prose may end the list; what follows then is another one.
+            lists = self._direct[:1] if self.labelled else self._direct
+            return [one for statements in lists for one in statements]
+        level = min((level for level, _ in self._headings), default=0)
+        return [one for other, one in self._headings if other == level]

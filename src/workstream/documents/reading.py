@@ -1,0 +1,261 @@
+"""Walks a document's blocks and collects what was promised, and what was claimed about it."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
+
+from workstream.documents import claims, commands, marks, titles
+from workstream.documents.definition import Definition, Statement
+from workstream.documents.model import Box, Criterion, Kind, Position
+from workstream.documents.source import Source, item_lines, item_text, own_text
+from workstream.documents.titles import Section
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from markdown_it.tree import SyntaxTreeNode
+
+_LOWEST_TITLE = 2  # a heading of a lower level that holds the id is one of the document's sections
+_LISTS = {"bullet_list", "ordered_list"}
+
+
+@dataclass
+class _Heading:
+    """A heading above what is being read.
+
+    Attributes:
+        text: what it says.
+        number: which of the headings it is, from 1.
+        section: what it announces.
+
+    """
+
+    text: str
+    number: int
+    section: Section | None
+
+
+@dataclass
+class Reading:
+    """Walks the blocks of a document and collects what it promises and what it claims.
+
+    Args:
+        source: the file.
+        title: the heading that holds the document's id: whatever else it says, it announces no criteria.
+
+    """
+
+    source: Source
+    title: str
+    rows: list[claims.Row] = field(default_factory=list)
+    swallowed: list[Position] = field(default_factory=list)
+
+    # Where the walk is: the headings above, by level, and the last label within their section.
+    _headings: dict[int, _Heading] = field(default_factory=dict)
+    _count: int = 0
+    _label: str = ""
+    _label_is_fresh: bool = False  # nothing stands below it yet
+    _label_has_groups: bool = False
+    _in_report: bool = False
+    _definition: Definition = field(default_factory=Definition)
+    _others: dict[Kind, list[Statement]] = field(default_factory=dict)
+    _commands_in: int | None = None
+
+    def criteria(self) -> tuple[Criterion, ...]:
+        """Return the criteria that were found, in the order of the document."""
+        found = [
+            Criterion(f"{kind}{number}", kind, one.text, self.source.position(one.line), one.box)
+            for kind, statements in {Kind.ACCEPTANCE: self._definition.statements(), **self._others}.items()
+            for number, one in enumerate(statements, start=1)
+        ]
+        return tuple(sorted(found, key=lambda one: one.position.line))
+
+    def read(self, blocks: Sequence[SyntaxTreeNode]) -> None:
+        """Walk the top-level blocks."""
+        for block in blocks:
+            if block.type not in {"heading", "paragraph", "hr"}:
+                self._label_is_fresh = False
+            if block.type == "heading":
+                self._enter(block)
+            elif block.type == "paragraph":
+                self._paragraph(block)
+            elif block.type in _LISTS:
+                self._list(block)
+            elif block.type == "fence":
+                self._fence(block)
+            elif block.type == "table":
+                self._table(block)
+            elif block.type == "hr":
+                self._label = ""
+
+    def _enter(self, heading: SyntaxTreeNode) -> None:
+        level, text = int(heading.tag[1:]), own_text(heading)
+        self._count += 1
+        self._headings = {above: one for above, one in self._headings.items() if above < level}
+        is_title = text == self.title and level <= _LOWEST_TITLE
+        scope = self._scope()
+        if scope is not None and not self._in_report and self._definition.scope in {None, scope.number}:
+            self._sub_heading(level, text, heading, scope)
+        section = None if is_title else titles.section(text)
+        self._headings[level] = _Heading(text, self._count, section)
+        self._label, self._label_has_groups = "", False
+        self._in_report = self._in_report or (not is_title and titles.begins_report(text))
+        self._claim_line(text, self.source.line(heading))
+
+    def _sub_heading(self, level: int, text: str, heading: SyntaxTreeNode, scope: _Heading) -> None:
+        """Take a heading below `Acceptance Criteria`: it may be a criterion."""
+        if titles.section(text) is None:
+            self._definition.scope = scope.number
+            self._definition.add_heading(level, Statement(text, self.source.line(heading)))
+
+    def _scope(self) -> _Heading | None:
+        """Return the heading `Acceptance Criteria` that what is being read belongs to."""
+        announced = self._announced()
+        return announced if announced and announced.section is Section.ACCEPTANCE else None
+
+    def _announced(self) -> _Heading | None:
+        """Return the nearest heading that says what stands below it."""
+        said = [one for one in self._headings.values() if one.section is not None]
+        return said[-1] if said else None
+
+    @property
+    def _section(self) -> Section | None:
+        """What the next list is a list of: its label says it, else the nearest heading that says something."""
+        announced = self._announced()
+        return titles.section(self._label) or (announced.section if announced else None)
+
+    @property
+    def _number(self) -> int:
+        """The number of the nearest heading."""
+        return max((one.number for one in self._headings.values()), default=0)
+
+    def _paragraph(self, block: SyntaxTreeNode) -> None:
+        lines = own_text(block).split("\n")
+        label = next(filter(titles.is_acceptance_label, lines), lines[-1] if titles.is_label(lines[-1]) else "")
+        if label:
+            self._take_label(label)
+        for number, line in enumerate(lines):
+            self._claim_line(line, self.source.line(block) + number)
+
+    def _take_label(self, label: str) -> None:
+        """Take a label; one that stands directly below `Acceptance Criteria:` names a group of them."""
+        known = titles.section(label)
+        is_group = known is None and titles.section(self._label) is Section.ACCEPTANCE
+        self._label_has_groups = is_group and (self._label_has_groups or self._label_is_fresh)
+        if not self._label_has_groups:
+            self._label, self._label_is_fresh = label, True
+        self._in_report = self._in_report or titles.begins_report(label)
+
+    def _claim_line(self, text: str, line: int) -> None:
+        """Take a line of a report that is about a criterion that it names."""
+        if self._in_report and claims.begins_with_reference(text) and marks.affirms(text):
+            self._row(text, (text,), line)
+
+    def _list(self, block: SyntaxTreeNode) -> None:
+        items = list(block.children)
+        if self._in_report:
+            self._claim_items(items)
+            return
+        number, label, nested = self._swallowed(items)
+        if number is None:
+            self._items(items)
+            return
+        self._items(items[: number + 1], cut=label)
+        self._label, self._label_has_groups = label, False
+        self._items(nested or items[number + 1 :])
+
+    def _swallowed(self, items: Sequence[SyntaxTreeNode]) -> tuple[int | None, str, Sequence[SyntaxTreeNode]]:
+        """Return which item took in a label, the label, and the items nested below it if it is an item itself."""
+        for number, item in enumerate(items):
+            for paragraph in (node for node in item.walk() if node.type == "paragraph"):
+                for offset, line in enumerate(own_text(paragraph).split("\n")):
+                    if not titles.is_acceptance_label(line) or not titles.is_label(line):
+                        continue
+                    lists = [child for child in item.children if child.type in _LISTS]
+                    if offset:
+                        self.swallowed.append(Position(self.source.line(paragraph) + offset + 1, 1))
+                        return number, line, ()
+                    if lists and paragraph.parent is item:
+                        return number, line, lists[0].children
+        return None, "", ()
+
+    def _items(self, items: Sequence[SyntaxTreeNode], cut: str = "") -> None:
+        """Take the items of a list as what its label or heading announces; of the last, the text up to a label."""
+        section = self._section
+        below = self._announced()
+        if section is Section.GOAL and below and below.number != self._number and not self._label:
+            section = None  # a further heading stands between
+        if section is Section.ACCEPTANCE:
+            self._define(items)
+        elif section is Section.CONSTRAINTS:
+            self._add(Kind.CONSTRAINT, items, cut)
+        elif section is Section.GOAL:
+            self._add(Kind.GOAL, [item for item in items if self._box(item) is None], cut)
+        else:
+            self._claim_items(items)
+        for node in (node for item in items for node in item.walk() if node.type == "fence"):
+            self._fence(node)
+
+    def _add(self, kind: Kind, items: Sequence[SyntaxTreeNode], cut: str) -> None:
+        statements = self._others.setdefault(kind, [])
+        for item in items:
+            lines = item_lines(item)
+            if cut and cut in lines:
+                lines = lines[: lines.index(cut)]
+            if lines:
+                statements.append(Statement(" ".join(lines), self.source.line(item)))
+
+    def _define(self, items: Sequence[SyntaxTreeNode]) -> None:
+        """Take a list as part of the definition; of a second definition, as claims about the first."""
+        labelled = titles.section(self._label) is Section.ACCEPTANCE
+        scope = self._scope()
+        number = scope.number if scope else self._number
+        if self._definition.scope is None:
+            self._definition.scope, self._definition.labelled = number, labelled and scope is None
+        if self._definition.scope != number:
+            self._claim_items(items, expected=True)
+            return
+        statements = [Statement(item_text(item), self.source.line(item), self._box(item)) for item in items]
+        self._definition.add_list(statements, direct=number == self._number)
+
+    def _box(self, item: SyntaxTreeNode) -> Box | None:
+        return self.source.box(self.source.line(item))
+
+    def _fence(self, block: SyntaxTreeNode) -> None:
+        """Take the commands of the fenced blocks of the first section that is to hold them."""
+        announced = self._announced()
+        if titles.section(self._label) is Section.COMPLETION:
+            place = self._number
+        elif announced and announced.section is Section.COMPLETION and not titles.shows_output(self._label):
+            place = announced.number
+        else:
+            return
+        if self._in_report or not commands.are_commands(block.info) or self._commands_in not in {None, place}:
+            return
+        self._commands_in = place
+        for command in commands.split(self.source.code(block)):
+            line = self.source.code_line(block, command.line)
+            self._others.setdefault(Kind.COMPLETION, []).append(Statement(command.text, line))
+
+    def _table(self, block: SyntaxTreeNode) -> None:
+        for row in block.walk():
+            if row.type == "tr" and row.map:
+                cells = tuple(own_text(cell) for cell in row.children)
+                self._row(" | ".join(cells), cells, self.source.line(row))
+
+    def _claim_items(self, items: Sequence[SyntaxTreeNode], *, expected: bool = False) -> None:
+        """Take items, and what is nested in them, as rows that may be about criteria."""
+        for item in (node for top in items for node in top.walk() if node.type == "list_item"):
+            text = item_text(item)
+            self._row(text, (text,), self.source.line(item), self._box(item), expected=expected)
+
+    def _row(
+        self, text: str, cells: tuple[str, ...], line: int, box: Box | None = None, *, expected: bool = False
+    ) -> None:
+        refers = claims.refers(text)
+        if box is None and not refers and not marks.affirms(text):
+            return
+        status = any(titles.is_status(one) for one in (self._label, *(one.text for one in self._headings.values())))
+        about = expected or (status and (box is not None or refers)) or (self._in_report and refers)
+        self.rows.append(claims.Row(text, cells, self.source.position(line), box, about))

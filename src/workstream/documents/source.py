@@ -1,0 +1,177 @@
+"""A document's bytes as lines, blocks and boxes, each with its place.
+
+Blocks come from markdown-it; text is taken from the file's own lines and never rendered again, so that a tick can
+be one byte at a known place.
+"""
+
+from __future__ import annotations
+
+import re
+from typing import TYPE_CHECKING
+
+from markdown_it import MarkdownIt
+from markdown_it.tree import SyntaxTreeNode
+
+from workstream.documents import outline
+from workstream.documents.model import Box, Position
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+    from pathlib import Path
+
+_NEWLINE = re.compile(rb"\r\n?|\n")
+_BOX = re.compile(r"^(?P<before>\s*\[)(?P<mark>[ xX])\](?=\s|$)")
+_MARKER = re.compile(r"^[\s>]*(?:[-*+]|\d{1,9}[.)])[ \t]+")
+_SECTION = re.compile(r"^#{2,6}[ \t]+\S")  # one # may be a comment of a shell
+_SAMPLE = re.compile(r"^\s*(?:markdown|md|text|txt)\b", re.IGNORECASE)
+_RECOVERIES = 20  # fences of one document that nobody closed; more, and it is read as Markdown reads it
+_FRONT_MATTER_LINES = 200
+_BOM = b"\xef\xbb\xbf"
+
+
+class Source:
+    """One file.
+
+    Attributes:
+        lines: its lines without their ends; lines end where Markdown says, and nowhere else.
+        front_matter: the lines of its front matter.
+        open_fences: where fences begin that are never closed; known once `blocks` was called.
+
+    Args:
+        content: the file's bytes.
+        path: where they were read, for messages.
+
+    """
+
+    def __init__(self, content: bytes, path: Path) -> None:
+        ends = [(found.start(), found.end()) for found in _NEWLINE.finditer(content)]
+        self._offsets = [0, *(after for _, after in ends)]
+        stops = [*(before for before, _ in ends), len(content)]
+        raw = (content[start:stop] for start, stop in zip(self._offsets, stops, strict=True))
+        self.lines = [line.decode("utf-8", "replace") for line in raw]
+        self.lines[0] = self.lines[0].removeprefix("\ufeff")
+        if content.startswith(_BOM):
+            self._offsets[0] = len(_BOM)
+        # Front matter would be read as a rule and a heading.
+        matter = self._front_matter_lines()
+        self.front_matter = self.lines[:matter]
+        self.open_fences: list[Position] = []
+        self._read = outline.relevant(self.lines, matter, path)
+        self._markdown = MarkdownIt("commonmark", {"maxNesting": 50}).enable("table").disable("inline")
+
+    def _front_matter_lines(self) -> int:
+        """Return how many lines the front matter takes."""
+        if self.lines[0].rstrip() != "---":
+            return 0
+        for number, line in enumerate(self.lines[1:_FRONT_MATTER_LINES], start=1):
+            if line.rstrip() in {"---", "..."}:
+                return number + 1
+        return 0
+
+    def blocks(self) -> list[SyntaxTreeNode]:
+        """Return the blocks of the document.
+
+        A fence that somebody forgot to close would make code of all that follows. It ends at the next section instead.
+        """
+        found: list[SyntaxTreeNode] = []
+        start: int | None = 0
+        for _ in range(_RECOVERIES):
+            if start is None:
+                return found
+            part, start = self._recovered(self._parse(start))
+            found += part
+        return found if start is None else [*found, *self._parse(start)]
+
+    def _parse(self, start: int) -> Sequence[SyntaxTreeNode]:
+        """Return the blocks from a line on, of those that are read; their maps count from the first of these."""
+        tokens = self._markdown.parse("\n".join(self.lines[number] for number in self._read[start:]))
+        for token in tokens:
+            if token.map:
+                token.map = [line + start for line in token.map]
+        return SyntaxTreeNode(tokens).children
+
+    def _recovered(self, blocks: Sequence[SyntaxTreeNode]) -> tuple[Sequence[SyntaxTreeNode], int | None]:
+        """Return the blocks up to a fence that runs away, and where to go on behind it; None if there is none."""
+        for number, block in enumerate(blocks):
+            if block.type == "fence" and block.map and self._runs_away(block):
+                self.open_fences.append(Position(self.line(block) + 1, 1))
+                section = None if _SAMPLE.match(block.info) else self._section(block.map[0] + 1, self._suspect(block))
+                if section is not None and block.token is not None:
+                    block.token.map = [block.map[0], section]
+                    return blocks[: number + 1], section
+        return blocks, None
+
+    def _runs_away(self, fence: SyntaxTreeNode) -> bool:
+        return self._suspect(fence) < self._beyond(fence) or not self._is_closed(fence)
+
+    def _is_closed(self, fence: SyntaxTreeNode) -> bool:
+        first, beyond = fence.map or (0, 0)
+        last = self.lines[self._read[beyond - 1]].strip()
+        return beyond - 1 > first and set(last) == {fence.markup[0]} and len(last) >= len(fence.markup)
+
+    @staticmethod
+    def _beyond(fence: SyntaxTreeNode) -> int:
+        return fence.map[1] if fence.map else 0
+
+    def _suspect(self, fence: SyntaxTreeNode) -> int:
+        """Return where within a fence of code another one begins: then it was not closed; else the line beyond."""
+        opens = re.compile(r" {0,3}" + re.escape(fence.markup) + r"\s*[a-z]+\s*$", re.IGNORECASE)
+        first, beyond = fence.map or (0, 0)
+        if not fence.info.strip() or _SAMPLE.match(fence.info):
+            return beyond  # a sample of Markdown may hold fences
+        inner = range(first + 1, beyond)
+        return next((number for number in inner if opens.match(self.lines[self._read[number]])), beyond)
+
+    def _section(self, first: int, beyond: int) -> int | None:
+        """Return where between two lines a section begins, behind an empty line."""
+        for number in range(first + 1, beyond):
+            before, line = (self.lines[self._read[other]] for other in (number - 1, number))
+            if not before.strip() and _SECTION.match(line):
+                return number
+        return None
+
+    def line(self, node: SyntaxTreeNode) -> int:
+        """Return the line (from 0) at which a block starts."""
+        return self._read[node.map[0]] if node.map else 0
+
+    def code(self, fence: SyntaxTreeNode) -> list[str]:
+        """Return the lines within a fence, up to where it ends or should have ended."""
+        first, beyond = fence.map or (0, 0)
+        return fence.content.split("\n")[: beyond - first - 1]
+
+    def code_line(self, fence: SyntaxTreeNode, number: int) -> int:
+        """Return which line of the file (from 0) is one of a fence's lines."""
+        return self._read[fence.map[0] + 1 + number] if fence.map else 0
+
+    def position(self, line: int) -> Position:
+        """Return the place at which the text of a line (from 0) starts."""
+        text = self.lines[line]
+        return Position(line + 1, len(text) - len(text.lstrip()) + 1)
+
+    def box(self, line: int) -> Box | None:
+        """Return the box with which the list item at a line (from 0) starts."""
+        marker = _MARKER.match(self.lines[line])
+        rest = self.lines[line][marker.end() :] if marker else ""
+        found = _BOX.match(rest)
+        if marker is None or found is None:
+            return None
+        before = self.lines[line][: marker.end() + found.end("before")]
+        return Box(self._offsets[line] + len(before.encode()), found["mark"] != " ")
+
+
+def own_text(node: SyntaxTreeNode) -> str:
+    """Return a block's own text, as written."""
+    inline = next((child for child in node.children if child.type == "inline"), None)
+    return inline.content.strip() if inline else ""
+
+
+def item_lines(item: SyntaxTreeNode) -> list[str]:
+    """Return the lines of a list item's statement, without its box and without what is nested in it."""
+    paragraph = next((child for child in item.children if child.type == "paragraph"), None)
+    lines = own_text(paragraph).split("\n") if paragraph else []
+    return [line.strip() for line in [_BOX.sub("", lines[0]), *lines[1:]]] if lines else []
+
+
+def item_text(item: SyntaxTreeNode) -> str:
+    """Return the statement of a list item on one line."""
+    return " ".join(item_lines(item)).strip()
