@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
@@ -123,8 +124,7 @@ def until_whole(cluster: Cluster, release: Release) -> None:
         hopeless = diagnose.hopeless(cluster, release.namespace)
         if hopeless is not None:
             raise hopeless
-        found = [_workload(cluster, release.namespace, workload) for workload in workloads]
-        return all(_is_whole(workload) for workload in found)
+        return all(_is_whole(workload) for workload in _get(cluster, release.namespace, workloads))
 
     waiting.until(
         whole,
@@ -134,10 +134,12 @@ def until_whole(cluster: Cluster, release: Release) -> None:
     )
 
 
-def _workload(cluster: Cluster, namespace: str, workload: str) -> Manifest:
-    printed = cluster.kubectl("--namespace", namespace, "get", workload, "--output", "json").stdout
-    found: Manifest = yaml.safe_load(printed)
-    return found
+def _get(cluster: Cluster, namespace: str, names: list[str]) -> list[Manifest]:
+    """Return objects by `kind/name`: one call for all, since it is made often."""
+    if not names:
+        return []
+    printed = json.loads(cluster.kubectl("--namespace", namespace, "get", *names, "--output", "json").stdout)
+    return list(printed["items"]) if printed["kind"] == "List" else [printed]
 
 
 def _is_whole(workload: Manifest) -> bool:

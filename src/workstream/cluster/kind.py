@@ -118,11 +118,28 @@ class KindCluster(KindManagerBase):
             self._clear()
 
     def load_image(self, image: str) -> None:
-        """Load an image of the engine into the workers."""
-        workers = ",".join(f"{self.cluster_name}-worker{number}" for number in ("", "2"))
+        """Load an image of the engine into the workers, unless they have it."""
+        workers = [f"{self.cluster_name}-worker{number}" for number in ("", "2")]
+        if all(self._has(worker, image) for worker in workers):
+            say("cluster", f"the workers have {image}")
+            return
         with step("cluster", f"loading {image} into the workers"):
-            arguments = ["load", "docker-image", image, "--name", self.cluster_name, "--nodes", workers]
+            arguments = ["load", "docker-image", image, "--name", self.cluster_name, "--nodes", ",".join(workers)]
             self._kind(*arguments, limit=limits.IMAGE_LOAD)
+
+    def _has(self, node: str, image: str) -> bool:
+        """Whether a node has an image under its name, and with the content that the engine's has.
+
+        kind looks too, but with crictl, and knows only nodes of its own making to have that.
+        """
+        containerd = ("exec", node, "ctr", "--namespace", "k8s.io")
+        listed = self._engine.run(*containerd, "images", "list").stdout.splitlines()
+        digests = [line.split()[2] for line in listed if line.split()[0].endswith(f"/{image}")]
+        if not digests:
+            return False
+        manifest = json.loads(self._engine.run(*containerd, "content", "get", digests[0]).stdout)
+        # An engine knows an image by the digest of its configuration; one that is built on containerd, by this one.
+        return self._engine.image_id(image) in {digests[0], manifest.get("config", {}).get("digest")}
 
     # What we call.
 

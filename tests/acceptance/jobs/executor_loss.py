@@ -30,6 +30,7 @@ def wait_for_somebody() -> None:
     """Offer the pipe, and return when somebody wrote to it: opening it for reading waits for a writer."""
     signal.alarm(SECONDS)
     os.mkfifo(PIPE)
+    print(f"paused at {PIPE}", flush=True)  # noqa: T201 - what the test waits for
     PIPE.read_text(encoding="utf-8")
     signal.alarm(0)
 

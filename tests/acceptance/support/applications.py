@@ -167,15 +167,12 @@ class Running:
     command: str
 
     def paused_at(self, pipe: str) -> None:
-        """Wait until the job offers a named pipe: then its first half is done, and it waits."""
-        test = ("test", "-p", pipe)
-        place = self.submitter
+        """Wait until the job says that it waits at a named pipe: then its first half is done."""
 
         def paused() -> bool:
             if self.process.poll() is not None:
                 raise self._failed()
-            looked = place.cluster.execute(place.release.namespace, place.master, *test, accept=(0, 1))
-            return looked.returncode == 0
+            return f"paused at {pipe}\n" in self.out.read_text(encoding="utf-8", errors="replace")
 
         waiting.until(paused, limits.JOB, what=f"the job pauses at {pipe}", last_seen=self._tail)
 
