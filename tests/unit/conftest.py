@@ -53,10 +53,10 @@ class Story:
         self.lines.append(records.Manifest(test=test, criterion_id=criterion_id, level=level, doc=doc))
         return self
 
-    def ran(self, test: str, *results: Result, attempt: int = 1, message: str = "because", subtest: str = "") -> Story:
+    def ran(self, test: str, *results: Result, **more: object) -> Story:
         """Let a test run: how its setup, its call and its teardown ended; passed unless given."""
         for when, result in zip(("setup", "call", "teardown"), results or [Result.PASSED] * 3, strict=False):
-            self.outcome(test, when, result, attempt=attempt, message=message, subtest=subtest)
+            self.outcome(test, when, result, **more)
         return self
 
     def outcome(self, test: str, when: str, result: Result, **more: object) -> Story:

@@ -6,6 +6,6 @@ from workstream.evidence import freshness
 from workstream.evidence.log import Log, Writer, read
 from workstream.evidence.recorder import Recorder
 from workstream.evidence.records import Level
-from workstream.evidence.verdict import State, Verdict, verdicts
+from workstream.evidence.verdict import State, Verdict, rounds, verdicts
 
-__all__ = ["Level", "Log", "Recorder", "State", "Verdict", "Writer", "freshness", "read", "verdicts"]
+__all__ = ["Level", "Log", "Recorder", "State", "Verdict", "Writer", "freshness", "read", "rounds", "verdicts"]

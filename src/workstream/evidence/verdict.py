@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import hashlib
 from collections import Counter, defaultdict
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from enum import StrEnum
 from typing import TYPE_CHECKING
 
@@ -79,6 +79,22 @@ def verdicts(log: Log, document: Document) -> tuple[Verdict, ...]:
     return tuple(_verdict(log, criterion) for criterion in document.criteria)
 
 
+def rounds(log: Log, document: Document) -> tuple[tuple[Verdict, ...], ...]:
+    """Return the verdicts of every round of a repeated session, as if it had been the only one.
+
+    What could not be collected counts in every round.
+    """
+    last = max((outcome.round for outcome in log.outcomes), default=1)
+    return tuple(verdicts(_only(log, number), document) for number in range(1, last + 1))
+
+
+def _only(log: Log, number: int) -> Log:
+    outcomes = tuple(one for one in log.outcomes if one.round == number or one.when == "collect")
+    attempts = {(one.test, one.attempt) for one in outcomes}
+    seen = tuple(one for one in log.observations if (one.test, one.attempt) in attempts)
+    return replace(log, outcomes=outcomes, observations=seen)
+
+
 def _verdict(log: Log, criterion: Criterion) -> Verdict:
     # A criterion is its text: its id is only the place where it stood when the tests ran.
     sha256 = text_sha256(criterion)
@@ -129,17 +145,25 @@ def _judge(log: Log, line: Manifest) -> tuple[State, str]:
             attempts[outcome.attempt].append(outcome)
     if not attempts:
         return State.NOT_RUN, f"{name} is to prove it, and was not run."
-    *earlier, (state, reason) = [_judge_attempt(name, attempts[number]) for number in sorted(attempts)]
+    seen = defaultdict(list)
+    for observation in log.observations:
+        if observation.test == line.test:
+            seen[observation.attempt].append(observation)
+    *earlier, (state, reason) = [
+        _judge_attempt(name, line, attempts[number], seen[number]) for number in sorted(attempts)
+    ]
     if state is not State.PROVEN:
         return state, reason
     for state_before, reason_before in earlier:
         if state_before is not State.PROVEN:
             return State.FLAKY, f"{name} passed only when it was run again. Before: {reason_before}"
-    return _judge_observations(name, line, [one for one in log.observations if one.test == line.test])
+    return state, reason
 
 
-def _judge_attempt(name: str, outcomes: Sequence[Outcome]) -> tuple[State, str]:
-    """Return what one run of a test says, by how its phases and subtests ended."""
+def _judge_attempt(
+    name: str, line: Manifest, outcomes: Sequence[Outcome], seen: Sequence[Observation]
+) -> tuple[State, str]:
+    """Return what one run of a test says: by how its phases and subtests ended, then by what it saw."""
     for outcome in outcomes:
         if outcome.when == "crash":
             return State.BLOCKED, f"The process that ran {name} died: {outcome.message}"
@@ -155,7 +179,7 @@ def _judge_attempt(name: str, outcomes: Sequence[Outcome]) -> tuple[State, str]:
     missing = [when for when in ("setup", "call", "teardown") if not phases[when]]
     if missing:
         return State.BLOCKED, f"The run broke off before the {missing[0]} of {name} ended."
-    return State.PROVEN, ""
+    return _judge_observations(name, line, seen)
 
 
 def _failure(name: str, outcome: Outcome) -> tuple[State, str]:

@@ -5,6 +5,7 @@ It does nothing unless `--workstream DOCUMENT` is given. This package is the onl
 
 from __future__ import annotations
 
+import argparse
 from pathlib import Path
 
 import pytest
@@ -28,6 +29,13 @@ def pytest_addoption(parser: pytest.Parser) -> None:
         help="Where evidence, checklist and diagnostics go (default: build/acceptance/ID).",
     )
     group.addoption("--cluster-name", default=DEFAULT_NAME, help="The name of the kind cluster (default: %(default)s).")
+    group.addoption(
+        "--repeat",
+        type=_count,
+        default=1,
+        metavar="N",
+        help="Prove the criteria N times on one cluster, with fixtures anew, and say how often each was proven.",
+    )
     group.addoption("--keep", action="store_true", help="Keep the cluster; the next run uses it.")
     group.addoption(
         "--kube-context", default="", metavar="NAME", help="Use the cluster of this context instead of a kind cluster."
@@ -54,6 +62,7 @@ def pytest_configure(config: pytest.Config) -> None:
         return
     try:
         limits.patience()  # said now, not by every test
+        _require_one_process(config)
         document = documents.read(Path(path))
         session = _session(config)(config, document)
     except errors.WorkstreamError as error:
@@ -64,6 +73,27 @@ def pytest_configure(config: pytest.Config) -> None:
     config.pluginmanager.register(fixtures, "workstream-fixtures")
 
 
+def _count(text: str) -> int:
+    """Return a number of rounds.
+
+    Raises:
+        argparse.ArgumentTypeError: it is none.
+
+    """
+    if not text.isdecimal() or int(text) < 1:
+        message = f"{text!r}: expected a whole number above zero"
+        raise argparse.ArgumentTypeError(message)
+    return int(text)
+
+
 def _session(config: pytest.Config) -> type[Session]:
     """Return this process's part: only one process writes, and none that does not run tests."""
     return Session if config.option.collectonly or hasattr(config, "workerinput") else Writing
+
+
+def _require_one_process(config: pytest.Config) -> None:
+    if config.option.repeat > 1 and getattr(config.option, "numprocesses", None):
+        raise errors.UsageError(
+            "--repeat and -n exclude each other: rounds come one after the other.",
+            instead="Leave -n of pytest-xdist away.",
+        )

@@ -20,7 +20,7 @@ def subtest_of(report: pytest.TestReport) -> str:
     return " ".join(part for part in parts if part) or "subtest"
 
 
-def of_test(report: pytest.TestReport, attempt: int, subtest: str) -> records.Outcome:
+def of_test(report: pytest.TestReport, attempt: int, round_number: int, subtest: str) -> records.Outcome:
     """Return the line of the log for one report."""
     crashed = report.when not in {"setup", "call", "teardown"}
     if hasattr(report, "wasxfail"):
@@ -34,6 +34,7 @@ def of_test(report: pytest.TestReport, attempt: int, subtest: str) -> records.Ou
     return records.Outcome(
         test=report.nodeid,
         attempt=attempt,
+        round=round_number,
         when="crash" if crashed else report.when,
         subtest=subtest,
         result=result,

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Self
 import pytest
 from pydantic import BaseModel
 
-from workstream import documents, errors
+from workstream import documents, errors, progress
 from workstream.cluster.environment import Wish
 from workstream.evidence import records
 from workstream.plugin.binding import Bindings, bind, ship, uses_cluster
@@ -72,6 +72,8 @@ class Session:
             options.cluster_name, options.keep, options.kube_context, options.registry, self.folder / "diagnostics"
         )
         self.world = World(self.wish)
+        self.repeat: int = options.repeat
+        self.round = 1
         self.interrupted_by = 0
         self._parcel = Parcel()
 
@@ -103,13 +105,34 @@ class Session:
         yield
         self.bound(bind(collected, self.document, self.root))  # now: pytest-xdist may just have renamed them
 
-    def pytest_runtestloop(self, session: pytest.Session) -> None:
-        """Begin to bring up the cluster as soon as it is known that a test wants one."""
+    def pytest_runtestloop(self, session: pytest.Session) -> bool | None:
+        """Begin to bring up the cluster as soon as it is known that a test wants one; run what is to be repeated."""
         broken = session.testsfailed and not session.config.option.continue_on_collection_errors
         if broken or session.config.option.collectonly:
-            return
+            return None
         if any(uses_cluster(item) for item in session.items):
             self.world.begin_cluster()
+        if self.repeat == 1:
+            return None  # pytest's own loop does it
+        self._run_rounds(session)
+        return True
+
+    def _run_rounds(self, session: pytest.Session) -> None:
+        """Run every test once, and those that speak of a criterion as often as asked.
+
+        At the end of a round every fixture is let go, those of the session too: only the cluster stays.
+        """
+        speaking = [item for item in session.items if item.get_closest_marker("criterion")]
+        for number in range(1, self.repeat + 1):
+            self.round = number
+            progress.say("round", f"{self.round} of {self.repeat}")
+            items = session.items if self.round == 1 else speaking
+            for item, following in zip(items, [*items[1:], None], strict=True):
+                session.config.hook.pytest_runtest_protocol(item=item, nextitem=following)
+                if session.shouldfail:
+                    raise session.Failed(session.shouldfail)
+                if session.shouldstop:
+                    raise session.Interrupted(session.shouldstop)
 
     @pytest.hookimpl(tryfirst=True)
     def pytest_runtest_setup(self, item: pytest.Item) -> None:

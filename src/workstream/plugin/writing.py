@@ -50,6 +50,7 @@ class Writing(Session):
         super().__init__(config, document)
         self.writer = evidence.Writer(self.folder / evidence_log.NAME)
         self.verdicts: tuple[Verdict, ...] = ()
+        self._repetition: list[str] = []
         self._attempts: dict[str, int] = {}
         self._in_manifest: set[records.Manifest] = set()
         self._unread: set[str] = set()
@@ -129,7 +130,7 @@ class Writing(Session):
         subtest = outcomes.subtest_of(report)
         if report.when == "setup" and not subtest:
             self._attempts[report.nodeid] = self._attempts.get(report.nodeid, 0) + 1
-        self.keep(outcomes.of_test(report, self._attempts.get(report.nodeid, 1), subtest))
+        self.keep(outcomes.of_test(report, self._attempts.get(report.nodeid, 1), self.round, subtest))
 
     def pytest_keyboard_interrupt(self, excinfo: pytest.ExceptionInfo[BaseException]) -> None:
         """Remember that somebody stopped the run, and stop what is under way."""
@@ -167,6 +168,7 @@ class Writing(Session):
         self.writer.close()
         log = evidence.read(self.writer.path)
         self.verdicts = evidence.verdicts(log, self.document)
+        self._repetition = checklist.repetition(log, self.document)
         files.write(self.folder / checklist.NAME, checklist.markdown(self.document, log, self.verdicts))
         files.write(self.folder / page.NAME, page.html(self.document, log, self.verdicts))
         if github.VARIABLE in os.environ:
@@ -196,6 +198,8 @@ class Writing(Session):
             if not verdict.proven:
                 write(f"         {verdict.state}: {checklist.one_line(verdict.reason, 600)}")
         write("")
+        for line in self._repetition:
+            write(line)
         write(checklist.summary(self.verdicts), bold=True)
         for name in (checklist.NAME, page.NAME, evidence_log.NAME):
             write(f"  {self.folder / name}")

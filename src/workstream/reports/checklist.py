@@ -7,6 +7,7 @@ import re
 from typing import TYPE_CHECKING
 
 from workstream.documents import Kind
+from workstream.evidence import rounds
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
@@ -22,7 +23,23 @@ _MARKUP = re.compile(r"[\\`*<>\[\]|~@]|(?<!\w)[_#]|_(?!\w)")
 
 def markdown(document: Document, log: Log, verdicts: Sequence[Verdict]) -> str:
     """Return the checklist as Markdown."""
-    return "\n".join([*_head(document, log, verdicts), *_criteria(verdicts), *_reproduce(log), ""])
+    repeated = [f"- {_prose(line)}" for line in repetition(log, document)]
+    section = ["", "## Repeated", "", *repeated] if repeated else []
+    return "\n".join([*_head(document, log, verdicts), *_criteria(verdicts), *section, *_reproduce(log), ""])
+
+
+def repetition(log: Log, document: Document) -> list[str]:
+    """Return a line per criterion: in how many rounds of a repeated session it was proven; else nothing."""
+    found = rounds(log, document)
+    if len(found) == 1:
+        return []
+    lines = []
+    for number, criterion in enumerate(document.criteria):
+        states = [verdicts[number] for verdicts in found]
+        others = [f"round {at}: {one.state}" for at, one in enumerate(states, start=1) if not one.proven]
+        count = f"{criterion.id} was proven in {len(states) - len(others)} of {len(states)} rounds"
+        lines.append(f"{count} ({', '.join(others)})" if others else count)
+    return lines
 
 
 def summary(verdicts: Sequence[Verdict]) -> str:

@@ -241,3 +241,25 @@ def test_a_clock_that_goes_backwards_changes_nothing(story: type[Story], tmp_pat
     """Times are told, never compared."""
     told = story("one").bind(T).saw(T, time="2030-01-01T00:00:00+00:00").saw(T, time="1970-01-01T00:00:00+00:00")
     assert only(told.ran(T).ended(), tmp_path).proven
+
+
+def test_a_criterion_that_was_not_proven_in_every_round_is_flaky(story: type[Story], tmp_path: Path) -> None:
+    """Of a repeated session every round has its own verdicts, and a single bad one costs the box."""
+    told = story("one", "two").bind(T).bind("test_b.py::test", "AC2")
+    for number, result in ((1, PASSED), (2, FAILED), (3, PASSED)):
+        told.saw(T, attempt=number).ran(T, PASSED, result, PASSED, attempt=number, round=number)
+        told.saw("test_b.py::test", attempt=number).ran("test_b.py::test", attempt=number, round=number)
+    log = told.log(tmp_path)
+
+    assert [[one.state for one in found] for found in evidence.rounds(log, told.document)] == [
+        ["proven", "proven"],
+        ["failed", "proven"],
+        ["proven", "proven"],
+    ]
+    assert [one.state for one in evidence.verdicts(log, told.document)] == ["flaky", "proven"]
+
+
+def test_what_was_seen_in_one_attempt_does_not_speak_for_another(story: type[Story], tmp_path: Path) -> None:
+    """A test that saw something the first time and nothing the second proves nothing."""
+    told = story("one").bind(T).saw(T, attempt=1).ran(T, attempt=1).ran(T, attempt=2)
+    assert only(told, tmp_path).state is State.UNPROVEN

@@ -92,10 +92,13 @@ class Suite:
         """Return the log that the last run left."""
         return evidence.read(self.folder / "evidence.jsonl")
 
+    def read(self) -> documents.Document:
+        """Return the document."""
+        return documents.read(self.document)
+
     def states(self) -> dict[str, str]:
         """Return what that log says, by criterion text: read again, as the command line does."""
-        found = documents.read(self.document)
-        return {one.criterion.text: str(one.state) for one in evidence.verdicts(self.log(), found)}
+        return {one.criterion.text: str(one.state) for one in evidence.verdicts(self.log(), self.read())}
 
 
 @pytest.fixture
