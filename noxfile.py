@@ -47,6 +47,15 @@ def acceptance(session: nox.Session) -> None:
 
 
 @nox.session
+def controls(session: nox.Session) -> None:
+    """See whether the suite notices: the same criteria on products that are broken on purpose, one after the other."""
+    _install(session)
+    quiet = ["--tb=no", "--show-capture=no", "-rN"]  # tests fail here by design; the matrix says what that means
+    chosen = ["--workstream", DOCUMENT, "--controls", "tests/controls", *session.posargs]
+    _run_to_its_own_exit_code(session, "pytest", "tests/acceptance", *quiet, *chosen)
+
+
+@nox.session
 def generated(session: nox.Session) -> None:
     """Make the generated pages and tables anew."""
     _install(session)

@@ -204,6 +204,11 @@ def _verdicts(log: Path, document: documents.Document) -> tuple[Verdict, ...]:
             f"{log} is the evidence of {found.session.document_id}, and {document.path} is {document.id}.",
             instead="Name the evidence of a run on this document.",
         )
+    if found.has_controls:
+        raise errors.TickRefusedError(
+            f"{log} is the evidence of controls: the product was broken on purpose.",
+            instead="Name the evidence of a run without --controls.",
+        )
     return freshness.current(found, document, Path.cwd())
 
 

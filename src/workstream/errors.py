@@ -205,3 +205,10 @@ class TickRefusedError(WorkstreamError):
 
     exit_code = 32
     summary = "boxes were not written: document and evidence do not belong together"
+
+
+class ControlError(WorkstreamError):
+    """A control cannot be read, or does not fit the document."""
+
+    exit_code = 34
+    summary = "a control cannot be read, or does not fit the document"

@@ -2,18 +2,22 @@
 
 from __future__ import annotations
 
+import os
 from concurrent.futures import Future, ThreadPoolExecutor
-from contextlib import ExitStack
+from contextlib import ExitStack, contextmanager
+from dataclasses import replace
 from threading import Lock
 from typing import TYPE_CHECKING, TypeVar
 
 from workstream import processes
 from workstream.cluster import environment
+from workstream.cluster.control import broken_helm, broken_image
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Iterator
 
     from workstream.cluster.access import Cluster
+    from workstream.cluster.control import Control
     from workstream.cluster.engine import Engine
     from workstream.cluster.environment import Wish
     from workstream.cluster.programs import Tool
@@ -37,6 +41,7 @@ class World:
         self._threads = ThreadPoolExecutor(thread_name_prefix="world")
         self._lock = Lock()
         self._begun: dict[str, Future[object]] = {}
+        self._control: Control | None = None
 
     @property
     def has_cluster(self) -> bool:
@@ -64,9 +69,33 @@ class World:
         def enter() -> Cluster:
             engine = self.engine()
             self.tools()
-            return self._stack.enter_context(environment.cluster_ready(engine, self._wish))
+            found = self._stack.enter_context(environment.cluster_ready(engine, self._wish))
+            return replace(found, provide=lambda image: self._provide(found, image))
 
         return self._once("cluster", enter)
+
+    @property
+    def is_broken(self) -> bool:
+        """Whether a control breaks the product now."""
+        return self._control is not None
+
+    @contextmanager
+    def broken(self, control: Control) -> Iterator[None]:
+        """Break whatever is installed, for a while: what helm installs, and images that are brought to the cluster."""
+        with broken_helm(control, self.tools()["helm"]) as folder:
+            path = os.pathsep.join([str(folder), os.environ["PATH"]])
+            with environment.variables({"PATH": path}):
+                self._control = control
+                try:
+                    yield
+                finally:
+                    self._control = None
+
+    def _provide(self, cluster: Cluster, image: str) -> str:
+        if self._control is None or not self._control.layer:
+            return cluster.provide(image)
+        with broken_image(self._control, self.engine(), image):
+            return cluster.provide(image)
 
     def background(self, work: Callable[[], T]) -> Future[T]:
         """Do something beside everything else."""

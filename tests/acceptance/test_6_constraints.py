@@ -87,6 +87,7 @@ def test_switched_off_nothing_is_left_and_jobs_succeed_and_on_again_it_is_back(
     evidence.record("counts", application.said["counts"])
     evidence.record("nodes with a ready shuffle pod, before and after", {"before": before, "after": after})
 
+    assert before, "there was no ready shuffle pod to begin with"
     assert left == [], "objects of the service that are left"
     assert told == "false", "what the application was told"
     assert application.said["counts"] == EXPECTED_COUNTS, "the counts are wrong"

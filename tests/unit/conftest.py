@@ -65,6 +65,11 @@ class Story:
         self.lines.append(records.Outcome.model_validate(plain))
         return self
 
+    def began(self, number: int, **more: object) -> Story:
+        """Let a round of several begin."""
+        self.lines.append(records.Round.model_validate({"number": number, "time": TIME, **more}))
+        return self
+
     def saw(self, test: str, value: JsonValue = 42, level: Level = Level.CLUSTER, **more: object) -> Story:
         """Let a test see something."""
         plain = {"what": "answer", "command": "ask", "attempt": 1, "time": TIME, **more}

@@ -4,8 +4,21 @@ from __future__ import annotations
 
 from workstream.evidence import freshness
 from workstream.evidence.log import Log, Writer, read
+from workstream.evidence.matrix import matrix
 from workstream.evidence.recorder import Recorder
 from workstream.evidence.records import Level
 from workstream.evidence.verdict import State, Verdict, rounds, verdicts
 
-__all__ = ["Level", "Log", "Recorder", "State", "Verdict", "Writer", "freshness", "read", "rounds", "verdicts"]
+__all__ = [
+    "Level",
+    "Log",
+    "Recorder",
+    "State",
+    "Verdict",
+    "Writer",
+    "freshness",
+    "matrix",
+    "read",
+    "rounds",
+    "verdicts",
+]

@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 
 NAME = "evidence.jsonl"
 _ADAPTER: TypeAdapter[records.Record] = TypeAdapter(records.AnyRecord)
-_KNOWN = {"session", "manifest", "subject", "observation", "outcome", "end"}
+_KNOWN = {"session", "manifest", "subject", "round", "observation", "outcome", "end"}
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,6 +32,7 @@ class Log:
         session: its first line.
         manifest: which test speaks of which criterion.
         subjects: what was under test; of several with one name the last counts.
+        rounds: the rounds of a session with several, in order.
         observations: what was seen, in the order of the log.
         outcomes: how the tests ended, in the order of the log.
         end: its last line; None if the log was cut off.
@@ -42,9 +43,15 @@ class Log:
     session: records.Session
     manifest: tuple[records.Manifest, ...] = ()
     subjects: tuple[records.Subject, ...] = ()
+    rounds: tuple[records.Round, ...] = ()
     observations: tuple[records.Observation, ...] = ()
     outcomes: tuple[records.Outcome, ...] = ()
     end: records.End | None = None
+
+    @property
+    def has_controls(self) -> bool:
+        """Whether the product was broken on purpose in some of its rounds: then it proves nothing of the product."""
+        return any(one.control for one in self.rounds)
 
     @property
     def cut(self) -> bool:
@@ -135,6 +142,7 @@ def read(path: Path) -> Log:
         session=sessions[0],
         manifest=tuple(line for line in lines if isinstance(line, records.Manifest)),
         subjects=tuple(line for line in lines if isinstance(line, records.Subject)),
+        rounds=tuple(line for line in lines if isinstance(line, records.Round)),
         observations=tuple(line for line in lines if isinstance(line, records.Observation)),
         outcomes=tuple(line for line in lines if isinstance(line, records.Outcome)),
         end=next((line for line in lines if isinstance(line, records.End)), None),

@@ -7,7 +7,7 @@ from typing import Annotated, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, JsonValue
 
-SCHEMA_VERSION = "1.0"
+SCHEMA_VERSION = "1.1"
 
 
 class Level(StrEnum):
@@ -99,6 +99,28 @@ class Subject(_Line):
     path: str = ""
 
 
+class Round(_Line):
+    """A round of a session that runs tests several times begins; a log without such lines has one round.
+
+    Attributes:
+        number: from 1.
+        time: when it began, RFC 3339, UTC.
+        control: the control that the product was broken with; empty if it was whole.
+        sentence: what that control breaks.
+        turns_red: the criteria that must not be proven on it.
+        restores: the control that this round follows on the product made whole again.
+
+    """
+
+    record: Literal["round"] = "round"
+    number: int
+    time: str
+    control: str = ""
+    sentence: str = ""
+    turns_red: tuple[str, ...] = ()
+    restores: str = ""
+
+
 class Observation(_Line):
     """What a test saw.
 
@@ -139,7 +161,7 @@ class Outcome(_Line):
     Attributes:
         test: the test's node id; of `collect` the module's.
         attempt: the first run of the test is 1.
-        round: which round of a repeated session (`--repeat`), from 1.
+        round: which round of a session with several (`--repeat`, `--controls`), from 1.
         when: `setup`, `call` or `teardown`; `crash` if the process that ran it died; `collect` if a module (or
             class) could not be read for its tests, or was skipped as a whole.
         subtest: which subtest; empty for the test itself.
@@ -176,5 +198,5 @@ class End(_Line):
     interrupted: bool
 
 
-Record = Session | Manifest | Subject | Observation | Outcome | End
+Record = Session | Manifest | Subject | Round | Observation | Outcome | End
 AnyRecord = Annotated[Record, Field(discriminator="record")]

@@ -80,12 +80,11 @@ def verdicts(log: Log, document: Document) -> tuple[Verdict, ...]:
 
 
 def rounds(log: Log, document: Document) -> tuple[tuple[Verdict, ...], ...]:
-    """Return the verdicts of every round of a repeated session, as if it had been the only one.
+    """Return the verdicts of every round of a session with several, as if it had been the only one.
 
     What could not be collected counts in every round.
     """
-    last = max((outcome.round for outcome in log.outcomes), default=1)
-    return tuple(verdicts(_only(log, number), document) for number in range(1, last + 1))
+    return tuple(verdicts(_only(log, one.number), document) for one in log.rounds)
 
 
 def _only(log: Log, number: int) -> Log:

@@ -36,6 +36,12 @@ def pytest_addoption(parser: pytest.Parser) -> None:
         metavar="N",
         help="Prove the criteria N times on one cluster, with fixtures anew, and say how often each was proven.",
     )
+    group.addoption(
+        "--controls",
+        metavar="FOLDER",
+        help="See whether the tests notice: prove the criteria, then once for each control of the folder (or the one "
+        "of this file) on a product that is broken with it. Nothing is ticked; controls.md says what was seen.",
+    )
     group.addoption("--keep", action="store_true", help="Keep the cluster; the next run uses it.")
     group.addoption(
         "--kube-context", default="", metavar="NAME", help="Use the cluster of this context instead of a kind cluster."
@@ -62,7 +68,6 @@ def pytest_configure(config: pytest.Config) -> None:
         return
     try:
         limits.patience()  # said now, not by every test
-        _require_one_process(config)
         document = documents.read(Path(path))
         session = _session(config)(config, document)
     except errors.WorkstreamError as error:
@@ -89,11 +94,3 @@ def _count(text: str) -> int:
 def _session(config: pytest.Config) -> type[Session]:
     """Return this process's part: only one process writes, and none that does not run tests."""
     return Session if config.option.collectonly or hasattr(config, "workerinput") else Writing
-
-
-def _require_one_process(config: pytest.Config) -> None:
-    if config.option.repeat > 1 and getattr(config.option, "numprocesses", None):
-        raise errors.UsageError(
-            "--repeat and -n exclude each other: rounds come one after the other.",
-            instead="Leave -n of pytest-xdist away.",
-        )

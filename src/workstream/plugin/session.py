@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 from pathlib import Path
 from typing import TYPE_CHECKING, Self
 
@@ -12,6 +13,7 @@ from workstream import documents, errors, progress
 from workstream.cluster.environment import Wish
 from workstream.evidence import records
 from workstream.plugin.binding import Bindings, bind, ship, uses_cluster
+from workstream.plugin.rounds import planned
 from workstream.world import World
 
 if TYPE_CHECKING:
@@ -49,7 +51,7 @@ class Parcel(BaseModel):
 
     """
 
-    lines: list[records.Observation | records.Subject] = []
+    lines: list[records.Observation | records.Subject | records.Round] = []
     obstacle: Obstacle | None = None
 
 
@@ -66,18 +68,20 @@ class Session:
         self.config = config
         self.document = document
         self.root = config.rootpath
-        self.folder = Path(config.getoption("--workstream-folder") or self.root / "build" / "acceptance" / document.id)
+        self.rounds = planned(config, document)
+        kind = "controls" if config.getoption("--controls") else "acceptance"
+        self.folder = Path(config.getoption("--workstream-folder") or self.root / "build" / kind / document.id)
         options = config.option
         self.wish = Wish(
             options.cluster_name, options.keep, options.kube_context, options.registry, self.folder / "diagnostics"
         )
         self.world = World(self.wish)
-        self.repeat: int = options.repeat
         self.round = 1
+        self._criteria: dict[str, set[str]] = {}
         self.interrupted_by = 0
         self._parcel = Parcel()
 
-    def keep(self, line: records.Observation | records.Subject) -> None:
+    def keep(self, line: records.Observation | records.Subject | records.Round) -> None:
         """Keep what was seen; here until the next report takes it to the process that writes."""
         self._parcel.lines.append(line)
 
@@ -103,7 +107,10 @@ class Session:
         """Bind every test to its criteria, those too that are deselected now."""
         collected = list(items)
         yield
-        self.bound(bind(collected, self.document, self.root))  # now: pytest-xdist may just have renamed them
+        bindings = bind(collected, self.document, self.root)  # now: pytest-xdist may just have renamed them
+        for line in bindings.manifest:
+            self._criteria.setdefault(line.test, set()).add(line.criterion_id)
+        self.bound(bindings)
 
     def pytest_runtestloop(self, session: pytest.Session) -> bool | None:
         """Begin to bring up the cluster as soon as it is known that a test wants one; run what is to be repeated."""
@@ -112,27 +119,29 @@ class Session:
             return None
         if any(uses_cluster(item) for item in session.items):
             self.world.begin_cluster()
-        if self.repeat == 1:
+        if not self.rounds:
             return None  # pytest's own loop does it
-        self._run_rounds(session)
+        for number, one in enumerate(self.rounds, start=1):
+            self.round = number
+            progress.say("round", f"{number} of {len(self.rounds)}: {one.title}")
+            self.keep(one.record(number))
+            with self.world.broken(one.control) if one.control else contextlib.nullcontext():
+                self._run(session, one.criteria)
         return True
 
-    def _run_rounds(self, session: pytest.Session) -> None:
-        """Run every test once, and those that speak of a criterion as often as asked.
+    def _run(self, session: pytest.Session, criteria: frozenset[str] | None) -> None:
+        """Run the tests that speak of criteria; all tests if there are none to choose by.
 
-        At the end of a round every fixture is let go, those of the session too: only the cluster stays.
+        At the end every fixture is let go, those of the session too: only the cluster stays.
         """
-        speaking = [item for item in session.items if item.get_closest_marker("criterion")]
-        for number in range(1, self.repeat + 1):
-            self.round = number
-            progress.say("round", f"{self.round} of {self.repeat}")
-            items = session.items if self.round == 1 else speaking
-            for item, following in zip(items, [*items[1:], None], strict=True):
-                session.config.hook.pytest_runtest_protocol(item=item, nextitem=following)
-                if session.shouldfail:
-                    raise session.Failed(session.shouldfail)
-                if session.shouldstop:
-                    raise session.Interrupted(session.shouldstop)
+        spoken = self._criteria
+        items = [item for item in session.items if criteria is None or criteria & spoken.get(item.nodeid, set())]
+        for item, following in zip(items, [*items[1:], None], strict=True):
+            session.config.hook.pytest_runtest_protocol(item=item, nextitem=following)
+            if session.shouldfail:
+                raise session.Failed(session.shouldfail)
+            if session.shouldstop:
+                raise session.Interrupted(session.shouldstop)
 
     @pytest.hookimpl(tryfirst=True)
     def pytest_runtest_setup(self, item: pytest.Item) -> None:
@@ -145,6 +154,8 @@ class Session:
     ) -> Generator[None, pytest.TestReport, pytest.TestReport]:
         """Tell an error of the environment from one of the test."""
         report = yield
+        if self.world.is_broken:
+            return report  # it is to fail
         if call.excinfo is not None and call.when == "setup" and isinstance(call.excinfo.value, errors.WorkstreamError):
             self.meet(Obstacle.of(call.excinfo.value))
         if report.failed:

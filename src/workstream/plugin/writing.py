@@ -20,17 +20,18 @@ from workstream.plugin import outcomes
 from workstream.plugin.binding import Bindings, shipped, uses_cluster
 from workstream.plugin.session import PARCEL, Obstacle, Parcel, Session, require_no_problems
 from workstream.plugin.signals import Signals
-from workstream.reports import checklist, files, github, page
+from workstream.reports import checklist, files, github, matrix, page
 
 if TYPE_CHECKING:
     import logging
-    from collections.abc import Iterator
+    from collections.abc import Callable, Iterator
 
     from workstream.evidence import Verdict
+    from workstream.evidence.matrix import Matrix
 
 _JUNIT = "junit.xml"
 _RUN_LOG = "run.log"
-_LEFT_BEHIND = (checklist.NAME, page.NAME, _JUNIT, _RUN_LOG)
+_LEFT_BEHIND = (checklist.NAME, page.NAME, matrix.MARKDOWN, matrix.JSON, _JUNIT, _RUN_LOG)
 
 
 class Writing(Session):
@@ -51,6 +52,7 @@ class Writing(Session):
         self.writer = evidence.Writer(self.folder / evidence_log.NAME)
         self.verdicts: tuple[Verdict, ...] = ()
         self._repetition: list[str] = []
+        self._matrix: Matrix | None = None
         self._attempts: dict[str, int] = {}
         self._in_manifest: set[records.Manifest] = set()
         self._unread: set[str] = set()
@@ -98,7 +100,8 @@ class Writing(Session):
         """Keep the state of the cluster on which a test failed."""
         if not uses_cluster(item) or not self.world.has_cluster:
             return
-        folder = self.folder / "diagnostics" / re.sub(r"[^\w.=\[\]-]+", "-", item.name)
+        name = f"round-{self.round}-{item.name}" if self.rounds else item.name
+        folder = self.folder / "diagnostics" / re.sub(r"[^\w.=\[\]-]+", "-", name)
         progress.say("diagnostics", f"keeping the state of the cluster in {folder}")
         with contextlib.suppress(errors.WorkstreamError):
             diagnose.collect(self.world.cluster(), folder)
@@ -167,12 +170,22 @@ class Writing(Session):
         )
         self.writer.close()
         log = evidence.read(self.writer.path)
+        if log.has_controls:
+            self._end_controls(log)
+            return
         self.verdicts = evidence.verdicts(log, self.document)
         self._repetition = checklist.repetition(log, self.document)
         files.write(self.folder / checklist.NAME, checklist.markdown(self.document, log, self.verdicts))
         files.write(self.folder / page.NAME, page.html(self.document, log, self.verdicts))
         if github.VARIABLE in os.environ:
             files.append(Path(os.environ[github.VARIABLE]), github.summary(self.document, log, self.verdicts))
+
+    def _end_controls(self, log: evidence.Log) -> None:
+        """Say what the controls showed, and nothing of the product: it was broken on purpose."""
+        found = evidence.matrix(log, self.document, sum(one.control is not None for one in self.rounds))
+        self._matrix = found
+        files.write(self.folder / matrix.MARKDOWN, matrix.markdown(self.document, found))
+        files.write(self.folder / matrix.JSON, matrix.as_json(self.document, found))
 
     def _exit_status(self, exitstatus: int) -> int:
         if self.interrupted_by:
@@ -181,6 +194,8 @@ class Writing(Session):
             return exitstatus
         if self._obstacle:
             return self._obstacle.exit_code
+        if self._matrix:
+            return pytest.ExitCode.OK if self._matrix.agrees else pytest.ExitCode.TESTS_FAILED
         proven = bool(self.verdicts) and all(verdict.proven for verdict in self.verdicts)
         return exitstatus if proven else pytest.ExitCode.TESTS_FAILED
 
@@ -191,6 +206,11 @@ class Writing(Session):
             terminalreporter.section("what kept the run from proving more", sep="-", red=True)
             write(self._obstacle.text)
         terminalreporter.section(f"{self.document.id}: {self.document.title}", sep="=", bold=True)
+        if self._matrix:
+            for line in matrix.lines(self.document, self._matrix):
+                write(line)
+            self._name_files(write, matrix.MARKDOWN, matrix.JSON)
+            return
         for verdict in self.verdicts:
             box = "x" if verdict.proven else " "
             text = checklist.one_line(verdict.criterion.text, 100)
@@ -201,7 +221,10 @@ class Writing(Session):
         for line in self._repetition:
             write(line)
         write(checklist.summary(self.verdicts), bold=True)
-        for name in (checklist.NAME, page.NAME, evidence_log.NAME):
+        self._name_files(write, checklist.NAME, page.NAME)
+
+    def _name_files(self, write: Callable[[str], None], *names: str) -> None:
+        for name in (*names, evidence_log.NAME):
             write(f"  {self.folder / name}")
 
     def close(self) -> None:

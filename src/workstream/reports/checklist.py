@@ -23,7 +23,7 @@ _MARKUP = re.compile(r"[\\`*<>\[\]|~@]|(?<!\w)[_#]|_(?!\w)")
 
 def markdown(document: Document, log: Log, verdicts: Sequence[Verdict]) -> str:
     """Return the checklist as Markdown."""
-    repeated = [f"- {_prose(line)}" for line in repetition(log, document)]
+    repeated = [f"- {prose(line)}" for line in repetition(log, document)]
     section = ["", "## Repeated", "", *repeated] if repeated else []
     return "\n".join([*_head(document, log, verdicts), *_criteria(verdicts), *section, *_reproduce(log), ""])
 
@@ -31,10 +31,8 @@ def markdown(document: Document, log: Log, verdicts: Sequence[Verdict]) -> str:
 def repetition(log: Log, document: Document) -> list[str]:
     """Return a line per criterion: in how many rounds of a repeated session it was proven; else nothing."""
     found = rounds(log, document)
-    if len(found) == 1:
-        return []
     lines = []
-    for number, criterion in enumerate(document.criteria):
+    for number, criterion in enumerate(document.criteria if found else ()):
         states = [verdicts[number] for verdicts in found]
         others = [f"round {at}: {one.state}" for at, one in enumerate(states, start=1) if not one.proven]
         count = f"{criterion.id} was proven in {len(states) - len(others)} of {len(states)} rounds"
@@ -80,7 +78,7 @@ def _criteria(verdicts: Sequence[Verdict]) -> Iterator[str]:
     for verdict in verdicts:
         box = "x" if verdict.proven else " "
         yield f"- [{box}] **{verdict.criterion_id}** {_text(verdict.criterion)}"
-        yield f"  - **{verdict.state}**: {_prose(one_line(verdict.reason, 600))}"
+        yield f"  - **{verdict.state}**: {prose(one_line(verdict.reason, 600))}"
         for test in verdict.tests:
             yield f"  - test {code(test)}"
             for observation in verdict.observations:
@@ -95,12 +93,12 @@ def _text(criterion: Criterion) -> str:
 
 
 def _observation(observation: Observation) -> Iterator[str]:
-    yield f"    - {_prose(one_line(observation.what))} ({observation.level}): {code(shown(observation))}"
+    yield f"    - {prose(one_line(observation.what))} ({observation.level}): {code(shown(observation))}"
     if observation.command:
         yield f"      - again: {code(one_line(observation.command, 1000))}"
 
 
-def _prose(text: str) -> str:
+def prose(text: str) -> str:
     """Return a text that Markdown shows as it is."""
     return _MARKUP.sub(r"\\\g<0>", text)
 
@@ -129,4 +127,4 @@ def _reproduce(log: Log) -> Iterator[str]:
     yield f"- workstream {session.harness}, Python {session.python}"
     for subject in {subject.name: subject for subject in log.subjects}.values():
         value = subject.value if isinstance(subject.value, str) else json.dumps(subject.value)
-        yield f"- {_prose(subject.name)}: {code(one_line(value, 1000))}"
+        yield f"- {prose(subject.name)}: {code(one_line(value, 1000))}"

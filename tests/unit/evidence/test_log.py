@@ -80,7 +80,7 @@ def test_what_a_newer_version_adds_is_passed_over(story: type[Story], tmp_path: 
 def test_a_newer_major_version_is_refused(story: type[Story], tmp_path: Path) -> None:
     """Where fields may mean something else, nothing is guessed."""
     path = story("one").write(tmp_path / "evidence.jsonl")
-    path.write_text(path.read_text().replace('"schema_version":"1.0"', '"schema_version":"2.0"'))
+    path.write_text(path.read_text().replace(f'"schema_version":"{records.SCHEMA_VERSION}"', '"schema_version":"2.0"'))
     with pytest.raises(errors.EvidenceError, match=r"version 2\.0 .* reads 1\.x") as caught:
         evidence.read(path)
     assert caught.value.exit_code == 31

@@ -247,7 +247,7 @@ def test_a_criterion_that_was_not_proven_in_every_round_is_flaky(story: type[Sto
     """Of a repeated session every round has its own verdicts, and a single bad one costs the box."""
     told = story("one", "two").bind(T).bind("test_b.py::test", "AC2")
     for number, result in ((1, PASSED), (2, FAILED), (3, PASSED)):
-        told.saw(T, attempt=number).ran(T, PASSED, result, PASSED, attempt=number, round=number)
+        told.began(number).saw(T, attempt=number).ran(T, PASSED, result, PASSED, attempt=number, round=number)
         told.saw("test_b.py::test", attempt=number).ran("test_b.py::test", attempt=number, round=number)
     log = told.log(tmp_path)
 

@@ -16,13 +16,21 @@ if TYPE_CHECKING:
 # No test of the plugin starts an engine: what a suite calls the world is nothing here.
 WORLD = """
 import contextlib
-import types
+import dataclasses
+import pathlib
 
 import pytest
 
-from workstream.cluster import diagnose, environment
+from workstream.cluster import diagnose, environment, programs
 
 patch = pytest.MonkeyPatch()
+
+
+@dataclasses.dataclass
+class Cluster:
+    version: str = "v0"
+    nodes: type = list
+    provide: type = str
 
 
 @contextlib.contextmanager
@@ -31,15 +39,20 @@ def nothing(*_):
 
 
 @contextlib.contextmanager
+def tools(*_):
+    yield {"helm": programs.Tool("helm", pathlib.Path("helm").absolute(), "4.0.5", built=False)}
+
+
+@contextlib.contextmanager
 def cluster(*_):
-    yield types.SimpleNamespace(version="v0", nodes=list)
+    yield Cluster()
 
 
 def pytest_configure():
     patch.setattr(environment, "engine_ready", nothing)
-    patch.setattr(environment, "tools_ready", nothing)
+    patch.setattr(environment, "tools_ready", tools)
     patch.setattr(environment, "cluster_ready", cluster)
-    patch.setattr(diagnose, "collect", lambda _, folder: folder.mkdir(parents=True))
+    patch.setattr(diagnose, "collect", lambda _, folder: folder.mkdir(parents=True, exist_ok=True))
 
 
 def pytest_unconfigure():

@@ -171,8 +171,10 @@ def test_nothing_interrupts_cleaning_up(suite: Suite, name: str) -> None:
     """A signal while the world is taken away is told, and changes nothing any more."""
     suite.write({"one": "def test(evidence, cluster):\n    evidence.record('answer', 42)\n"})
     conftest = suite.path / "conftest.py"
-    killing = f"nodes=list)\n    import os, signal\n    os.kill(os.getpid(), signal.{name})\n    open('gone.txt', 'w')"
-    conftest.write_text(conftest.read_text().replace("nodes=list)", killing))
+    killing = (
+        f"yield Cluster()\n    import os, signal\n    os.kill(os.getpid(), signal.{name})\n    open('gone.txt', 'w')"
+    )
+    conftest.write_text(conftest.read_text().replace("yield Cluster()", killing))
     result = suite.run(own_process=True)
     assert (suite.path / "gone.txt").exists()
     assert result.ret == pytest.ExitCode.OK
@@ -213,8 +215,8 @@ def test_a_world_that_does_not_go_away_is_told(suite: Suite) -> None:
     """An error while everything is taken away decides the exit code; log and reports are whole."""
     suite.write({"one": "def test(evidence, cluster):\n    evidence.record('answer', 42)\n"})
     conftest = suite.path / "conftest.py"
-    failing = 'nodes=list)\n    from workstream import errors\n    raise errors.ClusterFailedError("It stays.")'
-    conftest.write_text(conftest.read_text().replace("nodes=list)", failing))
+    failing = 'yield Cluster()\n    from workstream import errors\n    raise errors.ClusterFailedError("It stays.")'
+    conftest.write_text(conftest.read_text().replace("yield Cluster()", failing))
     result = suite.run()
     assert result.ret == 15
     assert suite.states() == {"one": "proven"}

@@ -1,0 +1,86 @@
+"""Sessions that run tests several times: to see whether they are reliable, and whether they notice a broken product."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from workstream import errors
+from workstream.cluster import control
+from workstream.evidence import provenance, records
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    import pytest
+
+    from workstream.cluster.control import Control
+    from workstream.documents import Document
+
+
+@dataclass(frozen=True, slots=True)
+class Round:
+    """Tests that run one after the other, with fixtures of their own.
+
+    Attributes:
+        control: what the product is broken with; None if it is whole.
+        restores: the control that this round follows, on the product made whole again.
+        criteria: the criteria whose tests run; None for all tests, those too that speak of no criterion.
+
+    """
+
+    control: Control | None = None
+    restores: Control | None = None
+    criteria: frozenset[str] | None = None
+
+    def record(self, number: int) -> records.Round:
+        """Return the line of the log with which it begins."""
+        return records.Round(
+            number=number,
+            time=provenance.now(),
+            control=self.control.name if self.control else "",
+            sentence=self.control.sentence if self.control else "",
+            turns_red=self.control.turns_red if self.control else (),
+            restores=self.restores.name if self.restores else "",
+        )
+
+    @property
+    def title(self) -> str:
+        """What it is, in words."""
+        if self.control:
+            return f"broken: {self.control.name}: {self.control.sentence}"
+        if self.restores:
+            return f"whole again, after {self.restores.name}: {', '.join(self.restores.turns_red)}"
+        return "the product as it is"
+
+
+def planned(options: pytest.Config, document: Document) -> Sequence[Round]:
+    """Return the rounds that the options ask for; empty for a session that is nothing special.
+
+    Raises:
+        errors.UsageError: options exclude each other.
+        errors.ControlError: a control cannot be read, or names a criterion that is none.
+
+    """
+    repeat, path = options.getoption("--repeat"), options.getoption("--controls")
+    if (repeat > 1 or path) and getattr(options.option, "numprocesses", None):
+        raise errors.UsageError(
+            "--repeat and --controls exclude -n: rounds come one after the other.",
+            instead="Leave -n of pytest-xdist away.",
+        )
+    every = frozenset(criterion.id for criterion in document.criteria)
+    if not path:
+        return [Round(), *(Round(criteria=every) for _ in range(1, repeat))] if repeat > 1 else []
+    if repeat > 1:
+        raise errors.UsageError("--repeat and --controls exclude each other.", instead="Leave one of them away.")
+    rounds = [Round(criteria=every)]
+    for one in control.load(Path(path)):
+        unknown = ", ".join(sorted(set(one.turns_red) - every))
+        if unknown:
+            raise errors.ControlError(
+                f"The control {one.name} is to turn {unknown} red, and {document.path} has no such criterion.",
+                instead=f"Its criteria are {', '.join(criterion.id for criterion in document.criteria)}.",
+            )
+        rounds += [Round(one, criteria=every), Round(restores=one, criteria=frozenset(one.turns_red))]
+    return rounds

@@ -1,0 +1,211 @@
+"""Sessions that break the product on purpose."""
+
+from __future__ import annotations
+
+import json
+from typing import TYPE_CHECKING, Any
+
+import pytest
+import yaml
+
+from workstream import evidence
+
+if TYPE_CHECKING:
+    from tests.unit.plugin.conftest import Suite
+
+# A helm that says what values it got, last; a product of two parts, each of which works unless told otherwise.
+HELM = """#!/usr/bin/env python3
+import sys
+print(*[open(file).read() for option, file in zip(sys.argv, sys.argv[1:]) if option == "--values"])
+"""
+PRODUCT = """
+    import subprocess
+
+    @pytest.fixture(scope="session")
+    def product(cluster):
+        return subprocess.run(["helm", "install"], stdout=subprocess.PIPE, text=True, check=True).stdout
+
+    def test(product, evidence):
+        evidence.record("values", product)
+        assert "PART: broken" not in product, "PART is broken"
+"""
+
+
+def control(part: str, *turns_red: str) -> dict[str, Any]:
+    """Return a control that breaks one part."""
+    return {"sentence": f"{part} is broken.", "turns_red": turns_red, "values": {part: "broken"}}
+
+
+class Controlled:
+    """A suite of two criteria, and controls.
+
+    Args:
+        suite: the suite.
+
+    """
+
+    def __init__(self, suite: Suite) -> None:
+        self.suite = suite
+        suite.write({"one": PRODUCT.replace("PART", "left"), "two": PRODUCT.replace("PART", "right")})
+        helm = suite.path / "helm"
+        helm.write_text(HELM)
+        helm.chmod(0o755)
+        self.folder = suite.path / "controls"
+        self.folder.mkdir()
+        self.results = suite.path / "build" / "controls" / suite.ID
+
+    def run(self, *arguments: str, **controls: dict[str, Any]) -> pytest.RunResult:
+        """Run the suite against controls."""
+        for name, plain in controls.items():
+            (self.folder / f"{name}.yaml").write_text(yaml.safe_dump(json.loads(json.dumps(plain))))
+        return self.suite.run("--controls=controls", "--tb=no", *arguments)
+
+    def matrix(self) -> dict[str, Any]:
+        """Return what the session left for programs."""
+        plain: dict[str, Any] = json.loads((self.results / "controls.json").read_text())
+        return plain
+
+
+@pytest.fixture
+def controlled(suite: Suite, monkeypatch: pytest.MonkeyPatch) -> Controlled:
+    """A suite that is run against controls; the helm on PATH is its own."""
+    monkeypatch.setenv("PATH", f"{suite.path}:/usr/bin:/bin")
+    return Controlled(suite)
+
+
+def test_a_suite_that_notices_every_control_is_green(controlled: Controlled) -> None:
+    """Each control turns red what it says and nothing else, and what it turned red comes back."""
+    result = controlled.run(left=control("left", "AC1"), right=control("right", "AC2"))
+
+    assert result.ret == pytest.ExitCode.OK
+    result.stdout.fnmatch_lines(
+        [
+            "* AC1 * AC2 *",
+            "left *red * .  *",
+            "right * .  * red *",
+            "2 of 2 controls turned exactly those criteria red that they must; no criterion is untested.",
+        ]
+    )
+    found = controlled.matrix()
+    assert found["agrees"]
+    assert found["problems"] == []
+    assert [one["seen"]["AC1"]["state"] for one in found["controls"]] == ["failed", "proven"]
+    assert "| left | red | . |" in (controlled.results / "controls.md").read_text()
+    assert not (controlled.results / "checklist.md").exists()
+
+
+def test_a_control_that_breaks_nothing_fails_the_session(controlled: Controlled) -> None:
+    """The criterion that lost its control is named, and that nothing else turns it red."""
+    result = controlled.run(left=control("left", "AC1"), right=control("elsewhere", "AC2"))
+
+    assert result.ret == pytest.ExitCode.TESTS_FAILED
+    assert controlled.matrix()["problems"] == [
+        "right: AC2 lost this control: it is proven on the broken product",
+        "AC2 is an untested test: no control turns it red, so nobody knows whether it can fail",
+    ]
+    result.stdout.fnmatch_lines(["right: AC2 lost this control*", "AC2 is an untested test*"])
+
+
+def test_a_criterion_without_a_control_fails_the_session(controlled: Controlled) -> None:
+    """Nobody knows whether its tests can fail."""
+    result = controlled.run(left=control("left", "AC1"))
+
+    assert result.ret == pytest.ExitCode.TESTS_FAILED
+    assert controlled.matrix()["untested"] == ["AC2"]
+
+
+def test_a_criterion_that_turns_red_though_it_must_not_fails_the_session(controlled: Controlled) -> None:
+    """A control names all that it breaks."""
+    both = {**control("left", "AC1"), "values": {"left": "broken", "right": "broken"}}
+    result = controlled.run(both=both, right=control("right", "AC2"))
+
+    assert result.ret == pytest.ExitCode.TESTS_FAILED
+    (problem,) = controlled.matrix()["problems"]
+    assert problem.startswith("both: AC2 was to keep its proof, and is failed: test: right is broken")
+
+
+def test_a_product_that_does_not_become_whole_again_fails_the_session(controlled: Controlled) -> None:
+    """What a control leaves behind is not taken for its effect."""
+    keeping = (
+        "        import pathlib\n"
+        "        notes = pathlib.Path('notes')\n"
+        "        product += notes.read_text() if notes.exists() else ''\n"
+        "        notes.write_text(product)\n"
+    )
+    before, middle, after = PRODUCT.replace("PART", "left").partition("        evidence.record")
+    lasting = f"{before}{keeping}{middle}{after}"
+    controlled.suite.write({"one": lasting, "two": PRODUCT.replace("PART", "right")})
+    result = controlled.run(aright=control("right", "AC2"), left=control("left", "AC1"))
+
+    assert result.ret == pytest.ExitCode.TESTS_FAILED
+    (problem,) = controlled.matrix()["problems"]
+    assert problem.startswith("left: AC1 is not proven again on the product made whole: failed:")
+
+
+def test_a_product_that_is_broken_anyway_fails_the_session(controlled: Controlled) -> None:
+    """Before the first control every criterion is proven, or nothing that follows means anything."""
+    (controlled.suite.path / "helm").write_text(HELM + "print('left: broken')\n")
+    result = controlled.run(left=control("left", "AC1"), right=control("right", "AC2"))
+
+    assert result.ret == pytest.ExitCode.TESTS_FAILED
+    assert controlled.matrix()["problems"][0].startswith("AC1 is not proven on the whole product: failed")
+
+
+def test_a_session_that_is_cut_short_is_not_green(controlled: Controlled) -> None:
+    """Controls that did not run are counted."""
+    result = controlled.run("--exitfirst", left=control("left", "AC1"), right=control("right", "AC2"))
+
+    assert result.ret != pytest.ExitCode.OK
+    assert "2 controls did not run to their end" in controlled.matrix()["problems"]
+
+
+def test_evidence_of_controls_ticks_nothing(controlled: Controlled) -> None:
+    """The log says in which rounds the product was broken, and with what."""
+    controlled.run(left=control("left", "AC1"), right=control("right", "AC2"))
+    log = evidence.read(controlled.results / "evidence.jsonl")
+
+    assert log.has_controls
+    assert [(one.control, one.restores) for one in log.rounds] == [
+        ("", ""), ("left", ""), ("", "left"), ("right", ""), ("", "right"),
+    ]  # fmt: skip
+    assert log.rounds[1].turns_red == ("AC1",)
+
+
+@pytest.mark.parametrize(
+    ("text", "said"),
+    [
+        ("", "no mapping"),
+        ("[1", "is no control"),
+        ("sentence: x\nturns_red: [AC1]\n", "breaks nothing"),
+        ("sentence: x\nturns_red: []\nvalues: {a: 1}\n", "turns nothing red"),
+        ("sentence: x\nturns_red: [AC9]\nvalues: {a: 1}\n", "no such criterion"),
+        ("sentence: x\nturns_red: [AC1]\nvalues: {a: 1}\nvalue: {}\n", "Extra inputs are not permitted"),
+        ("name: x\nsentence: x\nturns_red: [AC1]\nvalues: {a: 1}\n", "names itself"),
+    ],
+)
+def test_what_is_no_control_is_refused(suite: Suite, text: str, said: str) -> None:
+    """The error names the file and what was expected, before anything runs."""
+    suite.write({"one": suite.PROVING})
+    (suite.path / "bad.yaml").write_text(text)
+    result = suite.run("--controls=bad.yaml", own_process=True)
+
+    assert result.ret == 34
+    assert "bad" in result.stderr.str() + result.stdout.str()
+    assert said in result.stderr.str() + result.stdout.str()
+
+
+@pytest.mark.parametrize("path", ["nowhere", "."])
+def test_where_there_is_no_control_that_is_said(suite: Suite, path: str) -> None:
+    """A folder without controls is no folder of controls."""
+    suite.write({"one": suite.PROVING})
+
+    assert suite.run(f"--controls={path}", own_process=True).ret == 34
+
+
+def test_controls_and_other_ways_to_run_several_times_exclude_each_other(suite: Suite) -> None:
+    """That is said at once."""
+    suite.write({"one": suite.PROVING})
+    (suite.path / "one.yaml").write_text(yaml.safe_dump({**control("left"), "turns_red": ["AC1"]}))
+
+    assert suite.run("--controls=one.yaml", "--repeat=2", own_process=True).ret == 64
+    assert suite.run("--controls=one.yaml", "-n2", own_process=True).ret == 64
