@@ -2,16 +2,30 @@
 
 from __future__ import annotations
 
+import ast
 import json
 import sys
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from pydantic import TypeAdapter
 
 from workstream import errors
 from workstream.evidence import records
 
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
 REFERENCE = Path(__file__).parent / "reference"
+UNIT = Path(__file__).parents[1] / "tests" / "unit"
+_TRAPS = (
+    "plugin/test_traps.py",
+    "plugin/test_repeat.py",
+    "plugin/test_controls.py",
+    "evidence/test_verdict.py",
+    "evidence/test_log.py",
+    "evidence/test_freshness.py",
+)
 
 
 def exit_codes() -> str:
@@ -40,7 +54,43 @@ def evidence_schema() -> str:
     return json.dumps(schema, indent=2, sort_keys=True) + "\n"
 
 
-PAGES = {"exit-codes.md": exit_codes, "evidence.schema.json": evidence_schema}
+def traps() -> str:
+    """Return what looks like proof and is not, from the tests that try it."""
+    head = [
+        "# Where a run looks like proof and is not",
+        "",
+        "Made by `nox -s generated` from the tests, each of which makes the run or the log that its line speaks of, and",
+        "asserts what must be said of it.",
+        "",
+        "## One test each",
+        "",
+        "A test of a suite does this, alone and under pytest-xdist. All are tried in one run, by",
+        "`test_only_what_was_proven_is_ticked[alone]` and `[xdist]` of `tests/unit/plugin/test_traps.py`.",
+        "",
+        "| situation | verdict |",
+        "| --- | --- |",
+    ]
+    rows = [f"| {situation} | {verdict} |" for situation, verdict in _situations()]
+    return "\n".join([*head, *rows, *(line for name in _TRAPS for line in _tests(name)), ""])
+
+
+def _situations() -> Iterator[tuple[str, str]]:
+    """Yield the situations of the tests, which are a literal, with their verdicts."""
+    for statement in ast.parse((UNIT / _TRAPS[0]).read_text(encoding="utf-8")).body:
+        if isinstance(statement, ast.Assign) and ast.unparse(statement.targets[0]) == "SITUATIONS":
+            yield from ((name, verdict) for name, (_, verdict) in ast.literal_eval(statement.value).items())
+
+
+def _tests(name: str) -> Iterator[str]:
+    """Yield a table of the tests of a module, with what each says."""
+    yield from ("", f"## `tests/unit/{name}`", "", "| test | what must be |", "| --- | --- |")
+    for statement in ast.parse((UNIT / name).read_text(encoding="utf-8")).body:
+        if isinstance(statement, ast.FunctionDef) and statement.name.startswith("test_"):
+            sentence = (ast.get_docstring(statement) or "").partition("\n\n")[0]
+            yield f"| `{statement.name}` | {' '.join(sentence.split())} |"
+
+
+PAGES = {"exit-codes.md": exit_codes, "evidence.schema.json": evidence_schema, "traps.md": traps}
 
 
 def main() -> None:

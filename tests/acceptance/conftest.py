@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
     from concurrent.futures import Future
 
+    from support.install import Change
     from workstream.cluster.access import Cluster
     from workstream.cluster.engine import Engine
     from workstream.cluster.helm import Manifest, Release
@@ -94,6 +95,13 @@ def release(cluster: Cluster, spark_image: str, values: dict[str, Any], subject:
     revision = install(cluster, RELEASE, values)
     subject.describe("release", f"{RELEASE.name} in {RELEASE.namespace}, revision {revision}")
     return RELEASE
+
+
+@pytest.fixture
+def change(cluster: Cluster, release: Release, values: dict[str, Any]) -> Iterator[Change]:
+    """Change the release's values for one test; bring it back to what it was, and whole, in the end."""
+    yield lambda changed: install(cluster, release, {**values, **changed})
+    install(cluster, release, values)
 
 
 @pytest.fixture(scope="session")

@@ -2,26 +2,30 @@
 
 from __future__ import annotations
 
+import time
 from typing import TYPE_CHECKING, Any
 
 import pytest
 
 from support import shuffle
 from support.applications import EXPECTED_SUMS, KEYS, MAPS, NUMBERS, REDUCES, Application, Submitter
+from support.install import known_workers
 from workstream import limits
+from workstream.cluster import helm, waiting
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from support.applications import Running
+    from support.install import Change
     from workstream.cluster.access import Cluster
     from workstream.cluster.helm import Release
     from workstream.evidence import Recorder
 
-JOB = "executor_loss.py"
+PIPE = "/tmp/between-map-and-reduce"
 LOST_FILES = "Shuffle files lost for executor"
 
-
-def arguments(pipe: str) -> list[str]:
-    """Return the arguments of the job that pauses between map and reduce."""
-    return [*map(str, (NUMBERS, KEYS, MAPS, REDUCES)), pipe, str(int(limits.JOB.seconds))]
+SURVIVES_RESTART = "The service knows those executors again after a restart of its own"
 
 
 def map_work(application: Application) -> dict[str, Any]:
@@ -41,21 +45,37 @@ DONE_ONCE = {
 }
 
 
-@pytest.mark.criterion("WS-001-04", "Shuffle data outlives the executors that wrote it")
-def test_the_map_work_of_killed_executors_is_not_done_again(
-    cluster: Cluster, release: Release, submitter: Submitter, evidence: Recorder
-) -> None:
-    """With every executor killed between map and reduce the sums are exact, and the map work was done once."""
-    pipe = "/tmp/between-map-and-reduce"
-    with submitter.running(JOB, *arguments(pipe)) as job:
-        job.paused_at(pipe)
-        killed = shuffle.kill_executors(cluster, release)
-        job.go_on(pipe)
-        application = job.ended()
-    evidence.record("executors killed between map and reduce, by node", killed, command="pkill -KILL in every worker")
+@pytest.fixture
+def paused(cluster: Cluster, submitter: Submitter) -> Iterator[Running]:
+    """Give a job that did its map work and waits at a pipe."""
+    cluster.execute(submitter.release.namespace, submitter.master, "rm", "--force", PIPE)
+    arguments = (*map(str, (NUMBERS, KEYS, MAPS, REDUCES)), PIPE, str(int(limits.JOB.seconds)))
+    with submitter.running("executor_loss.py", *arguments) as job:
+        job.paused_at(PIPE)
+        yield job
+
+
+def finish(job: Running, evidence: Recorder) -> Application:
+    """Let a job go on to its end, and record what it did."""
+    began = time.monotonic()
+    job.go_on(PIPE)
+    application = job.ended()
     evidence.record("sums", application.said["sums"], command=application.command)
     evidence.record("map work", map_work(application))
-    evidence.record("executors lost", application.history.lost_executors)
+    evidence.record("stages that ran, in order", application.history.stages)
+    evidence.record("executors lost, and why", application.history.lost_executors)
+    evidence.record("seconds from the fault's end to the job's", round(time.monotonic() - began, 1))
+    return application
+
+
+@pytest.mark.criterion("WS-001-04", "Shuffle data outlives the executors that wrote it")
+def test_the_map_work_of_killed_executors_is_not_done_again(
+    cluster: Cluster, release: Release, paused: Running, evidence: Recorder
+) -> None:
+    """With every executor killed between map and reduce the sums are exact, and the map work was done once."""
+    killed = shuffle.kill_executors(cluster, release)
+    application = finish(paused, evidence)
+    evidence.record("executors killed between map and reduce, by node", killed, command="pkill -KILL in every worker")
     evidence.record("shuffle bytes read from other hosts", application.history.bytes_read_remote)
 
     assert set(killed) == cluster.eligible_nodes(), "nodes with a worker, and eligible nodes"
@@ -65,27 +85,90 @@ def test_the_map_work_of_killed_executors_is_not_done_again(
     assert application.history.bytes_read_remote > 0
 
 
-@pytest.mark.criterion("WS-001-04", "The service knows those executors again after a restart of its own")
+@pytest.mark.criterion("WS-001-04", SURVIVES_RESTART)
+def test_a_service_that_is_killed_under_load_serves_what_dead_executors_wrote(
+    cluster: Cluster, release: Release, paused: Running, evidence: Recorder
+) -> None:
+    """With executors and services killed as reducers begin to fetch, the map work was done once."""
+    killed = shuffle.kill_executors(cluster, release)
+    before = shuffle.kill_services(cluster, release)
+    began = time.monotonic()
+    application = finish(paused, evidence)
+    after = shuffle.await_restart(cluster, release, before)
+    evidence.record("executors killed between map and reduce, by node", killed)
+    evidence.record("starts of the shuffle pods' containers, before and after", {"before": before, "after": after})
+    evidence.record("seconds from the kill until all was over", round(time.monotonic() - began, 1))
+
+    assert [node for node, count in killed.items() if not count] == [], "nodes where there was no executor to kill"
+    assert len(before) == len(cluster.eligible_nodes()), "shuffle pods whose service was killed"
+    assert application.said["sums"] == EXPECTED_SUMS, "the sums are wrong"
+    assert map_work(application) == DONE_ONCE, "the map work was done again: the service forgot the executors"
+
+
+@pytest.mark.criterion("WS-001-04", SURVIVES_RESTART)
 def test_a_shuffle_pod_that_comes_back_serves_what_dead_executors_wrote(
-    cluster: Cluster, release: Release, submitter: Submitter, evidence: Recorder
+    cluster: Cluster, release: Release, paused: Running, evidence: Recorder
 ) -> None:
     """With executors killed and every shuffle pod replaced between map and reduce, the map work was done once."""
-    pipe = "/tmp/between-map-and-reduce-with-restart"
-    with submitter.running(JOB, *arguments(pipe)) as job:
-        job.paused_at(pipe)
-        killed = shuffle.kill_executors(cluster, release)
-        replaced = {
-            victim.name: shuffle.delete_and_await(cluster, release, victim).name
-            for victim in shuffle.pods(cluster, release, "shuffle")
-        }
-        job.go_on(pipe)
-        application = job.ended()
+    killed = shuffle.kill_executors(cluster, release)
+    began = time.monotonic()
+    replaced = {
+        victim.name: shuffle.delete_and_await(cluster, release, victim, "shuffle").name
+        for victim in shuffle.pods(cluster, release, "shuffle")
+    }
+    evidence.record("seconds until every pod was replaced", round(time.monotonic() - began, 1))
+    application = finish(paused, evidence)
     evidence.record("executors killed between map and reduce, by node", killed)
     evidence.record("shuffle pods deleted, and who took their place", replaced)
-    evidence.record("sums", application.said["sums"], command=application.command)
-    evidence.record("map work", map_work(application))
+    evidence.record("executors that registered with the new pods", shuffle.registered(cluster, release, application.id))
 
     assert [node for node, count in killed.items() if not count] == [], "nodes where there was no executor to kill"
     assert len(replaced) == len(cluster.eligible_nodes()), "shuffle pods that were replaced"
     assert application.said["sums"] == EXPECTED_SUMS, "the sums are wrong"
     assert map_work(application) == DONE_ONCE, "the map work was done again: the service forgot the executors"
+
+
+@pytest.mark.criterion("WS-001-04", SURVIVES_RESTART)
+def test_an_upgrade_and_a_rollback_cost_a_running_job_nothing(
+    cluster: Cluster, release: Release, change: Change, paused: Running, evidence: Recorder
+) -> None:
+    """With every shuffle pod replaced by an upgrade, and again by a rollback, the map work was done once."""
+    first = {pod.name for pod in shuffle.pods(cluster, release, "shuffle")}
+    began = time.monotonic()
+    upgraded = change({"shuffleService": {"memory": "320m"}})
+    second = {pod.name for pod in shuffle.pods(cluster, release, "shuffle")}
+    middle = time.monotonic()
+    rolled_back = helm.rollback(cluster, release)
+    third = {pod.name for pod in shuffle.pods(cluster, release, "shuffle")}
+    evidence.record("revisions, by upgrade and by rollback", [upgraded, rolled_back], command="helm history spark-sa")
+    evidence.record("seconds of the upgrade and of the rollback", [middle - began, time.monotonic() - middle])
+    evidence.record("shuffle pods before, after the upgrade, after the rollback", [first, second, third])
+    application = finish(paused, evidence)
+
+    assert first.isdisjoint(second), "the upgrade replaced no shuffle pod"
+    assert second.isdisjoint(third), "the rollback replaced no shuffle pod"
+    assert application.said["sums"] == EXPECTED_SUMS, "the sums are wrong"
+    assert map_work(application) == DONE_ONCE, "the map work was done again"
+
+
+@pytest.mark.criterion("WS-001-04", "Jobs with several stages succeed, and the service serves their shuffle")
+def test_a_job_survives_the_loss_of_a_worker_pod(
+    cluster: Cluster, release: Release, paused: Running, evidence: Recorder
+) -> None:
+    """With a worker's pod deleted between map and reduce the sums are exact; Spark does that node's map work again."""
+    victim = shuffle.pods(cluster, release, "worker")[0]
+    began = time.monotonic()
+    successor = shuffle.delete_and_await(cluster, release, victim, "worker")
+    waiting.until(
+        lambda: successor.address in known_workers(cluster, release),
+        limits.PODS_READY,
+        what=f"the Master knows the new worker at {successor.address}",
+    )
+    evidence.record("worker pod deleted, and who took its place", {victim.name: successor.name})
+    evidence.record("seconds until the Master knew it", round(time.monotonic() - began, 1))
+    application = finish(paused, evidence)
+
+    assert application.said["sums"] == EXPECTED_SUMS, "the sums are wrong"
+    assert victim.address in {application.history.executors[number] for number in application.history.lost_executors}, (
+        "no executor of that worker was lost"
+    )

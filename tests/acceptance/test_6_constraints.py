@@ -2,27 +2,19 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+import time
+from typing import TYPE_CHECKING
 
 import pytest
 
 from support import shuffle
 from support.applications import EXPECTED_COUNTS, Submitter
-from support.install import install
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
-
+    from support.install import Change
     from workstream.cluster.access import Cluster
     from workstream.cluster.helm import Release
     from workstream.evidence import Recorder
-
-
-@pytest.fixture
-def change(cluster: Cluster, release: Release, values: dict[str, Any]) -> Iterator[Callable[[dict[str, Any]], int]]:
-    """Change the release's values for one test; bring it back to what it was, and whole, in the end."""
-    yield lambda changed: install(cluster, release, {**values, **changed})
-    install(cluster, release, values)
 
 
 @pytest.mark.criterion(
@@ -69,23 +61,28 @@ def test_switched_off_nothing_is_left_and_jobs_succeed_and_on_again_it_is_back(
     cluster: Cluster,
     release: Release,
     submitter: Submitter,
-    change: Callable[[dict[str, Any]], int],
+    change: Change,
     evidence: Recorder,
 ) -> None:
     """Off: no object of the service, applications are told so, exact counts without it. On again: where it was."""
     before = {pod.node for pod in shuffle.pods(cluster, release, "shuffle") if pod.ready}
+    began = time.monotonic()
     change({"shuffleService": {"enabled": False}})
+    off = time.monotonic() - began
     where = ["--namespace", release.namespace, "--selector", shuffle.SELECTOR]
     kinds = "daemonsets,deployments,services,pods,configmaps,endpoints"
     left = [f"{one['kind']}/{one['metadata']['name']}" for one in cluster.objects(kinds, *where)]
     application = submitter.run("word_count.py")
     told = application.history.properties.get("spark.shuffle.service.enabled")
+    began = time.monotonic()
     change({})
+    on = time.monotonic() - began
     after = {pod.node for pod in shuffle.pods(cluster, release, "shuffle") if pod.ready}
     evidence.record("objects of the service when it is off", left, command=f"kubectl get {kinds} -l {shuffle.SELECTOR}")
     evidence.record("spark.shuffle.service.enabled of the application", told, command=application.command)
     evidence.record("counts", application.said["counts"])
     evidence.record("nodes with a ready shuffle pod, before and after", {"before": before, "after": after})
+    evidence.record("seconds until the release was whole", {"off": round(off, 1), "on again": round(on, 1)})
 
     assert before, "there was no ready shuffle pod to begin with"
     assert left == [], "objects of the service that are left"

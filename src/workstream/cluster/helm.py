@@ -86,8 +86,25 @@ def install(cluster: Cluster, release: Release, values: Mapping[str, Any]) -> in
         ]
         _helm(*arguments, values=values, cluster=cluster)
         until_whole(cluster, release)
-    listed = _helm("list", *where, "--filter", f"^{release.name}$", "--output", "json", cluster=cluster).stdout
-    return int(yaml.safe_load(listed)[0]["revision"])
+    return _revision(cluster, release)
+
+
+def rollback(cluster: Cluster, release: Release) -> int:
+    """Bring a release back to its previous revision, and wait until it is whole.
+
+    Returns:
+        The new revision of the release: the previous one again, under a number of its own.
+
+    Raises:
+        errors.ChartError: Helm refuses.
+        errors.PodError: a pod is in a state that it cannot leave by itself.
+        errors.WaitError: it is not whole within its limit.
+
+    """
+    with step("helm", f"rolling back {release.name} in {release.namespace}"):
+        _helm("rollback", release.name, "--namespace", release.namespace, cluster=cluster)
+        until_whole(cluster, release)
+    return _revision(cluster, release)
 
 
 def uninstall(cluster: Cluster, release: Release) -> None:
@@ -132,6 +149,11 @@ def until_whole(cluster: Cluster, release: Release) -> None:
         what=f"{', '.join(workloads)} are whole",
         last_seen=lambda: diagnose.state(cluster, release.namespace),
     )
+
+
+def _revision(cluster: Cluster, release: Release) -> int:
+    arguments = ["list", "--namespace", release.namespace, "--filter", f"^{release.name}$", "--output", "json"]
+    return int(json.loads(_helm(*arguments, cluster=cluster).stdout)[0]["revision"])
 
 
 def _get(cluster: Cluster, namespace: str, names: list[str]) -> list[Manifest]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
 from support import shuffle
@@ -14,6 +15,10 @@ if TYPE_CHECKING:
     from workstream.cluster.helm import Release
 
 _ASK_MASTER = "import urllib.request as u; print(u.urlopen('http://localhost:8080/json/', timeout=10).read().decode())"
+
+
+Change = Callable[[dict[str, Any]], int]
+"""Changes values of the release for one test; returns the revision once it is whole."""
 
 
 def install(cluster: Cluster, release: Release, values: dict[str, Any]) -> int:

@@ -12,7 +12,7 @@ from workstream import limits
 from workstream.cluster import waiting
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Iterable, Mapping
 
     from workstream.cluster.access import Cluster
     from workstream.cluster.helm import Release
@@ -128,15 +128,35 @@ def kill_executors(cluster: Cluster, release: Release) -> dict[str, int]:
     }
 
 
-def delete_and_await(cluster: Cluster, release: Release, victim: Pod) -> Pod:
-    """Delete a shuffle pod; return the one that takes its place on the node, once it is ready."""
+def delete_and_await(cluster: Cluster, release: Release, victim: Pod, component: str) -> Pod:
+    """Delete a pod of a component; return the one that takes its place on the node, once it is ready."""
     delete = ["delete", "pod", victim.name, "--grace-period", "1", "--wait=false"]
     cluster.kubectl("--namespace", release.namespace, *delete)
 
     def successor() -> Pod | None:
-        found: Iterable[Pod] = pods(cluster, release, "shuffle")
+        found: Iterable[Pod] = pods(cluster, release, component)
         return next((pod for pod in found if pod.node == victim.node and pod.name != victim.name and pod.ready), None)
 
-    found = waiting.until(successor, limits.PODS_READY, what=f"a new shuffle pod is ready on {victim.node}")
+    found = waiting.until(successor, limits.PODS_READY, what=f"a new {component} pod is ready on {victim.node}")
     assert found is not None
     return found
+
+
+def kill_services(cluster: Cluster, release: Release) -> dict[str, int]:
+    """Kill the service in every shuffle pod with signal 9, as a node without memory does; return restarts by pod."""
+    before = {pod.name: pod.restarts for pod in pods(cluster, release, "shuffle")}
+    for name in before:
+        # The container ends with it, and may take the command's own exit code along.
+        command = ("pkill", "--signal", "KILL", "--full", "deploy.ExternalShuffleService")
+        cluster.execute(release.namespace, name, *command, accept=range(256))
+    return before
+
+
+def await_restart(cluster: Cluster, release: Release, before: Mapping[str, int]) -> dict[str, int]:
+    """Wait until the container of every shuffle pod was started again and is ready; return how often it was by now."""
+
+    def restarted() -> dict[str, int]:
+        found = {pod.name: pod.restarts for pod in pods(cluster, release, "shuffle") if pod.ready}
+        return found if found.keys() == before.keys() and all(found[one] > before[one] for one in before) else {}
+
+    return waiting.until(restarted, limits.PODS_READY, what=f"{', '.join(before)} were started again and are ready")
