@@ -59,8 +59,8 @@ def traps() -> str:
     head = [
         "# Where a run looks like proof and is not",
         "",
-        "Made by `nox -s generated` from the tests, each of which makes the run or the log that its line speaks of, and",
-        "asserts what must be said of it.",
+        "Made by `nox -s generated` from the tests. Each makes the run or the log that its line speaks of, and asserts",
+        "what must be said of it.",
         "",
         "## One test each",
         "",
