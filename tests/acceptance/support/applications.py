@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import json
+import shlex
 import tempfile
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -16,7 +17,7 @@ from workstream.cluster import waiting
 
 if TYPE_CHECKING:
     import subprocess
-    from collections.abc import Iterator
+    from collections.abc import Callable, Iterator
 
     from workstream.cluster.access import Cluster
     from workstream.cluster.helm import Release
@@ -40,6 +41,10 @@ WORDS, COPIES = 50, 2000
 EXPECTED_COUNTS = {f"word-{word}": COPIES for word in range(WORDS)}
 NUMBERS, KEYS, MAPS, REDUCES = 100_000, 50, 4, 4
 EXPECTED_SUMS = {str(key): sum(range(key, NUMBERS, KEYS)) for key in range(KEYS)}
+
+# The Master starts executors anew for ever. One that somebody kills ends with another exit code.
+_EXECUTOR_FAILED = "is now EXITED (Command exited with code 1)"
+_HOPELESS_FAILURES = 6
 
 
 @dataclass(frozen=True, slots=True)
@@ -82,29 +87,30 @@ class Submitter:
             errors.ProgramFailedError: it failed; the error ends with the driver's log.
 
         """
-        ended = self._execute(self._prepare(job, *arguments))
-        return self._application(ended.stdout, ended.stderr, ended.line)
+        with self.running(job, *arguments) as running:
+            return running.ended()
 
-    def run_python(self, script: str, *arguments: str) -> processes.Completed:
-        """Run a Python program of the image to its end."""
-        return self._execute(self._submit(script, *arguments))
+    def run_python(self, script: str, *arguments: str) -> tuple[str, str]:
+        """Run a Python program of the image to its end; return what it printed, and the command.
 
-    def _execute(self, command: list[str]) -> processes.Completed:
-        try:
-            return self.cluster.execute(self.release.namespace, self.master, *command, limit=limits.JOB)
-        except errors.WorkstreamError:
-            self.stop_drivers()
-            raise
+        Raises:
+            errors.ProgramFailedError: it failed; the error ends with the driver's log.
+
+        """
+        with self._running(self._submit(script, *arguments)) as running:
+            return running.await_end(), running.command
 
     def stop_drivers(self) -> None:
         """End what still runs in the master's pod: it outlives the kubectl that started it, and holds all cores."""
         command = ("pkill", "--signal", "KILL", "--full", "deploy.SparkSubmit")
         self.cluster.execute(self.release.namespace, self.master, *command, accept=(0, 1))
 
+    def running(self, job: str, *arguments: str) -> AbstractContextManager[Running]:
+        """Give one of our jobs that runs; it is stopped in the end if it still does."""
+        return self._running(self._prepare(job, *arguments))
+
     @contextmanager
-    def running(self, job: str, *arguments: str) -> Iterator[Running]:
-        """Give a job that runs; it is stopped in the end if it still does."""
-        command = self._prepare(job, *arguments)
+    def _running(self, command: list[str]) -> Iterator[Running]:
         namespace = ["--namespace", self.release.namespace]
         kubectl = ["kubectl", "--context", self.cluster.context, *namespace, "exec", self.master, "--", *command]
         with tempfile.TemporaryDirectory() as folder:
@@ -113,7 +119,7 @@ class Submitter:
                 process = processes.start(
                     kubectl, environment=self.cluster.environment, stdout=stdout.fileno(), stderr=stderr.fileno()
                 )
-            running = Running(self, process, out, err, " ".join(kubectl))
+            running = Running(self, process, out, err, shlex.join(kubectl))
             try:
                 yield running
             finally:
@@ -138,23 +144,15 @@ class Submitter:
         self.cluster.kubectl(*copy, stdin=(JOBS / job).read_bytes())
         return self._submit(path, *arguments)
 
-    def _application(self, stdout: str, stderr: str, command: str) -> Application:
-        (line,) = [line for line in stdout.splitlines() if line.startswith("{")]
-        said: dict[str, Any] = json.loads(line)
-        application_id = said["application"]
-        path = f"/opt/spark/events/{application_id}"
-        text = self.cluster.execute(self.release.namespace, self.master, "cat", path).stdout
-        return Application(application_id, said, stderr, event_log.read(text), command)
-
 
 @dataclass(frozen=True, slots=True)
 class Running:
-    """A job that runs.
+    """A job that runs, or that ended just now.
 
     Attributes:
         submitter: who submitted it.
         process: kubectl.
-        out: the file that holds what it printed.
+        out: the file that holds what it prints.
         err: the file that holds the driver's log.
         command: what runs it.
 
@@ -167,45 +165,65 @@ class Running:
     command: str
 
     def paused_at(self, pipe: str) -> None:
-        """Wait until the job says that it waits at a named pipe: then its first half is done."""
+        """Wait until the job says that it waits at a named pipe: then its first half is done.
 
-        def paused() -> bool:
-            if self.process.poll() is not None:
-                raise self._failed()
-            return f"paused at {pipe}\n" in self.out.read_text(encoding="utf-8", errors="replace")
+        Raises:
+            errors.ProgramFailedError: it ended, or has no hope of getting there.
 
-        waiting.until(paused, limits.JOB, what=f"the job pauses at {pipe}", last_seen=self._tail)
+        """
+        self._until(lambda: f"paused at {pipe}\n" in self._read(self.out), f"the job pauses at {pipe}")
 
     def go_on(self, pipe: str) -> None:
         """Let the job go on: write to its pipe."""
         place = self.submitter
         place.cluster.execute(place.release.namespace, place.master, "sh", "-c", f"echo > {pipe}")
 
-    def ended(self) -> Application:
-        """Wait for the job's end.
+    def await_end(self) -> str:
+        """Wait for the job's end; return what it printed.
 
         Raises:
-            errors.ProgramFailedError: it failed.
+            errors.ProgramFailedError: it failed, or has no hope of ending well.
 
         """
-        ended = waiting.until(
-            lambda: self.process.poll() is not None, limits.JOB, what="the job ends", last_seen=self._tail
-        )
-        assert ended
-        if self.process.returncode != 0:
-            raise self._failed()
-        out, err = (path.read_text(encoding="utf-8", errors="replace") for path in (self.out, self.err))
-        return self.submitter._application(out, err, self.command)  # noqa: SLF001 - one thing in two classes
+        self._until(lambda: self.process.poll() == 0, "the job ends well")
+        return self._read(self.out)
 
-    def _tail(self) -> str:
-        return processes.tail(self.err.read_text(encoding="utf-8", errors="replace"))
+    def ended(self) -> Application:
+        """Wait for the job's end; return what is known of it.
 
-    def _failed(self) -> errors.ProgramFailedError:
-        out, err = (path.read_text(encoding="utf-8", errors="replace") for path in (self.out, self.err))
-        code = self.process.returncode
+        Raises:
+            errors.ProgramFailedError: it failed, or has no hope of ending well.
+
+        """
+        (line,) = [line for line in self.await_end().splitlines() if line.startswith("{")]
+        said: dict[str, Any] = json.loads(line)
+        place, application_id = self.submitter, said["application"]
+        path = f"/opt/spark/events/{application_id}"
+        text = place.cluster.execute(place.release.namespace, place.master, "cat", path).stdout
+        return Application(application_id, said, self._read(self.err), event_log.read(text), self.command)
+
+    def _until(self, condition: Callable[[], bool], what: str) -> None:
+        def looked() -> bool:
+            ended = self.process.poll() is not None  # before the condition looks at what it wrote last
+            if condition():
+                return True
+            if ended:
+                raise self._failed(f"ended with exit code {self.process.returncode}")
+            if self._read(self.err).count(_EXECUTOR_FAILED) >= _HOPELESS_FAILURES:
+                raise self._failed(f"has no hope: {_HOPELESS_FAILURES} executors ended by themselves")
+            return False
+
+        waiting.until(looked, limits.JOB, what=what, last_seen=lambda: processes.tail(self._read(self.err)))
+
+    @staticmethod
+    def _read(file: Path) -> str:
+        return file.read_text(encoding="utf-8", errors="replace")
+
+    def _failed(self, how: str) -> errors.ProgramFailedError:
+        out, err = self._read(self.out), self._read(self.err)
         return errors.ProgramFailedError(
-            f"{self.command}\nended with exit code {code}. It said last:\n{self._tail()}",
-            returncode=code,
+            f"{self.command}\n{how}. It said last:\n{processes.tail(err)}",
+            returncode=self.process.returncode or 0,
             stdout=out,
             stderr=err,
         )
