@@ -9,6 +9,8 @@ from typing import TYPE_CHECKING
 from workstream.evidence.verdict import rounds
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from workstream.documents import Document
     from workstream.evidence.log import Log
     from workstream.evidence.records import Round
@@ -24,8 +26,8 @@ class Row:
         sentence: what it breaks.
         expected: the criteria that must not be proven on it.
         verdicts: the verdict of every criterion on the broken product.
-        missing_again: the criteria that it took the proof from, and that were not proven on the product made whole.
-        seconds: how long both rounds took; None if the log breaks off.
+        missing_again: the criteria that it was to turn red, and that were not proven in any later round.
+        seconds: how long it took; None if the log breaks off.
 
     """
 
@@ -33,7 +35,7 @@ class Row:
     sentence: str
     expected: frozenset[str]
     verdicts: tuple[Verdict, ...]
-    missing_again: tuple[Verdict, ...]
+    missing_again: tuple[str, ...]
     seconds: float | None
 
     @property
@@ -81,36 +83,37 @@ def matrix(log: Log, document: Document, planned: int) -> Matrix:
         planned: how many controls there were to be.
 
     """
-    verdicts = dict(zip((one.number for one in log.rounds), rounds(log, document), strict=True))
-    # A round that is the last one of a log without its end may have broken off anywhere: it shows nothing.
-    known = log.rounds if not log.cut else log.rounds[:-1]
-    restored = {one.restores: one for one in known if one.restores}
+    # Before and after the controls there is a round on the whole product. If not all of them began, or the log breaks
+    # off, the last one may have broken off anywhere: it shows nothing.
+    complete = len(log.rounds) - int(log.cut or len(log.rounds) < planned + 2)
+    judged = list(zip(log.rounds, rounds(log, document), strict=True))[:complete]
+    whole = judged[0][1] if judged else ()
     rows = tuple(
-        _row(log, broken, verdicts[broken.number], restored[broken.control], verdicts[restored[broken.control].number])
-        for broken in known
-        if broken.control in restored
+        _row(log, broken, verdicts, [later for _, later in judged[number:]])
+        for number, (broken, verdicts) in enumerate(judged, start=1)
+        if broken.control
     )
-    whole = verdicts[1] if known else ()
     reddened = frozenset[str]().union(*(row.red & row.expected for row in rows))
     untested = tuple(one.id for one in document.criteria if one.id not in reddened)
     return Matrix(whole, rows, untested, planned)
 
 
-def _row(log: Log, broken: Round, verdicts: tuple[Verdict, ...], restored: Round, again: tuple[Verdict, ...]) -> Row:
+def _row(log: Log, broken: Round, verdicts: tuple[Verdict, ...], later: Sequence[tuple[Verdict, ...]]) -> Row:
     expected = frozenset(broken.turns_red)
+    again = {one.criterion_id for found in later for one in found if one.proven}
     return Row(
         name=broken.control,
         sentence=broken.sentence,
         expected=expected,
         verdicts=verdicts,
-        missing_again=tuple(one for one in again if one.criterion_id in expected and not one.proven),
-        seconds=_seconds(log, broken, restored),
+        missing_again=tuple(one.criterion_id for one in verdicts if one.criterion_id in expected - again),
+        seconds=_seconds(log, broken),
     )
 
 
-def _seconds(log: Log, first: Round, last: Round) -> float | None:
-    """Return how long two rounds took that follow each other."""
-    ends = [one.time for one in log.rounds if one.number == last.number + 1] or [log.end.time if log.end else ""]
+def _seconds(log: Log, broken: Round) -> float | None:
+    """Return how long a round took."""
+    ends = [one.time for one in log.rounds if one.number == broken.number + 1] or [log.end.time if log.end else ""]
     if not ends[0]:
         return None
-    return (datetime.fromisoformat(ends[0]) - datetime.fromisoformat(first.time)).total_seconds()
+    return (datetime.fromisoformat(ends[0]) - datetime.fromisoformat(broken.time)).total_seconds()

@@ -108,7 +108,6 @@ class Round(_Line):
         control: the control that the product was broken with; empty if it was whole.
         sentence: what that control breaks.
         turns_red: the criteria that must not be proven on it.
-        restores: the control that this round follows on the product made whole again.
 
     """
 
@@ -118,7 +117,6 @@ class Round(_Line):
     control: str = ""
     sentence: str = ""
     turns_red: tuple[str, ...] = ()
-    restores: str = ""
 
 
 class Observation(_Line):

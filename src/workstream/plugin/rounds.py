@@ -25,13 +25,11 @@ class Round:
 
     Attributes:
         control: what the product is broken with; None if it is whole.
-        restores: the control that this round follows, on the product made whole again.
         criteria: the criteria whose tests run; None for all tests, those too that speak of no criterion.
 
     """
 
     control: Control | None = None
-    restores: Control | None = None
     criteria: frozenset[str] | None = None
 
     def record(self, number: int) -> records.Round:
@@ -42,17 +40,12 @@ class Round:
             control=self.control.name if self.control else "",
             sentence=self.control.sentence if self.control else "",
             turns_red=self.control.turns_red if self.control else (),
-            restores=self.restores.name if self.restores else "",
         )
 
     @property
     def title(self) -> str:
         """What it is, in words."""
-        if self.control:
-            return f"broken: {self.control.name}: {self.control.sentence}"
-        if self.restores:
-            return f"whole again, after {self.restores.name}: {', '.join(self.restores.turns_red)}"
-        return "the product as it is"
+        return f"{self.control.name}: {self.control.sentence}" if self.control else "the product as it is"
 
 
 def planned(options: pytest.Config, document: Document) -> Sequence[Round]:
@@ -82,5 +75,5 @@ def planned(options: pytest.Config, document: Document) -> Sequence[Round]:
                 f"The control {one.name} is to turn {unknown} red, and {document.path} has no such criterion.",
                 instead=f"Its criteria are {', '.join(criterion.id for criterion in document.criteria)}.",
             )
-        rounds += [Round(one, criteria=every), Round(restores=one, criteria=frozenset(one.turns_red))]
-    return rounds
+        rounds.append(Round(one, every))
+    return [*rounds, Round(criteria=every)]

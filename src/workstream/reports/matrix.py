@@ -51,9 +51,8 @@ def problems(found: Matrix) -> Iterator[str]:
             elif one.criterion_id in row.red - row.expected:
                 why = one_line(one.reason, 600)
                 yield f"{row.name}: {one.criterion_id} was to keep its proof, and is {one.state}: {why}"
-        for one in row.missing_again:
-            why = one_line(one.reason, 600)
-            yield f"{row.name}: {one.criterion_id} is not proven again on the product made whole: {one.state}: {why}"
+        for criterion_id in row.missing_again:
+            yield f"{row.name}: {criterion_id} was not proven again in any later round"
     if len(found.rows) < found.planned:
         yield f"{found.planned - len(found.rows)} controls did not run to their end"
     for criterion_id in found.untested:
@@ -91,7 +90,7 @@ def as_json(document: Document, found: Matrix) -> str:
                 "agrees": row.agrees,
                 "expected_red": sorted(row.expected),
                 "seen": {one.criterion_id: {"state": one.state, "reason": one.reason} for one in row.verdicts},
-                "not_proven_again": [one.criterion_id for one in row.missing_again],
+                "not_proven_again": row.missing_again,
                 "seconds": row.seconds,
             }
             for row in found.rows
