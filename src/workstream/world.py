@@ -70,7 +70,7 @@ class World:
             engine = self.engine()
             self.tools()
             found = self._stack.enter_context(environment.cluster_ready(engine, self._wish))
-            return replace(found, provide=lambda image: self._provide(found, image))
+            return replace(found, provide=lambda image, name: self._provide(found, image, name))
 
         return self._once("cluster", enter)
 
@@ -91,11 +91,10 @@ class World:
                 finally:
                     self._control = None
 
-    def _provide(self, cluster: Cluster, image: str) -> str:
-        if self._control is None or not self._control.layer:
-            return cluster.provide(image)
-        with broken_image(self._control, self.engine(), image):
-            return cluster.provide(image)
+    def _provide(self, cluster: Cluster, image: str, name: str) -> str:
+        if self._control is not None and self._control.layer:
+            image = broken_image(self._control, self.engine(), image)
+        return cluster.provide(image, name)
 
     def background(self, work: Callable[[], T]) -> Future[T]:
         """Do something beside everything else."""

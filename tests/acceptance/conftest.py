@@ -30,13 +30,7 @@ if TYPE_CHECKING:
 @pytest.fixture(scope="session", autouse=True)
 def image_under_way(world: World, engine: Engine) -> Future[str]:
     """Begin to build the image at once: it takes long, and the first checks do without."""
-
-    def build() -> str:
-        name = image.build(engine)
-        engine.run("tag", name, DEFAULT_IMAGE)
-        return name
-
-    return world.background(build)
+    return world.background(lambda: image.build(engine))
 
 
 @pytest.fixture(scope="session", autouse=True)
@@ -46,7 +40,7 @@ def image_in_cluster(request: pytest.FixtureRequest, world: World, image_under_w
 
     def provide() -> str:
         name = image_under_way.result()
-        return world.cluster().provide(DEFAULT_IMAGE) if wanted else name
+        return world.cluster().provide(name, DEFAULT_IMAGE) if wanted else name
 
     return world.background(provide)
 

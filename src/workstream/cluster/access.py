@@ -29,7 +29,8 @@ class Cluster:
         kubeconfig: the file that says how to reach it.
         context: the context of that file.
         name: what people call it.
-        provide: makes an image of the engine available to its pods; returns the name that pods use.
+        provide: makes an image of the engine available to its pods, under a name (second argument); returns the name
+            that pods use, which is another one if they pull it from a registry.
         manager: the same cluster as pytest-kubernetes knows it.
 
     """
@@ -37,7 +38,7 @@ class Cluster:
     kubeconfig: Path
     context: str
     name: str
-    provide: Callable[[str], str]
+    provide: Callable[[str, str], str]
     manager: AClusterManager
 
     @cached_property
@@ -147,20 +148,20 @@ def existing(context: str, registry: str, kubeconfig: Path, push: Callable[[str,
         context: the context of the kubeconfig file.
         registry: where its nodes pull images from; empty if none was named.
         kubeconfig: the file.
-        push: pushes an image (first argument) to a registry (second) and returns its name there.
+        push: pushes an image (first argument) under a name that begins with a registry (second); returns that name.
 
     Raises:
         errors.ClusterFailedError: there is no such context, or its cluster does not answer.
 
     """
 
-    def provide(image: str) -> str:
+    def provide(image: str, name: str) -> str:
         if not registry:
             raise errors.UsageError(
-                f"The cluster of {context} has to pull {image} from somewhere.",
+                f"The cluster of {context} has to pull {name} from somewhere.",
                 instead="Name a registry that you may push to and its nodes may pull from: --registry HOST/PATH.",
             )
-        return push(image, registry)
+        return push(image, f"{registry.rstrip('/')}/{name.rpartition('/')[2]}")
 
     cluster = Cluster(kubeconfig, context, context, provide, ExternalManagerBase(context, None, kubeconfig))
     try:

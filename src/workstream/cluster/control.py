@@ -19,7 +19,7 @@ from pydantic import BaseModel, ConfigDict, JsonValue, ValidationError
 
 from workstream import errors, limits, processes
 from workstream.cluster import node_image
-from workstream.progress import say
+from workstream.progress import say, step
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
@@ -189,18 +189,14 @@ def _program(path: Path, *lines: str) -> None:
     path.chmod(0o755)
 
 
-@contextmanager
-def broken_image(control: Control, engine: Engine, image: str) -> Iterator[None]:
-    """Let an image have the control's layer for a while."""
-    whole = engine.image_id(image)
-    with tempfile.TemporaryDirectory(prefix="workstream-control-") as name:
-        (Path(name) / "Dockerfile").write_text(f"FROM {image}\n{control.layer}\n")
-        try:
-            node_image.build(engine, Path(name), image)
-            yield
-        finally:
-            with processes.cleaning_up():
-                engine.run("tag", whole, image)
+def broken_image(control: Control, engine: Engine, image: str) -> str:
+    """Build an image with the control's layer, and return its name."""
+    name = f"{image}-{control.name}"
+    with tempfile.TemporaryDirectory(prefix="workstream-control-") as folder:
+        (Path(folder) / "Dockerfile").write_text(f"FROM {image}\n{control.layer}\n")
+        with step("control", f"building {name}"):
+            node_image.build(engine, Path(folder), name)
+    return name
 
 
 def main() -> None:

@@ -106,8 +106,7 @@ def _kubeconfig() -> Path:
     return path
 
 
-def _push(found: Engine, image: str, registry: str) -> str:
-    name = f"{registry.rstrip('/')}/{image.rpartition('/')[2]}"
+def _push(found: Engine, image: str, name: str) -> str:
     found.run("tag", image, name)
     found.run("push", name, limit=limits.IMAGE_PULL)
     return name

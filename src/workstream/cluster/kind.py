@@ -192,9 +192,11 @@ class KindCluster(KindManagerBase):
         name = self.cluster_name
         return Cluster(Path(self.kubeconfig), f"kind-{name}", name, self._provide, self)
 
-    def _provide(self, image: str) -> str:
-        self.load_image(image)
-        return image
+    def _provide(self, image: str, name: str) -> str:
+        with cache.lock("image-names"):  # a run of another tree may give the same name to its image
+            self._engine.run("tag", image, name)
+            self.load_image(name)
+        return name
 
     def _is_kept(self) -> bool:
         try:

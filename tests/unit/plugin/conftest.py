@@ -30,7 +30,7 @@ patch = pytest.MonkeyPatch()
 class Cluster:
     version: str = "v0"
     nodes: type = list
-    provide: type = str
+    provide: object = None
 
 
 @contextlib.contextmanager
