@@ -169,6 +169,6 @@ def test_a_job_survives_the_loss_of_a_worker_pod(
     application = finish(paused, evidence)
 
     assert application.said["sums"] == EXPECTED_SUMS, "the sums are wrong"
-    assert victim.address in {application.history.executors[number] for number in application.history.lost_executors}, (
-        "no executor of that worker was lost"
-    )
+    # Some are lost before they ever registered with the driver, so that it knows no host of theirs.
+    lost = application.history.lost_executors.keys() & application.history.executors.keys()
+    assert victim.address in {application.history.executors[number] for number in lost}, "that worker lost no executor"
