@@ -133,8 +133,8 @@ class KindCluster(KindManagerBase):
         kind looks too, but with crictl, and knows only nodes of its own making to have that.
         """
         containerd = ("exec", node, "ctr", "--namespace", "k8s.io")
-        listed = self._engine.run(*containerd, "images", "list").stdout.splitlines()
-        digests = [line.split()[2] for line in listed if line.split()[0].endswith(f"/{image}")]
+        listed = map(str.split, self._engine.run(*containerd, "images", "list").stdout.splitlines())
+        digests = [fields[2] for fields in listed if fields and fields[0].endswith(f"/{image}")]
         if not digests:
             return False
         manifest = json.loads(self._engine.run(*containerd, "content", "get", digests[0]).stdout)

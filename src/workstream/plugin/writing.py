@@ -186,6 +186,8 @@ class Writing(Session):
         self._matrix = found
         files.write(self.folder / matrix.MARKDOWN, matrix.markdown(self.document, found))
         files.write(self.folder / matrix.JSON, matrix.as_json(self.document, found))
+        if github.VARIABLE in os.environ:
+            files.append(Path(os.environ[github.VARIABLE]), github.cut(matrix.markdown(self.document, found)))
 
     def _exit_status(self, exitstatus: int) -> int:
         if self.interrupted_by:

@@ -93,3 +93,34 @@ def test_a_test_that_lets_go_of_the_cluster_does_not_delete_it(
 
     assert not log.exists()
     assert Path(tmp_path / "cache" / "clusters" / "mine").is_dir()
+
+
+@pytest.mark.parametrize(
+    ("listed", "content", "loads"),
+    [
+        ("docker.io/team/app:1 type sha256:m 1.0 MiB linux/amd64 -", '{"config": {"digest": "sha256:engine"}}', False),
+        ("docker.io/team/app:1 type sha256:m 1.0 MiB linux/amd64 -", '{"config": {"digest": "sha256:old"}}', True),
+        ("docker.io/team/app:1 type sha256:engine 1.0 MiB linux/amd64 -", '{"manifests": []}', False),
+        ("docker.io/team/other-app:1 type sha256:m 1.0 MiB linux/amd64 -", "{}", True),
+        ("", "", True),
+    ],
+    ids=["the same", "another of that name", "the same, by its manifest", "another name", "none"],
+)
+def test_an_image_is_loaded_unless_every_worker_has_its_very_content(  # noqa: PLR0913, PLR0917 - fixtures
+    pretend: Callable[[str, str], Path],
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    log: Path,
+    listed: str,
+    content: str,
+    loads: bool,  # noqa: FBT001 - a parameter of the test
+) -> None:
+    """The name alone is no reason: a kept cluster may have an older image under it."""
+    pretend("kind", f'echo kind "$@" >> {log}')
+    script = (
+        f"case \"$*\" in *list) echo 'REF TYPE DIGEST'; echo '{listed}';; *content*) echo '{content}';; "
+        "*inspect*) echo sha256:engine;; esac"
+    )
+    cluster(pretend, tmp_path, monkeypatch, script).load_image("team/app:1")
+
+    assert any(line.startswith("kind load") for line in log.read_text().splitlines()) is loads

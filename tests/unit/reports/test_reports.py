@@ -183,7 +183,7 @@ def test_a_summary_is_cut_openly(story: type[Story], tmp_path: Path) -> None:
         told.bind(f"test_a.py::test_{'ä' * 2000}_{number}", f"AC{number}")
     text = render(told, tmp_path, github.summary)
     assert len(text.encode()) <= 1024 * 1024
-    assert text.endswith("**Cut here: the whole checklist is among the artifacts of this run.**\n")
+    assert text.endswith("**Cut here: the whole report is among the artifacts of this run.**\n")
 
 
 def test_a_short_summary_is_whole(told: Story, tmp_path: Path) -> None:
