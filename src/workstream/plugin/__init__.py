@@ -63,19 +63,36 @@ def pytest_configure(config: pytest.Config) -> None:
         "markers",
         "observes(level): this test observes at that level: 'static' or 'image'.",
     )
-    path = config.getoption("--workstream")
-    if not path or any(config.getoption(name, default=False) for name in _SHOW_ONLY):
+    if any(config.getoption(name, default=False) for name in _SHOW_ONLY):
         return
     try:
+        path = _document_path(config)
+        if not path:
+            return
         limits.patience()  # said now, not by every test
-        document = documents.read(Path(path))
-        session = _session(config)(config, document)
+        session = _session(config)(config, documents.read(Path(path)))
     except errors.WorkstreamError as error:
         pytest.exit(str(error), returncode=error.exit_code)
     config.stash[SESSION] = session
     config.pluginmanager.register(session, "workstream-session")
     # After every other plugin: `k8s_manager` must be ours.
     config.pluginmanager.register(fixtures, "workstream-fixtures")
+
+
+def _document_path(config: pytest.Config) -> str:
+    """Return which document is asked for; empty if none is, and nothing else of ours.
+
+    Raises:
+        errors.UsageError: an option is given that means nothing without a document.
+
+    """
+    path = str(config.getoption("--workstream") or "")
+    if not path and (config.getoption("--repeat") > 1 or config.getoption("--controls")):
+        raise errors.UsageError(
+            "--repeat and --controls are about the criteria of a document, and none is given.",
+            instead="Name it with --workstream.",
+        )
+    return path
 
 
 def _count(text: str) -> int:

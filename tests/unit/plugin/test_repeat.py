@@ -85,3 +85,11 @@ def test_rounds_and_processes_of_xdist_exclude_each_other(suite: Suite) -> None:
     result = suite.run("--repeat=2", "-n2", own_process=True)
 
     assert result.ret == 64
+
+
+@pytest.mark.parametrize("option", ["--repeat=2", "--controls=."])
+def test_rounds_without_a_document_are_refused(pytester: pytest.Pytester, option: str) -> None:
+    """Who asks for rounds does not get an ordinary run instead."""
+    pytester.makepyfile("def test():\n    pass\n")
+
+    assert pytester.runpytest_subprocess(option).ret == 64
