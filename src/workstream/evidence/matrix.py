@@ -16,6 +16,8 @@ if TYPE_CHECKING:
     from workstream.evidence.records import Round
     from workstream.evidence.verdict import Verdict
 
+_WHOLE_ROUNDS = 2  # before the first control, and after the last
+
 
 @dataclass(frozen=True, slots=True)
 class Row:
@@ -54,14 +56,15 @@ class Matrix:
     """What the controls of a session showed.
 
     Attributes:
-        whole: the verdicts on the product as it is, before the first control.
+        whole: the verdicts on the product as it is, of the round before the first control and of the one after the last.
         rows: the controls, in the order in which they ran.
-        untested: criteria that no control turned red: nobody knows whether their tests can fail.
+        untested: criteria that no control turned red: nobody knows whether their tests can fail. Empty if not all
+            controls were to run.
         planned: how many controls there were to be.
 
     """
 
-    whole: tuple[Verdict, ...]
+    whole: tuple[tuple[Verdict, ...], ...]
     rows: tuple[Row, ...]
     untested: tuple[str, ...]
     planned: int
@@ -69,32 +72,33 @@ class Matrix:
     @property
     def agrees(self) -> bool:
         """Whether the suite notices all that it should, and nothing else."""
-        whole = bool(self.whole) and all(one.proven for one in self.whole)
+        whole = len(self.whole) == _WHOLE_ROUNDS and all(one.proven for verdicts in self.whole for one in verdicts)
         every = len(self.rows) == self.planned and all(row.agrees for row in self.rows)
         return whole and every and not self.untested
 
 
-def matrix(log: Log, document: Document, planned: int) -> Matrix:
+def matrix(log: Log, document: Document, planned: int, *, every: bool) -> Matrix:
     """Return what the controls of a session showed.
 
     Args:
         log: its evidence.
         document: the document.
         planned: how many controls there were to be.
+        every: whether these are all controls that there are.
 
     """
     # Before and after the controls there is a round on the whole product. If not all of them began, or the log breaks
     # off, the last one may have broken off anywhere: it shows nothing.
-    complete = len(log.rounds) - int(log.cut or len(log.rounds) < planned + 2)
+    complete = len(log.rounds) - int(log.cut or len(log.rounds) < planned + _WHOLE_ROUNDS)
     judged = list(zip(log.rounds, rounds(log, document), strict=True))[:complete]
-    whole = judged[0][1] if judged else ()
+    whole = tuple(verdicts for one, verdicts in judged if not one.control)
     rows = tuple(
         _row(log, broken, verdicts, [later for _, later in judged[number:]])
         for number, (broken, verdicts) in enumerate(judged, start=1)
         if broken.control
     )
     reddened = frozenset[str]().union(*(row.red & row.expected for row in rows))
-    untested = tuple(one.id for one in document.criteria if one.id not in reddened)
+    untested = tuple(one.id for one in document.criteria if every and one.id not in reddened)
     return Matrix(whole, rows, untested, planned)
 
 

@@ -35,15 +35,17 @@ def lines(document: Document, found: Matrix) -> Iterator[str]:
 def summary(found: Matrix) -> str:
     """Return one sentence."""
     agreeing = sum(row.agrees for row in found.rows)
-    untested = f"; untested: {', '.join(found.untested)}" if found.untested else "; no criterion is untested"
-    return f"{agreeing} of {found.planned} controls turned exactly those criteria red that they must{untested}."
+    untested = f" Untested: {', '.join(found.untested)}." if found.untested else ""
+    return f"{agreeing} of {found.planned} controls turned exactly those criteria red that they must.{untested}"
 
 
 def problems(found: Matrix) -> Iterator[str]:
     """Yield a line for all that is not as it must be."""
-    for one in found.whole:
-        if not one.proven:
-            yield f"{one.criterion_id} is not proven on the whole product: {one.state}: {one_line(one.reason, 600)}"
+    for when, verdicts in zip(("before", "after"), found.whole, strict=False):
+        for one in verdicts:
+            if not one.proven:
+                why = one_line(one.reason, 600)
+                yield f"{one.criterion_id} is not proven on the whole product, {when} the controls: {one.state}: {why}"
     for row in found.rows:
         for one in row.verdicts:
             if one.criterion_id in row.expected and one.proven:
@@ -82,7 +84,7 @@ def as_json(document: Document, found: Matrix) -> str:
         "agrees": found.agrees,
         "untested": found.untested,
         "problems": list(problems(found)),
-        "whole": {one.criterion_id: one.state for one in found.whole},
+        "whole": [{one.criterion_id: one.state for one in verdicts} for verdicts in found.whole],
         "controls": [
             {
                 "name": row.name,
