@@ -56,7 +56,7 @@ class Matrix:
     """What the controls of a session showed.
 
     Attributes:
-        whole: the verdicts on the product as it is, of the round before the first control and of the one after the last.
+        whole: the verdicts on the product as it is, before the first control and after the last.
         rows: the controls, in the order in which they ran.
         untested: criteria that no control turned red: nobody knows whether their tests can fail. Empty if not all
             controls were to run.

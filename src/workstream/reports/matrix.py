@@ -47,18 +47,22 @@ def problems(found: Matrix) -> Iterator[str]:
                 why = one_line(one.reason, 600)
                 yield f"{one.criterion_id} is not proven on the whole product, {when} the controls: {one.state}: {why}"
     for row in found.rows:
-        for one in row.verdicts:
-            if one.criterion_id in row.expected and one.proven:
-                yield f"{row.name}: {one.criterion_id} lost this control: it is proven on the broken product"
-            elif one.criterion_id in row.red - row.expected:
-                why = one_line(one.reason, 600)
-                yield f"{row.name}: {one.criterion_id} was to keep its proof, and is {one.state}: {why}"
-        for criterion_id in row.missing_again:
-            yield f"{row.name}: {criterion_id} was not proven again in any later round"
+        yield from _problems_of(row)
     if len(found.rows) < found.planned:
         yield f"{found.planned - len(found.rows)} controls did not run to their end"
     for criterion_id in found.untested:
         yield f"{criterion_id} is an untested test: no control turns it red, so nobody knows whether it can fail"
+
+
+def _problems_of(row: Row) -> Iterator[str]:
+    for one in row.verdicts:
+        if one.criterion_id in row.expected and one.proven:
+            yield f"{row.name}: {one.criterion_id} lost this control: it is proven on the broken product"
+        elif one.criterion_id in row.red - row.expected:
+            why = one_line(one.reason, 600)
+            yield f"{row.name}: {one.criterion_id} was to keep its proof, and is {one.state}: {why}"
+    for criterion_id in row.missing_again:
+        yield f"{row.name}: {criterion_id} was not proven again in any later round"
 
 
 def markdown(document: Document, found: Matrix) -> str:
