@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import TYPE_CHECKING
 
-from workstream.evidence.verdict import rounds
+from workstream.evidence.verdict import State, rounds
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -42,13 +42,17 @@ class Row:
 
     @property
     def red(self) -> frozenset[str]:
-        """The criteria that were not proven on the broken product."""
-        return frozenset(one.criterion_id for one in self.verdicts if not one.proven)
+        """The criteria whose tests noticed that the product is broken.
+
+        What was not run, was skipped or passed at the second attempt is not proven either, but nobody noticed.
+        """
+        return frozenset(one.criterion_id for one in self.verdicts if one.state in {State.FAILED, State.BLOCKED})
 
     @property
     def agrees(self) -> bool:
-        """Whether exactly the criteria turned red that were to, and came back."""
-        return self.red == self.expected and not self.missing_again
+        """Whether exactly the criteria turned red that were to, the others kept their proof, and all came back."""
+        kept = all(one.proven for one in self.verdicts if one.criterion_id not in self.expected)
+        return self.red == self.expected and kept and not self.missing_again
 
 
 @dataclass(frozen=True, slots=True)

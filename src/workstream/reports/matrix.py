@@ -15,8 +15,10 @@ if TYPE_CHECKING:
     from workstream.evidence.matrix import Matrix, Row
 
 MARKDOWN, JSON = "controls.md", "controls.json"
-_LEGEND = "`red`: not proven on the broken product, as it must be. `.`: proven, as it must be."
-_CELLS = {(True, True): "red", (False, False): ".", (False, True): "RED!", (True, False): "GREEN!"}
+_LEGEND = (
+    "`red`: failed or blocked on the broken product, as it must be. `.`: proven, as it must be. `?`: neither. With a mark "
+    "of exclamation: not as it must be."
+)
 
 
 def lines(document: Document, found: Matrix) -> Iterator[str]:
@@ -25,7 +27,7 @@ def lines(document: Document, found: Matrix) -> Iterator[str]:
     width = max([len(row.name) for row in found.rows], default=0)
     yield f"{'':{width}}  {' '.join(f'{one:^6}' for one in ids)}"
     for row in found.rows:
-        cells = " ".join(f"{_cell(row, one):^6}" for one in ids)
+        cells = " ".join(f"{_cell(row, one):^6}" for one in row.verdicts)
         yield f"{row.name:{width}}  {cells} {_time(row):>7}".rstrip()
     yield ""
     yield from problems(found)
@@ -58,9 +60,9 @@ def _problems_of(row: Row) -> Iterator[str]:
     for one in row.verdicts:
         if one.criterion_id in row.expected and one.proven:
             yield f"{row.name}: {one.criterion_id} lost this control: it is proven on the broken product"
-        elif one.criterion_id in row.red - row.expected:
-            why = one_line(one.reason, 600)
-            yield f"{row.name}: {one.criterion_id} was to keep its proof, and is {one.state}: {why}"
+        elif not one.proven and one.criterion_id not in row.red & row.expected:
+            wanted = "notice" if one.criterion_id in row.expected else "keep its proof"
+            yield f"{row.name}: {one.criterion_id} was to {wanted}, and is {one.state}: {one_line(one.reason, 600)}"
     for criterion_id in row.missing_again:
         yield f"{row.name}: {criterion_id} was not proven again in any later round"
 
@@ -72,7 +74,7 @@ def markdown(document: Document, found: Matrix) -> str:
     text += [f"- {prose(problem)}" for problem in problems(found)]
     text += ["", f"| control | {' | '.join(ids)} | time |", f"| --- |{' --- |' * (len(ids) + 1)}"]
     for row in found.rows:
-        text.append(f"| {row.name} | {' | '.join(_cell(row, one) for one in ids)} | {_time(row)} |")
+        text.append(f"| {row.name} | {' | '.join(_cell(row, one) for one in row.verdicts)} | {_time(row)} |")
     text += ["", _LEGEND, ""]
     for row in found.rows:
         text += [f"## {row.name}", "", prose(row.sentence), ""]
@@ -105,8 +107,12 @@ def as_json(document: Document, found: Matrix) -> str:
     return json.dumps(plain, indent=2, ensure_ascii=False) + "\n"
 
 
-def _cell(row: Row, criterion_id: str) -> str:
-    return _CELLS[criterion_id in row.expected, criterion_id in row.red]
+def _cell(row: Row, verdict: Verdict) -> str:
+    if verdict.proven:
+        return "GREEN!" if verdict.criterion_id in row.expected else "."
+    if verdict.criterion_id in row.red:
+        return "red" if verdict.criterion_id in row.expected else "RED!"
+    return "?!"
 
 
 def _time(row: Row) -> str:

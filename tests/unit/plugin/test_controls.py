@@ -114,6 +114,16 @@ def test_a_criterion_without_a_control_fails_the_session(controlled: Controlled)
     assert controlled.matrix()["untested"] == ["AC2"]
 
 
+def test_what_is_not_run_has_not_noticed(controlled: Controlled) -> None:
+    """A criterion that is not proven because nobody asked is no criterion that turned red."""
+    result = controlled.run("-k", "test_00", left=control("left", "AC1"), right=control("right", "AC2"))
+
+    assert result.ret == pytest.ExitCode.TESTS_FAILED
+    problems = controlled.matrix()["problems"]
+    assert "right: AC2 was to notice, and is not-run: test is to prove it, and was not run." in problems
+    assert controlled.matrix()["untested"] == ["AC2"]
+
+
 def test_of_a_single_control_nobody_asks_for_the_others(controlled: Controlled) -> None:
     """One file is tried while it is written; whether every criterion has a control is asked of the folder."""
     result = controlled.run(path="controls/left.yaml", left=control("left", "AC1"))
