@@ -16,8 +16,8 @@ if TYPE_CHECKING:
 
 MARKDOWN, JSON = "controls.md", "controls.json"
 _LEGEND = (
-    "`red`: failed or blocked on the broken product, as it must be. `.`: proven, as it must be. `?`: neither. With a mark "
-    "of exclamation: not as it must be."
+    "`red`: failed or blocked on the broken product, as it must be. `.`: proven, as it must be. `RED!`, `GREEN!`, `?!` "
+    "(neither): not as it must be."
 )
 
 
