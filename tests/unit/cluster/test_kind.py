@@ -98,10 +98,10 @@ def test_a_test_that_lets_go_of_the_cluster_does_not_delete_it(
 @pytest.mark.parametrize(
     ("listed", "content", "loads"),
     [
-        ("docker.io/team/app:1 type sha256:m 1.0 MiB linux/amd64 -", '{"config": {"digest": "sha256:engine"}}', False),
-        ("docker.io/team/app:1 type sha256:m 1.0 MiB linux/amd64 -", '{"config": {"digest": "sha256:old"}}', True),
-        ("docker.io/team/app:1 type sha256:engine 1.0 MiB linux/amd64 -", '{"manifests": []}', False),
-        ("docker.io/team/other-app:1 type sha256:m 1.0 MiB linux/amd64 -", "{}", True),
+        ("example/team/app:1 type sha256:m 1.0 MiB linux/amd64 -", '{"config": {"digest": "sha256:engine"}}', False),
+        ("example/team/app:1 type sha256:m 1.0 MiB linux/amd64 -", '{"config": {"digest": "sha256:old"}}', True),
+        ("example/team/app:1 type sha256:engine 1.0 MiB linux/amd64 -", '{"manifests": []}', False),
+        ("example/team/other-app:1 type sha256:m 1.0 MiB linux/amd64 -", "{}", True),
         ("", "", True),
     ],
     ids=["the same", "another of that name", "the same, by its manifest", "another name", "none"],
