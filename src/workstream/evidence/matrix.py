@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import TYPE_CHECKING
 
+from workstream.evidence.records import Result
 from workstream.evidence.verdict import State, rounds
 
 if TYPE_CHECKING:
@@ -13,10 +14,24 @@ if TYPE_CHECKING:
 
     from workstream.documents import Document
     from workstream.evidence.log import Log
-    from workstream.evidence.records import Round
+    from workstream.evidence.records import Manifest, Round
     from workstream.evidence.verdict import Verdict
 
 _WHOLE_ROUNDS = 2  # before the first control, and after the last
+
+
+@dataclass(frozen=True, slots=True)
+class CriterionTest:
+    """What is asserted of a criterion: one test, whatever its parameters.
+
+    Attributes:
+        criterion_id: the criterion that it speaks of.
+        test: its node id, without parameters.
+
+    """
+
+    criterion_id: str
+    test: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -28,6 +43,8 @@ class Row:
         sentence: what it breaks.
         expected: the criteria that must not be proven on it.
         verdicts: the verdict of every criterion on the broken product.
+        noticed: the tests that failed themselves. One that is blocked notices nothing: what it needs was not there, and
+            what it asserts was never asked.
         missing_again: the criteria that it was to turn red, and that were not proven in any later round.
         seconds: how long it took; None if the log breaks off.
 
@@ -37,14 +54,15 @@ class Row:
     sentence: str
     expected: frozenset[str]
     verdicts: tuple[Verdict, ...]
+    noticed: frozenset[CriterionTest]
     missing_again: tuple[str, ...]
     seconds: float | None
 
     @property
     def red(self) -> frozenset[str]:
-        """The criteria whose tests noticed that the product is broken.
+        """The criteria that are not proven because the product is broken.
 
-        What was not run, was skipped or passed at the second attempt is not proven either, but nobody noticed.
+        What was not run, was skipped or passed at the second attempt is not proven either, but for other reasons.
         """
         return frozenset(one.criterion_id for one in self.verdicts if one.state in {State.FAILED, State.BLOCKED})
 
@@ -62,15 +80,15 @@ class Matrix:
     Attributes:
         whole: the verdicts on the product as it is, before the first control and after the last.
         rows: the controls, in the order in which they ran.
-        untested: criteria that no control turned red: nobody knows whether their tests can fail. Empty if not all
-            controls were to run.
+        untested: tests that no control made fail, so that nobody knows whether they can. Empty if not all controls were
+            to run.
         planned: how many controls there were to be.
 
     """
 
     whole: tuple[tuple[Verdict, ...], ...]
     rows: tuple[Row, ...]
-    untested: tuple[str, ...]
+    untested: tuple[CriterionTest, ...]
     planned: int
 
     @property
@@ -101,19 +119,30 @@ def matrix(log: Log, document: Document, planned: int, *, every: bool) -> Matrix
         for number, (broken, verdicts) in enumerate(judged, start=1)
         if broken.control
     )
-    reddened = frozenset[str]().union(*(row.red & row.expected for row in rows))
-    untested = tuple(one.id for one in document.criteria if every and one.id not in reddened)
+    noticed = {one for row in rows for one in row.noticed if one.criterion_id in row.red & row.expected}
+    tests = dict.fromkeys(_named(line) for line in log.manifest)
+    untested = tuple(one for one in tests if every and one not in noticed)
     return Matrix(whole, rows, untested, planned)
+
+
+def _named(line: Manifest) -> CriterionTest:
+    return CriterionTest(line.criterion_id, line.test.partition("[")[0])
 
 
 def _row(log: Log, broken: Round, verdicts: tuple[Verdict, ...], later: Sequence[tuple[Verdict, ...]]) -> Row:
     expected = frozenset(broken.turns_red)
     again = {one.criterion_id for found in later for one in found if one.proven}
+    failed = {
+        one.test
+        for one in log.outcomes
+        if one.round == broken.number and one.when == "call" and one.result is Result.FAILED
+    }
     return Row(
         name=broken.control,
         sentence=broken.sentence,
         expected=expected,
         verdicts=verdicts,
+        noticed=frozenset(_named(line) for line in log.manifest if line.test in failed),
         missing_again=tuple(one.criterion_id for one in verdicts if one.criterion_id in expected - again),
         seconds=_seconds(log, broken),
     )

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from typing import TYPE_CHECKING
 
+from workstream.evidence import State
 from workstream.reports.checklist import one_line, prose
 
 if TYPE_CHECKING:
@@ -16,20 +17,21 @@ if TYPE_CHECKING:
 
 MARKDOWN, JSON = "controls.md", "controls.json"
 _LEGEND = (
-    "`red`: failed or blocked on the broken product, as it must be. `.`: proven, as it must be. `RED!`, `GREEN!`, `?!` "
-    "(neither): not as it must be."
+    "F: failed. B: blocked (what its tests need was not there). A dot: proven. All as it must be, except where there "
+    "is an exclamation mark: F!, B!, P! (proven) and ?! (anything else) are not."
 )
+_LETTERS = {State.FAILED: "F", State.BLOCKED: "B", State.PROVEN: "P"}
 
 
 def lines(document: Document, found: Matrix) -> Iterator[str]:
     """Yield the matrix for a terminal, then what does not agree."""
     ids = [one.id for one in document.criteria]
     width = max([len(row.name) for row in found.rows], default=0)
-    yield f"{'':{width}}  {' '.join(f'{one:^6}' for one in ids)}"
+    yield f"{'':{width}}  {' '.join(f'{one:>4}' for one in ids)}"
     for row in found.rows:
-        cells = " ".join(f"{_cell(row, one):^6}" for one in row.verdicts)
+        cells = " ".join(f"{_cell(row, one):>4}" for one in row.verdicts)
         yield f"{row.name:{width}}  {cells} {_time(row):>7}".rstrip()
-    yield ""
+    yield from ("", _LEGEND, "")
     yield from problems(found)
     yield summary(found)
 
@@ -37,7 +39,7 @@ def lines(document: Document, found: Matrix) -> Iterator[str]:
 def summary(found: Matrix) -> str:
     """Return one sentence."""
     agreeing = sum(row.agrees for row in found.rows)
-    untested = f" Untested: {', '.join(found.untested)}." if found.untested else ""
+    untested = f" Untested tests: {len(found.untested)}." if found.untested else ""
     return f"{agreeing} of {found.planned} controls turned exactly those criteria red that they must.{untested}"
 
 
@@ -52,8 +54,9 @@ def problems(found: Matrix) -> Iterator[str]:
         yield from _problems_of(row)
     if len(found.rows) < found.planned:
         yield f"{found.planned - len(found.rows)} controls did not run to their end"
-    for criterion_id in found.untested:
-        yield f"{criterion_id} is an untested test: no control turns it red, so nobody knows whether it can fail"
+    for test in found.untested:
+        name = f"{test.criterion_id}: {test.test.partition('::')[2] or test.test}"
+        yield f"{name} is an untested test: no control makes it fail, so nobody knows whether it can"
 
 
 def _problems_of(row: Row) -> Iterator[str]:
@@ -88,7 +91,7 @@ def as_json(document: Document, found: Matrix) -> str:
     plain = {
         "document": document.id,
         "agrees": found.agrees,
-        "untested": found.untested,
+        "untested": [{"criterion": one.criterion_id, "test": one.test} for one in found.untested],
         "problems": list(problems(found)),
         "whole": [{one.criterion_id: one.state for one in verdicts} for verdicts in found.whole],
         "controls": [
@@ -108,11 +111,10 @@ def as_json(document: Document, found: Matrix) -> str:
 
 
 def _cell(row: Row, verdict: Verdict) -> str:
-    if verdict.proven:
-        return "GREEN!" if verdict.criterion_id in row.expected else "."
-    if verdict.criterion_id in row.red:
-        return "red" if verdict.criterion_id in row.expected else "RED!"
-    return "?!"
+    letter = _LETTERS.get(verdict.state, "?")
+    if verdict.criterion_id in row.expected:
+        return letter if verdict.criterion_id in row.red else f"{letter}!"
+    return "." if verdict.proven else f"{letter}!"
 
 
 def _time(row: Row) -> str:

@@ -80,9 +80,9 @@ def test_a_suite_that_notices_every_control_is_green(controlled: Controlled) -> 
     assert result.ret == pytest.ExitCode.OK
     result.stdout.fnmatch_lines(
         [
-            "* AC1 * AC2 *",
-            "left *red * .  *",
-            "right * .  * red *",
+            "*AC1 *AC2*",
+            "left * F * . *",
+            "right * . * F *",
             "2 of 2 controls turned exactly those criteria red that they must.",
         ]
     )
@@ -90,7 +90,7 @@ def test_a_suite_that_notices_every_control_is_green(controlled: Controlled) -> 
     assert found["agrees"]
     assert found["problems"] == []
     assert [one["seen"]["AC1"]["state"] for one in found["controls"]] == ["failed", "proven"]
-    assert "| left | red | . |" in (controlled.results / "controls.md").read_text()
+    assert "| left | F | . |" in (controlled.results / "controls.md").read_text()
     assert not (controlled.results / "checklist.md").exists()
 
 
@@ -101,9 +101,9 @@ def test_a_control_that_breaks_nothing_fails_the_session(controlled: Controlled)
     assert result.ret == pytest.ExitCode.TESTS_FAILED
     assert controlled.matrix()["problems"] == [
         "right: AC2 lost this control: it is proven on the broken product",
-        "AC2 is an untested test: no control turns it red, so nobody knows whether it can fail",
+        "AC2: test is an untested test: no control makes it fail, so nobody knows whether it can",
     ]
-    result.stdout.fnmatch_lines(["right: AC2 lost this control*", "AC2 is an untested test*"])
+    result.stdout.fnmatch_lines(["right: AC2 lost this control*", "AC2: test is an untested test*"])
 
 
 def test_a_criterion_without_a_control_fails_the_session(controlled: Controlled) -> None:
@@ -111,7 +111,39 @@ def test_a_criterion_without_a_control_fails_the_session(controlled: Controlled)
     result = controlled.run(left=control("left", "AC1"))
 
     assert result.ret == pytest.ExitCode.TESTS_FAILED
-    assert controlled.matrix()["untested"] == ["AC2"]
+    assert controlled.matrix()["untested"] == [{"criterion": "AC2", "test": "test_01.py::test"}]
+
+
+def test_a_test_that_is_only_blocked_is_untested(controlled: Controlled) -> None:
+    """Where a product does not even come up, a test that asserts nothing would lose its proof as well."""
+    blind = """
+        import os
+
+        @pytest.fixture
+        def product():
+            assert "workstream-control-" not in os.environ["PATH"], "does not come up"
+
+        def test(product, evidence):
+            evidence.record("nothing", True)
+        """
+    controlled.suite.write({"one": PRODUCT.replace("PART", "left"), "two": blind})
+    result = controlled.run(left=control("left", "AC1", "AC2"))
+
+    assert result.ret == pytest.ExitCode.TESTS_FAILED
+    (row,) = controlled.matrix()["controls"]
+    assert row["agrees"]
+    assert row["seen"]["AC2"]["state"] == "blocked"
+    assert controlled.matrix()["untested"] == [{"criterion": "AC2", "test": "test_01.py::test"}]
+
+
+def test_one_test_of_two_that_never_fails_is_untested(controlled: Controlled) -> None:
+    """A criterion that turns red because of one of its tests says nothing about the other."""
+    controlled.suite.write({"one": PRODUCT.replace("PART", "left")})
+    controlled.suite.add("test_01.py", "one", controlled.suite.PROVING)
+    result = controlled.run(left=control("left", "AC1"))
+
+    assert result.ret == pytest.ExitCode.TESTS_FAILED
+    assert [one["test"] for one in controlled.matrix()["untested"]] == ["test_01.py::test"]
 
 
 def test_what_is_not_run_has_not_noticed(controlled: Controlled) -> None:
@@ -121,7 +153,7 @@ def test_what_is_not_run_has_not_noticed(controlled: Controlled) -> None:
     assert result.ret == pytest.ExitCode.TESTS_FAILED
     problems = controlled.matrix()["problems"]
     assert "right: AC2 was to notice, and is not-run: test is to prove it, and was not run." in problems
-    assert controlled.matrix()["untested"] == ["AC2"]
+    assert controlled.matrix()["untested"] == [{"criterion": "AC2", "test": "test_01.py::test"}]
 
 
 def test_of_a_single_control_nobody_asks_for_the_others(controlled: Controlled) -> None:
