@@ -258,9 +258,10 @@ def _text(output: bytes | None) -> str:
 def _too_slow(command: tuple[str, ...], limit: Limit, expired: subprocess.TimeoutExpired) -> errors.ProgramTimeoutError:
     said = tail(_text(expired.stderr) or _text(expired.stdout))
     return errors.ProgramTimeoutError(
-        f"{shlex.join(command)}\nwas stopped: {limit.name} took longer than {limit.seconds:g} s."
+        f"{_name(command)} was stopped: {limit.name} took longer than {limit.seconds:g} s."
         + (f" It said last:\n{said}" if said else ""),
         instead="If this machine is only slow, set WORKSTREAM_PATIENCE=2: it doubles every limit.",
+        more=shlex.join(command),
     )
 
 
@@ -276,6 +277,11 @@ def _cannot_start(
     )
 
 
+def _name(command: tuple[str, ...]) -> str:
+    """Return a program's name: what it said comes first in a message, and a long command last."""
+    return Path(command[0]).name
+
+
 def _ending(returncode: int) -> str:
     if returncode >= 0:
         return f"ended with exit code {returncode}"
@@ -285,8 +291,9 @@ def _ending(returncode: int) -> str:
 def _failed(completed: Completed) -> errors.ProgramFailedError:
     said = tail(completed.stderr) or tail(completed.stdout) or "    (nothing)"
     return errors.ProgramFailedError(
-        f"{completed.line}\n{_ending(completed.returncode)}. It said last:\n{said}",
+        f"{_name(completed.command)} {_ending(completed.returncode)}. It said last:\n{said}",
         returncode=completed.returncode,
         stdout=completed.stdout,
         stderr=completed.stderr,
+        more=completed.line,
     )

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from typing import TYPE_CHECKING
 
 from workstream.evidence import records
@@ -9,6 +10,10 @@ from workstream.reports import checklist
 
 if TYPE_CHECKING:
     import pytest
+
+
+# What kind of error it was, where the error itself says it in words.
+_ERROR_CLASS = re.compile(r"^(AssertionError|workstream\.errors\.\w+): ")
 
 
 def subtest_of(report: pytest.TestReport) -> str:
@@ -62,7 +67,7 @@ def _message(report: pytest.TestReport | pytest.CollectReport) -> str:
         return checklist.one_line(str(report.longrepr[2]).removeprefix("Skipped: "))
     crash = getattr(report.longrepr, "reprcrash", None)
     text = crash.message if crash is not None else _last_error(str(report.longrepr))
-    return checklist.one_line(text.removeprefix("AssertionError: "), 600)
+    return checklist.one_line(_ERROR_CLASS.sub("", text), 600)
 
 
 def _last_error(text: str) -> str:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 import shlex
 import tempfile
 from contextlib import AbstractContextManager, contextmanager
@@ -10,7 +11,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from support import event_log
+from support import event_log, shuffle
 from support.places import JOBS
 from workstream import errors, limits, processes
 from workstream.cluster import waiting
@@ -49,6 +50,9 @@ EXPECTED_SUMS = {str(key): sum(range(key, NUMBERS, KEYS)) for key in range(KEYS)
 # The Master starts executors anew for ever. One that somebody kills ends with another exit code.
 _EXECUTOR_FAILED = "is now EXITED (Command exited with code 1)"
 _HOPELESS_FAILURES = 6
+
+# Of a driver's log, what tells why: not where in Spark, nor how it shut down after.
+_COMPLAINT = re.compile(r" ERROR |(?:Exception|Error): |Caused by: ")
 
 
 @dataclass(frozen=True, slots=True)
@@ -212,9 +216,10 @@ class Running:
             if condition():
                 return True
             if ended:
-                raise self._failed(f"ended with exit code {self.process.returncode}")
+                raise self._failed(f"ended with exit code {self.process.returncode}", self._complaints())
             if self._read(self.err).count(_EXECUTOR_FAILED) >= _HOPELESS_FAILURES:
-                raise self._failed(f"has no hope: {_HOPELESS_FAILURES} executors ended by themselves")
+                said = shuffle.last_errors(self.submitter.cluster, self.submitter.release)
+                raise self._failed(f"has no hope, {_HOPELESS_FAILURES} executors ended by themselves", said)
             return False
 
         waiting.until(looked, limits.JOB, what=what, last_seen=lambda: processes.tail(self._read(self.err)))
@@ -223,11 +228,16 @@ class Running:
     def _read(file: Path) -> str:
         return file.read_text(encoding="utf-8", errors="replace")
 
-    def _failed(self, how: str) -> errors.ProgramFailedError:
-        out, err = self._read(self.out), self._read(self.err)
+    def _complaints(self) -> list[str]:
+        """Return what the driver complained of last; if of nothing, its last words."""
+        log = self._read(self.err).splitlines()
+        return ([line for line in log if _COMPLAINT.search(line)] or log)[-5:]
+
+    def _failed(self, how: str, said: list[str]) -> errors.ProgramFailedError:
         return errors.ProgramFailedError(
-            f"{self.command}\n{how}. It said last:\n{processes.tail(err)}",
+            "\n    ".join([f"The job {how}:", *said]),
             returncode=self.process.returncode or 0,
-            stdout=out,
-            stderr=err,
+            stdout=self._read(self.out),
+            stderr=self._read(self.err),
+            more=self.command,
         )

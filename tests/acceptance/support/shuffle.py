@@ -128,6 +128,15 @@ def kill_executors(cluster: Cluster, release: Release) -> dict[str, int]:
     }
 
 
+def last_errors(cluster: Cluster, release: Release) -> list[str]:
+    """Return the last error that executors logged on each worker; Spark keeps their logs in the worker's pod."""
+    search = "grep --recursive --no-filename --include stderr ' ERROR ' /opt/spark/work | sort | tail --lines 1"
+    return [
+        f"{pod.node}: {cluster.execute(release.namespace, pod.name, 'sh', '-c', search).stdout.strip()}"
+        for pod in pods(cluster, release, "worker")
+    ]
+
+
 def delete_and_await(cluster: Cluster, release: Release, victim: Pod, component: str) -> Pod:
     """Delete a pod of a component; return the one that takes its place on the node, once it is ready."""
     delete = ["delete", "pod", victim.name, "--grace-period", "1", "--wait=false"]
