@@ -36,16 +36,22 @@ require_local_dirs() {
     done
 }
 
-# What is left of a killed worker: Spark holds its shuffle data for lost. The lock lives as long as this process
-# (exec keeps it), so that nobody's live data is taken for left-overs.
-claim_local_dirs() {
+# So that nobody's live data is taken for left-overs. A lock lives as long as this process: exec keeps it.
+claim_local_dirs() { # worker or shuffle service
     local directory lock
     for directory in "${local_dirs[@]}"; do
-        exec {lock}>"$directory/.worker.lock"
+        exec {lock}>"$directory/.${1// /-}.lock"
         if ! flock --nonblock "$lock"; then
-            refuse "$CANNOT_USE_DIRECTORY" "another worker on this machine uses $directory" \
-                'one worker per directory' 'give each release on a node its own directory (SPARK_LOCAL_DIRS)'
+            refuse "$CANNOT_USE_DIRECTORY" "another $1 on this machine uses $directory" \
+                "one $1 per directory" 'give each release on a node its own directory (SPARK_LOCAL_DIRS)'
         fi
+    done
+}
+
+# Spark holds the shuffle data of a killed worker for lost.
+remove_left_overs() {
+    local directory
+    for directory in "${local_dirs[@]}"; do
         find "$directory" -mindepth 1 -maxdepth 1 -type d -name 'spark-*-*-*-*-*' \
             -printf 'entrypoint: removing %p, left by a worker that was killed\n' -exec rm -rf {} +
     done
@@ -99,7 +105,8 @@ start_worker() {
             'set SPARK_MASTER_URL to the address that the master logs'
     fi
     require_local_dirs
-    claim_local_dirs
+    claim_local_dirs worker
+    remove_left_overs
     exec spark-class org.apache.spark.deploy.worker.Worker "$@" "$SPARK_MASTER_URL"
 }
 
@@ -107,11 +114,13 @@ start_shuffle() {
     local port=${SPARK_SHUFFLE_SERVICE_PORT:-7337}
     require_port SPARK_SHUFFLE_SERVICE_PORT "$port"
     require_local_dirs
+    claim_local_dirs 'shuffle service'
     forget_dead_registrations
-    # The service itself reads neither variable. Its database of executors is kept where spark.local.dir says.
+    # The service itself reads neither variable. Its database of executors is kept where spark.local.dir says; in RocksDB,
+    # because Spark's LevelDB has no library for Linux on ARM.
     SPARK_SHUFFLE_OPTS="${SPARK_SHUFFLE_OPTS-} -Dspark.shuffle.service.port=$port"
     if ((${#local_dirs[@]})); then
-        SPARK_SHUFFLE_OPTS+=" -Dspark.local.dir=$SPARK_LOCAL_DIRS"
+        SPARK_SHUFFLE_OPTS+=" -Dspark.local.dir=$SPARK_LOCAL_DIRS -Dspark.shuffle.service.db.backend=ROCKSDB"
     fi
     export SPARK_SHUFFLE_OPTS
     # exec keeps the process id, so $$ is the service. In a subshell, so that no zombie stays with the service.
@@ -139,7 +148,7 @@ case ${1-} in
         ;;
     '' | -*) ;;
     *)
-        if ! command -v "$1" >/dev/null; then
+        if [[ -z $(type -P "$1") ]]; then # a program: no function or word of the shell
             refuse "$USAGE" "'$1' is neither a mode nor a command of this image" "$MODES, or a command" \
                 'mend the first argument'
         fi

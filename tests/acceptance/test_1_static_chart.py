@@ -123,13 +123,24 @@ def test_switched_off_nothing_of_the_service_is_rendered(switched_off: list[Mani
     assert manifests.properties(switched_off)["spark.shuffle.service.enabled"] == "false"
 
 
+def test_a_property_is_what_was_given(defaults: list[Manifest]) -> None:
+    """Java reads back every character, and a value takes nothing of the next line away."""
+    given = {"spark.a": "ends in \\", "spark.b": "=starts with a sign", "spark.c": "\\d+ and : and #"}
+    properties = manifests.properties(helm.template(RELEASE, {"sparkConf": given}))
+
+    assert properties == {**manifests.properties(defaults), **given}
+
+
 def test_pods_are_found_by_their_own_release_only(defaults: list[Manifest]) -> None:
-    """No selector of one release matches a pod of another, in whatever namespace."""
+    """No selector of one release, of a workload or a Service, matches a pod of another, in whatever namespace."""
     other = helm.template(Release("second", "elsewhere", CHART), {})
     pods = [template["metadata"]["labels"] for template in manifests.pod_templates(defaults).values()]
+    workloads = [*manifests.of_kind(other, "DaemonSet"), *manifests.of_kind(other, "Deployment")]
+    selectors = [workload["spec"]["selector"]["matchLabels"] for workload in workloads]
+    selectors += [service["spec"]["selector"] for service in manifests.of_kind(other, "Service")]
 
-    for manifest in manifests.of_kind(other, "DaemonSet") + manifests.of_kind(other, "Deployment"):
-        selector = manifest["spec"]["selector"]["matchLabels"]
+    assert len(selectors) == 5
+    for selector in selectors:
         assert not any(selector.items() <= labels.items() for labels in pods)
 
 

@@ -51,7 +51,7 @@ def worker(lab: Lab, master: Running) -> Iterator[Running]:  # noqa: ARG001 - re
         "SPARK_LOCAL_HOSTNAME": "worker",
         "SPARK_MASTER_URL": "spark://master:7077",
     }
-    script = f"mkdir -p {LEFT_OVER} {SHUFFLE_FOLDER}/registeredExecutors.ldb && exec entrypoint.sh worker"
+    script = f"mkdir -p {LEFT_OVER} {SHUFFLE_FOLDER}/registeredExecutors.rdb && exec entrypoint.sh worker"
     with lab.running(
         *("bash", "-c", script), environment=environment, tmpfs=KUBELETS_FOLDER, alias="worker", until=WORKER_READY
     ) as running:
@@ -75,9 +75,9 @@ def test_the_shuffle_port_listens_when_the_line_is_there(shuffle: Running) -> No
 
 def test_the_services_list_of_executors_is_in_the_shared_folder(shuffle: Running) -> None:
     """The folder that root made belongs to spark, and the service keeps its database there."""
-    listed = shuffle.execute("stat", "--format", "%U %n", SHUFFLE_FOLDER, f"{SHUFFLE_FOLDER}/registeredExecutors.ldb")
+    listed = shuffle.execute("stat", "--format", "%U %n", SHUFFLE_FOLDER, f"{SHUFFLE_FOLDER}/registeredExecutors.rdb")
 
-    assert listed.log.splitlines() == [f"spark {SHUFFLE_FOLDER}", f"spark {SHUFFLE_FOLDER}/registeredExecutors.ldb"]
+    assert listed.log.splitlines() == [f"spark {SHUFFLE_FOLDER}", f"spark {SHUFFLE_FOLDER}/registeredExecutors.rdb"]
 
 
 @pytest.mark.parametrize("daemon", ["shuffle", "master", "worker"])
@@ -100,7 +100,7 @@ def test_a_worker_removes_what_a_killed_worker_left_and_nothing_else(worker: Run
     """Shuffle files of before are gone and said to be; the service's database stays."""
     assert "left by a worker that was killed" in worker.log
     assert worker.execute("test", "-e", LEFT_OVER).exit_code == 1
-    assert worker.execute("test", "-e", f"{SHUFFLE_FOLDER}/registeredExecutors.ldb").exit_code == 0
+    assert worker.execute("test", "-e", f"{SHUFFLE_FOLDER}/registeredExecutors.rdb").exit_code == 0
 
 
 def test_a_second_worker_on_the_same_folder_does_not_start(worker: Running) -> None:
@@ -111,6 +111,15 @@ def test_a_second_worker_on_the_same_folder_does_not_start(worker: Running) -> N
     assert second.exit_code == CANNOT_USE_DIRECTORY
     assert f"another worker on this machine uses {SHUFFLE_FOLDER}" in second.log
     assert worker.execute("test", "-d", LEFT_OVER).exit_code == 0
+
+
+def test_a_second_service_on_the_same_folder_does_not_start(shuffle: Running) -> None:
+    """It says so before it touches the first one's list of executors."""
+    second = shuffle.execute("env", "SPARK_SHUFFLE_SERVICE_PORT=7447", "entrypoint.sh", "shuffle")
+
+    assert second.exit_code == CANNOT_USE_DIRECTORY
+    assert f"another shuffle service on this machine uses {SHUFFLE_FOLDER}" in second.log
+    assert "removing" not in second.log
 
 
 @pytest.mark.parametrize(
@@ -124,7 +133,7 @@ def test_the_service_forgets_executors_only_where_no_application_has_files(
     lab: Lab, left: str, *, forgotten: bool
 ) -> None:
     """Started over a database, it removes it if nothing in it can be alive, and keeps it otherwise."""
-    database = f"{SHUFFLE_FOLDER}/registeredExecutors.ldb"
+    database = f"{SHUFFLE_FOLDER}/registeredExecutors.ldb"  # of Spark's other kind: the service itself leaves it alone
     script = f"mkdir -p {database} {left} && touch {database}/mark && exec entrypoint.sh shuffle"
     environment = {"SPARK_LOCAL_DIRS": SHUFFLE_FOLDER}
     with lab.running("bash", "-c", script, environment=environment, until=LINE) as running:
@@ -205,6 +214,7 @@ def test_any_other_command_runs_as_spark(lab: Lab) -> None:
         pytest.param([], {"SPARK_MODE": "sufle"}, USAGE, "SPARK_MODE='sufle' is no mode", id="bad mode"),
         pytest.param([], {"SPARK_MODE": "test"}, USAGE, "SPARK_MODE='test' is no mode", id="command as mode"),
         pytest.param(["sufle"], {"SPARK_MODE": "shuffle"}, USAGE, "'sufle' is neither", id="bad argument"),
+        pytest.param(["listens"], {}, USAGE, "'listens' is neither", id="function of the entrypoint"),
         pytest.param(["master"], {"SPARK_MASTER_PORT": "0"}, BAD_VARIABLE, "SPARK_MASTER_PORT='0'", id="port 0"),
         pytest.param(
             ["master"], {"SPARK_MASTER_WEBUI_PORT": "65536"}, BAD_VARIABLE, "65536", id="port that there is not"

@@ -92,6 +92,13 @@ imagePullPolicy: {{ .Values.image.pullPolicy }}
   {{- end }}
 {{- end }}
 
+{{/* Ports that would be taken twice, in one pod or on one node. Call with a dict of ports by the names of their values. */}}
+{{- define "spark-standalone.requireDistinct" -}}
+{{- if ne (len (uniq (values .))) (len .) -}}
+{{- fail (printf "ports that must differ: expected %s to be different numbers, got %s." (join ", " (keys . | sortAlpha)) (join ", " (values . | sortAlpha))) -}}
+{{- end -}}
+{{- end }}
+
 {{/* Ready as soon as a port answers, restarted when it does not for a minute. */}}
 {{- define "spark-standalone.probes" -}}
 readinessProbe:

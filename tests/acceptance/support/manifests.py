@@ -65,10 +65,11 @@ def host_ports(manifests: Iterable[Manifest]) -> set[int]:
 
 
 def properties(manifests: Iterable[Manifest]) -> dict[str, str]:
-    """Return the properties of the only spark-defaults.conf."""
+    """Return the properties of the only spark-defaults.conf, as Java reads them."""
     (config,) = of_kind(manifests, "ConfigMap")
     lines = config["data"]["spark-defaults.conf"].splitlines()
-    return dict(line.split(maxsplit=1) for line in lines if line.strip())
+    pairs = (line.partition("=") for line in lines if line)
+    return {name: value.replace("\\\\", "\\") for name, _, value in pairs}
 
 
 def keys(value: object) -> Iterator[str]:
