@@ -69,3 +69,4 @@ RELEASE_UNINSTALL = Limit("removal of a release", 180)
 PODS_READY = Limit("pods ready", 240)
 CONTAINER_READY = Limit("a container alone", 60)
 JOB = Limit("a job", 180)
+COMPLETION_COMMAND = Limit("a completion command", 330)  # longer than the --timeout 5m that such a command may have

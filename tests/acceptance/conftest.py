@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import pytest
@@ -11,7 +12,8 @@ from support import image
 from support.applications import Submitter
 from support.containers import LABELS, Lab
 from support.install import install
-from support.places import CHART, DEFAULT_IMAGE, IMAGE, JOBS, RELEASE, SUPPORT
+from support.places import CHART, DEFAULT_IMAGE, IMAGE, JOBS, RELEASE, SUPPORT, VERSIONS
+from workstream import errors
 from workstream.cluster import helm
 
 if TYPE_CHECKING:
@@ -54,6 +56,7 @@ def spark_image(image_under_way: Future[str], engine: Engine, subject: Subject) 
     subject.describe("image digest", engine.image_id(name))
     subject.describe("Debian packages of the image", packages.split("\n"))
     subject.describe_input("image sources", IMAGE)
+    subject.describe_input("versions", VERSIONS)
     return name
 
 
@@ -79,16 +82,25 @@ def values(image_in_cluster: Future[str]) -> dict[str, Any]:
 
 
 @pytest.fixture(scope="session")
-def release(cluster: Cluster, spark_image: str, values: dict[str, Any], subject: Subject) -> Release:
-    """Give the release that the document speaks of, installed anew and whole."""
+def release(cluster: Cluster, spark_image: str, values: dict[str, Any], subject: Subject) -> Iterator[Release]:
+    """Give the release that the document speaks of, installed anew and whole; on a cluster of others, leave none."""
     del spark_image  # described, because a release was won with it
     subject.describe_input("chart", CHART)
+    subject.describe_input("the suite's fixtures", Path(__file__))
     subject.describe_input("the suite's support", SUPPORT)
     subject.describe_input("the suite's jobs", JOBS)
-    helm.uninstall(cluster, RELEASE)  # of a cluster that was kept: its pods may run an older image of the same name
+    if cluster.ours:  # and was kept, perhaps: its pods may run an older image of the same name
+        helm.uninstall(cluster, RELEASE)
+    elif helm.exists(cluster, RELEASE):
+        raise errors.ChartError(
+            f"{cluster.name} has a release {RELEASE.name} in {RELEASE.namespace} that this run did not install.",
+            instead=f"If it may go: helm uninstall {RELEASE.name} --namespace {RELEASE.namespace}",
+        )
     revision = install(cluster, RELEASE, values)
     subject.describe("release", f"{RELEASE.name} in {RELEASE.namespace}, revision {revision}")
-    return RELEASE
+    yield RELEASE
+    if not cluster.ours:
+        helm.uninstall(cluster, RELEASE)
 
 
 @pytest.fixture

@@ -29,7 +29,8 @@ def test_the_command_succeeds(command: str, cluster: Cluster, release: Release, 
     kubeconfig = {**cluster.environment, "PATH": os.environ["PATH"]}
     # pipefail: a command before a pipe that fails must not be hidden by the one behind it.
     shell = ["bash", "-o", "pipefail", "-c", command]
-    ended = processes.run(shell, limit=limits.JOB, environment=kubeconfig, folder=ROOT, accept=range(256))
+    limit = limits.COMPLETION_COMMAND
+    ended = processes.run(shell, limit=limit, environment=kubeconfig, folder=ROOT, accept=range(256))
     evidence.record("exit status", ended.returncode, command=command)
     evidence.record("output", processes.tail(ended.stdout, 25), command=command)
     evidence.record("complaints", processes.tail(ended.stderr, 25))

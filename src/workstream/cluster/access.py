@@ -18,7 +18,21 @@ if TYPE_CHECKING:
 
     from pytest_kubernetes.providers.base import AClusterManager
 
-_UNSCHEDULABLE = {"NoSchedule", "NoExecute"}
+_REPELLING = {"NoSchedule", "NoExecute"}
+
+# What the pods of every DaemonSet tolerate: the DaemonSet controller sees to it.
+_TOLERATED = {
+    f"node.kubernetes.io/{state}"
+    for state in (
+        "disk-pressure",
+        "memory-pressure",
+        "network-unavailable",
+        "not-ready",
+        "pid-pressure",
+        "unreachable",
+        "unschedulable",
+    )
+}
 
 
 @dataclass(frozen=True)
@@ -32,6 +46,7 @@ class Cluster:
         provide: makes an image of the engine available to its pods, under a name (second argument); returns the name
             that pods use, which is another one if they pull it from a registry.
         manager: the same cluster as pytest-kubernetes knows it.
+        ours: whether this project made it, so that whatever is on it may be removed.
 
     """
 
@@ -40,6 +55,7 @@ class Cluster:
     name: str
     provide: Callable[[str, str], str]
     manager: AClusterManager
+    ours: bool = True
 
     @cached_property
     def _api(self) -> client.ApiClient:
@@ -70,12 +86,11 @@ class Cluster:
         return sorted(self.core.list_node().items, key=lambda node: str(node.metadata.name))
 
     def eligible_nodes(self) -> frozenset[str]:
-        """Return the names of the nodes that take ordinary pods: not cordoned, and without a taint that repels them."""
+        """Return the names of the nodes that take pods of a DaemonSet that names no tolerations."""
         return frozenset(
             node.metadata.name
             for node in self.nodes()
-            if not node.spec.unschedulable
-            and not any(taint.effect in _UNSCHEDULABLE for taint in node.spec.taints or ())
+            if not any(one.effect in _REPELLING and one.key not in _TOLERATED for one in node.spec.taints or ())
         )
 
     def pods(self, namespace: str, selector: str) -> list[client.V1Pod]:
@@ -141,13 +156,16 @@ class Cluster:
         return self.kubectl("--namespace", namespace, "exec", pod, *chosen, "--", *command, limit=limit, accept=accept)
 
 
-def existing(context: str, registry: str, kubeconfig: Path, push: Callable[[str, str], str]) -> Cluster:
+def existing(context: str, registry: str, folder: Path, push: Callable[[str, str], str]) -> Cluster:
     """Return a cluster that is there, by its context.
 
+    Whatever is told no context, as the completion commands of a document, must not act on another cluster: we use a
+    kubeconfig file that knows this context only, with the namespace `default`.
+
     Args:
-        context: the context of the kubeconfig file.
+        context: a context that kubectl knows.
         registry: where its nodes pull images from; empty if none was named.
-        kubeconfig: the file.
+        folder: where the file is written; it holds credentials.
         push: pushes an image (first argument) under a name that begins with a registry (second); returns that name.
 
     Raises:
@@ -161,10 +179,16 @@ def existing(context: str, registry: str, kubeconfig: Path, push: Callable[[str,
                 f"The cluster of {context} has to pull {name} from somewhere.",
                 instead="Name a registry that you may push to and its nodes may pull from: --registry HOST/PATH.",
             )
-        return push(image, f"{registry.rstrip('/')}/{name.rpartition('/')[2]}")
+        # Its own name, which tells its content: nodes keep what they once pulled under a name.
+        return push(image, f"{registry.rstrip('/')}/{image.rpartition('/')[2]}")
 
-    cluster = Cluster(kubeconfig, context, context, provide, ExternalManagerBase(context, None, kubeconfig))
+    kubeconfig = folder / "kubeconfig"
+    manager = ExternalManagerBase(context, None, kubeconfig)
+    cluster = Cluster(kubeconfig, context, context, provide, manager, ours=False)
     try:
+        only = ["--context", context, "config", "view", "--minify", "--flatten", "--raw"]
+        kubeconfig.write_text(processes.run(["kubectl", *only], limit=limits.QUERY).stdout, encoding="utf-8")
+        cluster.kubectl("config", "set-context", context, "--namespace", "default")
         cluster.kubectl("get", "--raw", "/readyz", "--request-timeout", "10s", limit=limits.QUERY)
     except errors.WorkstreamError as error:
         raise errors.ClusterFailedError(

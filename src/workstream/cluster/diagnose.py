@@ -26,9 +26,9 @@ _HOPELESS = {
 _HOPELESS_RESTARTS = 2
 
 
-def hopeless(cluster: Cluster, namespace: str) -> errors.WorkstreamError | None:
-    """Return what a pod of the namespace cannot recover from by itself, or None."""
-    for pod in cluster.pods(namespace, ""):
+def hopeless(cluster: Cluster, namespace: str, selector: str) -> errors.WorkstreamError | None:
+    """Return what a pod that a label selector finds cannot recover from by itself, or None."""
+    for pod in cluster.pods(namespace, selector):
         for condition in pod.status.conditions or ():
             if condition.reason == "Unschedulable" and "free ports" in (condition.message or ""):
                 return errors.PortTakenError(
@@ -71,17 +71,22 @@ def state(cluster: Cluster, namespace: str) -> str:
 
 
 def collect(cluster: Cluster, folder: Path) -> None:
-    """Write what explains a failure into a folder, for every namespace that is not Kubernetes' own."""
+    """Write what explains a failure into a folder, for every namespace that is not Kubernetes' own.
+
+    On a cluster that is not ours, only for `default`: the rest is other people's.
+    """
     folder.mkdir(parents=True, exist_ok=True)
+    where = ["--all-namespaces"] if cluster.ours else ["--namespace", "default"]
     wanted = {
-        "nodes.txt": ["describe", "nodes"],
-        "events.txt": ["get", "events", "--all-namespaces", "--sort-by", ".lastTimestamp"],
-        "pods.txt": ["get", "pods", "--all-namespaces", "--output", "wide"],
+        "nodes.txt": ["describe", "nodes"] if cluster.ours else ["get", "nodes", "--output", "wide"],
+        "events.txt": ["get", "events", *where, "--sort-by", ".lastTimestamp"],
+        "pods.txt": ["get", "pods", *where, "--output", "wide"],
     }
     for name, arguments in wanted.items():
         _write(cluster, folder / name, arguments)
     try:
-        pods = cluster.core.list_pod_for_all_namespaces().items
+        api = cluster.core
+        pods = (api.list_pod_for_all_namespaces() if cluster.ours else api.list_namespaced_pod("default")).items
     except Exception as error:  # noqa: BLE001 - the failure being explained must not be hidden by another
         say("diagnostics", f"no pods can be listed: {error}")
         return

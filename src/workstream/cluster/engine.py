@@ -183,8 +183,7 @@ def require_private_possible() -> None:
     if said:
         raise errors.EngineUnavailableError(
             f"No Docker engine answers, and a private one cannot run here: {'; '.join(said)}.",
-            instead="Start Docker (or set DOCKER_HOST to an engine that runs), "
-            "or use --kube-context with a cluster that is there.",
+            instead="Start Docker, or set DOCKER_HOST to an engine that runs.",
             more="docker version",
         )
 

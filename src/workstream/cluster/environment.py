@@ -6,12 +6,13 @@ Nothing here is silent: what is used and where it comes from is one line of outp
 from __future__ import annotations
 
 import os
+import tempfile
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from workstream import errors, limits
+from workstream import limits
 from workstream.cluster import access, cache, kind, node_image, programs
 from workstream.cluster.engine import Engine, PrivateEngine, engine, running_engine
 
@@ -60,7 +61,8 @@ def cluster_ready(found: Engine, wish: Wish) -> Iterator[Cluster]:
     """
     with ExitStack() as stack:
         if wish.kube_context:
-            yield access.existing(wish.kube_context, wish.registry, _kubeconfig(), lambda *where: _push(found, *where))
+            folder = Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="workstream-kubeconfig-")))
+            yield access.existing(wish.kube_context, wish.registry, folder, lambda *where: _push(found, *where))
             return
         stack.enter_context(cache.exclusive(f"cluster-{wish.name}", f"the cluster {wish.name}"))
         image = node_image.available(found) or node_image.build_node_image(found)
@@ -93,17 +95,6 @@ def variables(wanted: Mapping[str, str]) -> Iterator[None]:
                 os.environ.pop(name, None)
             else:
                 os.environ[name] = value
-
-
-def _kubeconfig() -> Path:
-    named = os.environ.get("KUBECONFIG", "").split(os.pathsep)[0]
-    path = Path(named) if named else Path.home() / ".kube" / "config"
-    if not path.is_file():
-        raise errors.ClusterFailedError(
-            f"There is no kubeconfig file at {path}.",
-            instead="Set KUBECONFIG to the file that knows the context, or leave --kube-context away.",
-        )
-    return path
 
 
 def _push(found: Engine, image: str, name: str) -> str:

@@ -112,9 +112,8 @@ def uninstall(cluster: Cluster, release: Release) -> None:
     with step("helm", f"removing {release.name} from {release.namespace}"):
         arguments = ["uninstall", release.name, "--namespace", release.namespace, "--ignore-not-found"]
         _helm(*arguments, cluster=cluster)
-        selector = f"app.kubernetes.io/instance={release.name}"
         waiting.until(
-            lambda: not cluster.pods(release.namespace, selector),
+            lambda: not cluster.pods(release.namespace, _pods_of(release)),
             limits.RELEASE_UNINSTALL,
             what=f"no pod of {release.name} is left",
             last_seen=lambda: diagnose.state(cluster, release.namespace),
@@ -138,7 +137,7 @@ def until_whole(cluster: Cluster, release: Release) -> None:
     ]
 
     def whole() -> bool:
-        hopeless = diagnose.hopeless(cluster, release.namespace)
+        hopeless = diagnose.hopeless(cluster, release.namespace, _pods_of(release))
         if hopeless is not None:
             raise hopeless
         return all(_is_whole(workload) for workload in _get(cluster, release.namespace, workloads))
@@ -151,9 +150,23 @@ def until_whole(cluster: Cluster, release: Release) -> None:
     )
 
 
+def exists(cluster: Cluster, release: Release) -> bool:
+    """Whether there is a release of that name, whoever installed it and in whatever state."""
+    return bool(_listed(cluster, release, "--all"))
+
+
 def _revision(cluster: Cluster, release: Release) -> int:
+    return int(_listed(cluster, release)[0]["revision"])
+
+
+def _listed(cluster: Cluster, release: Release, *options: str) -> list[Manifest]:
     arguments = ["list", "--namespace", release.namespace, "--filter", f"^{release.name}$", "--output", "json"]
-    return int(json.loads(_helm(*arguments, cluster=cluster).stdout)[0]["revision"])
+    found: list[Manifest] = json.loads(_helm(*arguments, *options, cluster=cluster).stdout)
+    return found
+
+
+def _pods_of(release: Release) -> str:
+    return f"app.kubernetes.io/instance={release.name}"
 
 
 def _get(cluster: Cluster, namespace: str, names: list[str]) -> list[Manifest]:

@@ -11,6 +11,7 @@ CHART = ROOT / "charts" / "spark-standalone"
 DOCUMENT = ROOT / "workstreams" / "WS-001-04-external-shuffle-service.md"
 IMAGE = ROOT / "docker" / "spark"
 SUPPORT = Path(__file__).parent
+VERSIONS = ROOT / "docker" / "versions.toml"
 JOBS = Path(__file__).parents[1] / "jobs"
 
 # The document's completion commands name no namespace: they mean the one that kubectl uses unless told otherwise.

@@ -97,7 +97,7 @@ def test_what_a_pod_cannot_leave_by_itself_is_hopeless(
     """A crash loop, an image that cannot be pulled and a taken port are hopeless; what may still come is not."""
     logs = SimpleNamespace(stdout="the last words")
     fake = SimpleNamespace(pods=lambda *_: [found], kubectl=lambda *_, **__: logs)
-    seen = diagnose.hopeless(cast("Cluster", fake), "n")
+    seen = diagnose.hopeless(cast("Cluster", fake), "n", "app=x")
 
     assert (type(seen) if seen else None) is error
     assert seen is None or "p" in seen.what
