@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from support import shuffle
-from support.applications import EXPECTED_SUMS, KEYS, MAPS, NUMBERS, REDUCES, Application, Submitter
+from support.applications import KEYS, MAPS, NUMBERS, REDUCES, Application, Submitter, expected_sums
 from support.install import known_workers
 from workstream import limits
 from workstream.cluster import helm, waiting
@@ -22,6 +22,7 @@ if TYPE_CHECKING:
     from workstream.cluster.helm import Release
     from workstream.evidence import Recorder
 
+MANY = 400  # keys and reduce tasks, so that fetching takes some seconds and every task fetches something
 PIPE = "/tmp/between-map-and-reduce"
 LOST_FILES = "Shuffle files lost for executor"
 
@@ -46,10 +47,16 @@ DONE_ONCE = {
 
 
 @pytest.fixture
-def paused(cluster: Cluster, submitter: Submitter) -> Iterator[Running]:
+def reduces() -> int:
+    """Give how many reduce tasks a job has."""
+    return REDUCES
+
+
+@pytest.fixture
+def paused(cluster: Cluster, submitter: Submitter, reduces: int) -> Iterator[Running]:
     """Give a job that did its map work and waits at a pipe."""
     cluster.execute(submitter.release.namespace, submitter.master, "rm", "--force", PIPE)
-    arguments = (*map(str, (NUMBERS, KEYS, MAPS, REDUCES)), PIPE, str(int(limits.JOB.seconds)))
+    arguments = (*map(str, (NUMBERS, max(KEYS, reduces), MAPS, reduces)), PIPE, str(int(limits.JOB.seconds)))
     with submitter.running("executor_loss.py", *arguments) as job:
         job.paused_at(PIPE)
         yield job
@@ -57,8 +64,13 @@ def paused(cluster: Cluster, submitter: Submitter) -> Iterator[Running]:
 
 def finish(job: Running, evidence: Recorder) -> Application:
     """Let a job go on to its end, and record what it did."""
-    began = time.monotonic()
     job.go_on(PIPE)
+    return end(job, evidence)
+
+
+def end(job: Running, evidence: Recorder) -> Application:
+    """Wait for a job's end, and record what it did."""
+    began = time.monotonic()
     application = job.ended()
     evidence.record("sums", application.said["sums"], command=application.command)
     evidence.record("map work", map_work(application))
@@ -76,24 +88,32 @@ def test_the_map_work_of_killed_executors_is_not_done_again(
     killed = shuffle.kill_executors(cluster, release)
     application = finish(paused, evidence)
     evidence.record("executors killed between map and reduce, by node", killed, command="pkill -KILL in every worker")
-    evidence.record("shuffle bytes read from other hosts", application.history.bytes_read_remote)
+    # The stages of the job before the pause are 0 and 1.
+    read = sum(stage.bytes_read_remote for stage in application.history.stages if stage.id > 1)
+    evidence.record("shuffle bytes read from other hosts after that", read)
 
     assert set(killed) == cluster.eligible_nodes(), "nodes with a worker, and eligible nodes"
     assert [node for node, count in killed.items() if not count] == [], "nodes where there was no executor to kill"
-    assert application.said["sums"] == EXPECTED_SUMS, "the sums are wrong"
+    assert application.said["sums"] == expected_sums(), "the sums are wrong"
     assert map_work(application) == DONE_ONCE, "the map work was done again: nobody served what dead executors wrote"
-    assert application.history.bytes_read_remote > 0
+    assert read > 0, "nothing of the dead executors' files crossed the network"
 
 
 @pytest.mark.criterion("WS-001-04", SURVIVES_RESTART)
+@pytest.mark.parametrize("reduces", [MANY])
 def test_a_service_that_is_killed_under_load_serves_what_dead_executors_wrote(
     cluster: Cluster, release: Release, paused: Running, evidence: Recorder
 ) -> None:
-    """With executors and services killed as reducers begin to fetch, the map work was done once."""
+    """With the executors killed before, and every service while reducers fetch, the map work was done once."""
     killed = shuffle.kill_executors(cluster, release)
+    finished = paused.finished_tasks()
+    paused.go_on(PIPE)
+    paused.until_finished(finished + 1)
     before = shuffle.kill_services(cluster, release)
+    fetched = paused.finished_tasks() - finished
     began = time.monotonic()
-    application = finish(paused, evidence)
+    application = end(paused, evidence)
+    evidence.record("reduce tasks that had ended when the last service was killed, of all", [fetched, MANY])
     after = shuffle.await_restart(cluster, release, before)
     evidence.record("executors killed between map and reduce, by node", killed)
     evidence.record("starts of the shuffle pods' containers, before and after", {"before": before, "after": after})
@@ -101,7 +121,8 @@ def test_a_service_that_is_killed_under_load_serves_what_dead_executors_wrote(
 
     assert [node for node, count in killed.items() if not count] == [], "nodes where there was no executor to kill"
     assert len(before) == len(cluster.eligible_nodes()), "shuffle pods whose service was killed"
-    assert application.said["sums"] == EXPECTED_SUMS, "the sums are wrong"
+    assert 0 < fetched < MANY, "reduce tasks that had ended: the services were not killed under load"
+    assert application.said["sums"] == expected_sums(MANY), "the sums are wrong"
     assert map_work(application) == DONE_ONCE, "the map work was done again: the service forgot the executors"
 
 
@@ -124,7 +145,7 @@ def test_a_shuffle_pod_that_comes_back_serves_what_dead_executors_wrote(
 
     assert [node for node, count in killed.items() if not count] == [], "nodes where there was no executor to kill"
     assert len(replaced) == len(cluster.eligible_nodes()), "shuffle pods that were replaced"
-    assert application.said["sums"] == EXPECTED_SUMS, "the sums are wrong"
+    assert application.said["sums"] == expected_sums(), "the sums are wrong"
     assert map_work(application) == DONE_ONCE, "the map work was done again: the service forgot the executors"
 
 
@@ -147,7 +168,7 @@ def test_an_upgrade_and_a_rollback_cost_a_running_job_nothing(
 
     assert first.isdisjoint(second), "the upgrade replaced no shuffle pod"
     assert second.isdisjoint(third), "the rollback replaced no shuffle pod"
-    assert application.said["sums"] == EXPECTED_SUMS, "the sums are wrong"
+    assert application.said["sums"] == expected_sums(), "the sums are wrong"
     assert map_work(application) == DONE_ONCE, "the map work was done again"
 
 
@@ -168,7 +189,7 @@ def test_a_job_survives_the_loss_of_a_worker_pod(
     evidence.record("seconds until the Master knew it", round(time.monotonic() - began, 1))
     application = finish(paused, evidence)
 
-    assert application.said["sums"] == EXPECTED_SUMS, "the sums are wrong"
+    assert application.said["sums"] == expected_sums(), "the sums are wrong"
     # Some are lost before they ever registered with the driver, so that it knows no host of theirs.
     lost = application.history.lost_executors.keys() & application.history.executors.keys()
     assert victim.address in {application.history.executors[number] for number in lost}, "that worker lost no executor"

@@ -21,9 +21,10 @@ if TYPE_CHECKING:
     "WS-001-04", "No PersistentVolume holds shuffle data: a folder of the node is enough for standalone"
 )
 def test_no_persistent_volume_is_there(cluster: Cluster, release: Release, evidence: Recorder) -> None:
-    """The release's namespace has no claim, the cluster no volume, and the service's data lies on its nodes."""
+    """The release's namespace has no claim and no volume of one, and the service's data lies on its nodes."""
     claims = cluster.core.list_namespaced_persistent_volume_claim(release.namespace).items
-    volumes = cluster.core.list_persistent_volume().items
+    every = cluster.core.list_persistent_volume().items
+    volumes = [one for one in every if one.spec.claim_ref and one.spec.claim_ref.namespace == release.namespace]
     paths = {
         pod.metadata.name: [volume.host_path.path for volume in pod.spec.volumes if volume.host_path]
         for pod in cluster.pods(release.namespace, shuffle.SELECTOR)
@@ -44,8 +45,10 @@ def test_no_pod_of_the_release_has_a_security_context(cluster: Cluster, release:
     selector = f"app.kubernetes.io/instance={release.name}"
     found = {}
     for pod in cluster.pods(release.namespace, selector):
-        contexts = [pod.spec.security_context, *(container.security_context for container in pod.spec.containers)]
-        said = [{key: value for key, value in one.to_dict().items() if value} for one in contexts if one]
+        containers = [*pod.spec.containers, *(pod.spec.init_containers or ())]
+        contexts = [pod.spec.security_context, *(container.security_context for container in containers)]
+        # "False" and "0" say something.
+        said = [{key: value for key, value in one.to_dict().items() if value is not None} for one in contexts if one]
         found[pod.metadata.name] = [one for one in said if one]
     evidence.record("security contexts, by pod", found, command="kubectl get pods -o yaml")
 
@@ -69,16 +72,21 @@ def test_switched_off_nothing_is_left_and_jobs_succeed_and_on_again_it_is_back(
     began = time.monotonic()
     change({"shuffleService": {"enabled": False}})
     off = time.monotonic() - began
-    where = ["--namespace", release.namespace, "--selector", shuffle.SELECTOR]
     kinds = "daemonsets,deployments,services,pods,configmaps,endpoints"
-    left = [f"{one['kind']}/{one['metadata']['name']}" for one in cluster.objects(kinds, *where)]
+    objects = cluster.objects(kinds, "--namespace", release.namespace)
+    found = [one["metadata"] | {"kind": one["kind"]} for one in objects]
+    left = [
+        f"{one['kind']}/{one['name']}"
+        for one in found
+        if one["name"].startswith(f"{release.name}-shuffle") or one.get("labels", {}).get("app") == "spark-shuffle"
+    ]
     application = submitter.run("word_count.py")
     told = application.history.properties.get("spark.shuffle.service.enabled")
     began = time.monotonic()
     change({})
     on = time.monotonic() - began
     after = {pod.node for pod in shuffle.pods(cluster, release, "shuffle") if pod.ready}
-    evidence.record("objects of the service when it is off", left, command=f"kubectl get {kinds} -l {shuffle.SELECTOR}")
+    evidence.record("objects of the service when it is off", left, command=f"kubectl get {kinds}")
     evidence.record("spark.shuffle.service.enabled of the application", told, command=application.command)
     evidence.record("counts", application.said["counts"])
     evidence.record("nodes with a ready shuffle pod, before and after", {"before": before, "after": after})

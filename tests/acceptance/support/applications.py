@@ -35,6 +35,8 @@ SPREAD = {
     "spark.scheduler.minRegisteredResourcesRatio": "1.0",
     "spark.scheduler.maxRegisteredResourcesWaitingTime": "60s",
     "spark.locality.wait": "0s",
+    # A service that is started again needs some seconds; a fetch that gives up before says nothing of what it knows.
+    "spark.shuffle.io.maxRetries": "12",
     # Jobs of seconds: what starts fast matters, not what runs fast.
     "spark.driver.extraJavaOptions": "-XX:TieredStopAtLevel=1",
     "spark.executor.extraJavaOptions": "-XX:TieredStopAtLevel=1",
@@ -45,11 +47,18 @@ SPREAD = {
 WORDS, COPIES = 50, 2000
 EXPECTED_COUNTS = {f"word-{word}": COPIES for word in range(WORDS)}
 NUMBERS, KEYS, MAPS, REDUCES = 100_000, 50, 4, 4
-EXPECTED_SUMS = {str(key): sum(range(key, NUMBERS, KEYS)) for key in range(KEYS)}
+
+
+def expected_sums(keys: int = KEYS) -> dict[str, int]:
+    """Return what executor_loss.py must say: the sums of the numbers, by their remainder."""
+    return {str(key): sum(range(key, NUMBERS, keys)) for key in range(keys)}
+
 
 # The Master starts executors anew for ever. One that somebody kills ends with another exit code.
 _EXECUTOR_FAILED = "is now EXITED (Command exited with code 1)"
 _HOPELESS_FAILURES = 6
+
+_TASK_FINISHED = " INFO TaskSetManager: Finished task "
 
 # Of a driver's log, what tells why: not where in Spark, nor how it shut down after.
 _COMPLAINT = re.compile(r" ERROR |(?:Exception|Error): |Caused by: ")
@@ -180,6 +189,19 @@ class Running:
 
         """
         self._until(lambda: f"paused at {pipe}\n" in self._read(self.out), f"the job pauses at {pipe}")
+
+    def finished_tasks(self) -> int:
+        """Return how many tasks the driver has seen finish until now."""
+        return self._read(self.err).count(_TASK_FINISHED)
+
+    def until_finished(self, count: int) -> None:
+        """Wait until the driver has seen so many tasks finish.
+
+        Raises:
+            errors.ProgramFailedError: it ended, or has no hope of getting there.
+
+        """
+        self._until(lambda: self.finished_tasks() >= count, f"{count} tasks are finished")
 
     def go_on(self, pipe: str) -> None:
         """Let the job go on: write to its pipe."""
