@@ -37,7 +37,7 @@ def test_without_root_the_error_says_so_and_what_to_do(monkeypatch: pytest.Monke
         engine.require_private_possible()
 
     assert "Start Docker" in caught.value.instead
-    assert "--kube-context" in caught.value.instead
+    assert "DOCKER_HOST" in caught.value.instead
 
 
 @pytest.mark.usefixtures("bare_path")
