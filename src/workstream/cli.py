@@ -230,7 +230,9 @@ def _states(log: Path, document: documents.Document) -> dict[str, str]:
 
 def _difference(before: bytes, after: bytes) -> str:
     count = sum(one != other for one, other in zip(before, after, strict=True))
-    return f"{count} boxes differ from the evidence" if count else "every box agrees with the evidence"
+    if not count:
+        return "every box agrees with the evidence"
+    return "1 box differs from the evidence" if count == 1 else f"{count} boxes differ from the evidence"
 
 
 def _documents(paths: Sequence[Path]) -> Iterator[documents.Document]:
@@ -239,11 +241,11 @@ def _documents(paths: Sequence[Path]) -> Iterator[documents.Document]:
         if not path.is_dir():
             yield documents.read(path)
             continue
-        for file in sorted(path.rglob("*.md")):
+        for file in sorted(found for found in path.rglob("*.md") if not found.is_dir()):
             try:
                 yield documents.read(file)
-            except errors.DocumentError:
-                continue  # not every Markdown file of a folder is a workstream document
+            except errors.ForeignDocumentError:
+                continue  # not every Markdown file of a folder is a workstream document; one that is broken may be
 
 
 def main() -> None:

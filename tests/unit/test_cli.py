@@ -89,6 +89,18 @@ def test_a_missing_document_is_a_clear_error_with_its_own_code(run: Run, tmp_pat
     assert "Traceback" not in err
 
 
+def test_of_a_folder_other_files_are_passed_over_and_a_broken_document_is_not(run: Run, document: Path) -> None:
+    """A document that cannot be read may claim anything: a gate that passes over it would be green."""
+    (document.parent / "README.md").write_text("# About\n", encoding="utf-8")
+    (document.parent / "folder.md").mkdir()
+    assert run("criteria", document.parent)[0] == 0
+
+    (document.parent / "WS-001-02.md").write_bytes(TEXT.encode("utf-16"))
+    code, _, err = run("criteria", document.parent)
+    assert code == errors.DocumentError.exit_code
+    assert "WS-001-02.md" in err
+
+
 def test_a_wrong_option_is_a_usage_error(run: Run) -> None:
     """Click's own message, and our exit code for wrong usage."""
     code, _, err = run("criteria", "--no-such-option", "x")

@@ -60,7 +60,8 @@ def summary(document: Document, findings: tuple[Finding, ...]) -> str:
     if not findings:
         return f"{document.id}: {len(claimed)} of {total} criteria claimed, no contradiction found."
     claims = f"{len(claimed)} of {total} criteria claimed"
-    return f"{document.id}: {claims}, {len(doubtful)} of them doubtful; {len(findings)} findings."
+    count = "1 finding" if len(findings) == 1 else f"{len(findings)} findings"
+    return f"{document.id}: {claims}, {len(doubtful)} of them doubtful; {count}."
 
 
 def _definition(document: Document, proven: Mapping[str, str] | None) -> Iterator[Finding]:
