@@ -123,14 +123,19 @@ def scaffold(path: Path, folder: Path) -> None:
 
     document = documents.read(path)
     target = folder / scaffolding.file_name(document)
-    folder.mkdir(parents=True, exist_ok=True)
     try:
+        folder.mkdir(parents=True, exist_ok=True)
         with target.open("x", encoding="utf-8") as file:
             file.write(scaffolding.module(document))
-    except FileExistsError:
+    except FileExistsError as error:
         raise errors.UsageError(
-            f"{target} is there already, and stays as it is.", instead="Choose another --folder, or move the file away."
+            f"{error.filename} is there already, and stays as it is.",
+            instead="Choose another --folder, or move the file away.",
         ) from None
+    except OSError as error:
+        raise errors.UsageError(
+            f"{target} cannot be written: {error.strerror}.", instead="Choose another --folder."
+        ) from error
     click.echo(f"{target}: {len(document.criteria)} tests, each of which fails until you write it")
 
 

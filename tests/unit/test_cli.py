@@ -209,4 +209,9 @@ def test_scaffold_writes_failing_tests_once(run: Run, document: Path, pytester: 
 
     module.write_text("mine", encoding="utf-8")
     assert run("scaffold", document, "--folder", folder)[0] == errors.UsageError.exit_code
+
+    for place in (module, module / "below", "/proc/workstream"):
+        code, _, err = run("scaffold", document, "--folder", place)
+        assert code == errors.UsageError.exit_code
+        assert str(place) in err
     assert module.read_text(encoding="utf-8") == "mine"
