@@ -53,9 +53,11 @@ def audit(document: Document, proven: Mapping[str, str] | None = None) -> tuple[
 
 def summary(document: Document, findings: tuple[Finding, ...]) -> str:
     """Return one line for whoever has no time for the others."""
-    total = sum(one.kind is Kind.ACCEPTANCE for one in document.criteria)
-    claimed = {one.criterion_id for one in document.claims if one.affirmed and one.criterion_id}
+    acceptance = {one.id for one in document.criteria if one.kind is Kind.ACCEPTANCE}
+    total = len(acceptance)
+    claimed = {one.criterion_id for one in document.claims if one.affirmed}
     claimed |= {one.id for one in document.criteria if one.box is not None and one.box.ticked}
+    claimed &= acceptance
     doubtful = {one.criterion_id for one in findings if one.criterion_id}
     if not findings:
         return f"{document.id}: {len(claimed)} of {total} criteria claimed, no contradiction found."
@@ -102,7 +104,7 @@ def _conclusions(document: Document) -> Iterator[Finding]:
     open_boxes = [one.criterion_id for one in document.claims if one.box and not one.box.ticked and one.criterion_id]
     if not any(one.box for one in document.claims):
         open_boxes = [one.id for one in document.criteria if one.box is not None and not one.box.ticked]
-    for number, line in enumerate(document.content.decode("utf-8", "replace").splitlines(), start=1):
+    for number, line in enumerate(document.lines, start=1):
         bare = line.replace("*", "").replace("|", " ")
         if _APPROVAL.match(bare) and not _REFUSAL.search(bare) and (doubted or open_boxes):
             why = f"{', '.join(doubted)} not validated" if doubted else f"{', '.join(open_boxes)} open"

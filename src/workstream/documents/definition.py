@@ -17,12 +17,14 @@ class Statement:
         text: what it says.
         line: where it stands, from 0.
         box: its box, if it has one.
+        details: what is nested in it.
 
     """
 
     text: str
     line: int
     box: Box | None = None
+    details: str = ""
 
 
 @dataclass
@@ -50,6 +52,11 @@ class Definition:
     def add_heading(self, level: int, statement: Statement) -> None:
         """Take a heading below the section's own."""
         self._headings.append((level, statement))
+
+    def unboxed(self) -> list[int]:
+        """Return the lines of items without a box that stand in one list with items that have one: criteria, or not?"""
+        mixed = [statements for statements in self._lists if any(one.box for one in statements)]
+        return [one.line for statements in mixed for one in statements if one.box is None]
 
     def statements(self) -> list[Statement]:
         """Return the criteria: what has boxes; else the lists; else one heading each."""

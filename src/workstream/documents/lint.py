@@ -28,6 +28,7 @@ CODES = {
     "WS007": "label swallowed by the list before it",
     "WS008": "completion command that cannot work as written",
     "WS009": "completion command that needs a terminal",
+    "WS010": "item without a box among criteria with boxes",
 }
 
 _SHORTEST = 2  # words of a statement that can be true or false
@@ -54,7 +55,7 @@ class Problem:
 
 def lint(document: Document) -> tuple[Problem, ...]:
     """Return the problems of a document, in the order in which they stand there."""
-    found = [*_criteria(document), *_ids(document), *_damage(document), *_commands(document)]
+    found = [*_criteria(document), *_ids(document), *_damage(document), *_unboxed(document), *_commands(document)]
     return tuple(sorted(found, key=lambda one: (one.position.line, one.position.column, one.code)))
 
 
@@ -102,6 +103,12 @@ def _damage(document: Document) -> Iterator[Problem]:
     for position in document.swallowed_labels:
         yield Problem(position, "WS007", "put a blank line before this label: Markdown takes it for a part of the "
                       "list item above, and the criteria for more items of that list")  # fmt: skip
+
+
+def _unboxed(document: Document) -> Iterator[Problem]:
+    for position in document.unboxed:
+        yield Problem(position, "WS010", "this item has no box as in `- [ ] `, and the others of its list do: it is no "
+                      "criterion, and nobody proves it")  # fmt: skip
 
 
 def _commands(document: Document) -> Iterator[Problem]:

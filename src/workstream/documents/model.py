@@ -51,6 +51,7 @@ class Criterion:
         text: the statement as written, continuation lines joined by one space.
         position: where it starts.
         box: its box; None for goals, constraints, completion commands and criteria in prose.
+        details: what is nested in the statement, or follows it in the same item: promised too.
 
     """
 
@@ -59,6 +60,7 @@ class Criterion:
     text: str
     position: Position
     box: Box | None = None
+    details: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -98,6 +100,7 @@ class Document:
         ids: the ids that it gives itself, each with its place: heading, front matter, file name.
         swallowed_labels: labels of acceptance criteria that Markdown takes for a part of the list above.
         open_fences: code fences that are never closed, or in which another one begins.
+        unboxed: items without a box in a list of criteria that have one; they are no criteria.
 
     """
 
@@ -110,6 +113,7 @@ class Document:
     ids: tuple[tuple[str, str], ...] = ()
     swallowed_labels: tuple[Position, ...] = ()
     open_fences: tuple[Position, ...] = ()
+    unboxed: tuple[Position, ...] = ()
 
     @property
     def lines(self) -> list[str]:

@@ -79,6 +79,7 @@ def parse(content: bytes, path: Path) -> Document:
         ids=ids,
         swallowed_labels=tuple(reading.swallowed),
         open_fences=tuple(source.open_fences),
+        unboxed=tuple(reading.unboxed()),
     )
 
 

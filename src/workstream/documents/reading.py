@@ -8,11 +8,11 @@ from typing import TYPE_CHECKING
 from workstream.documents import claims, commands, marks, titles
 from workstream.documents.definition import Definition, Statement
 from workstream.documents.model import Box, Criterion, Kind, Position
-from workstream.documents.source import Source, item_lines, item_text, own_text
+from workstream.documents.source import Source, item_details, item_lines, item_text, own_text
 from workstream.documents.titles import Section
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Iterator, Sequence
 
     from markdown_it.tree import SyntaxTreeNode
 
@@ -65,11 +65,15 @@ class Reading:
     def criteria(self) -> tuple[Criterion, ...]:
         """Return the criteria that were found, in the order of the document."""
         found = [
-            Criterion(f"{kind}{number}", kind, one.text, self.source.position(one.line), one.box)
+            Criterion(f"{kind}{number}", kind, one.text, self.source.position(one.line), one.box, one.details)
             for kind, statements in {Kind.ACCEPTANCE: self._definition.statements(), **self._others}.items()
             for number, one in enumerate(statements, start=1)
         ]
         return tuple(sorted(found, key=lambda one: one.position.line))
+
+    def unboxed(self) -> Iterator[Position]:
+        """Yield where items stand that are no criteria because they have no box, and the others of their list do."""
+        return map(self.source.position, self._definition.unboxed())
 
     def read(self, blocks: Sequence[SyntaxTreeNode]) -> None:
         """Walk the top-level blocks."""
@@ -204,7 +208,8 @@ class Reading:
             if cut and cut in lines:
                 lines = lines[: lines.index(cut)]
             if lines:
-                statements.append(Statement(" ".join(lines), self.source.line(item)))
+                details = "" if cut else item_details(item)
+                statements.append(Statement(" ".join(lines), self.source.line(item), details=details))
 
     def _define(self, items: Sequence[SyntaxTreeNode]) -> None:
         """Take a list as part of the definition; of a second definition, as claims about the first."""
@@ -216,7 +221,9 @@ class Reading:
         if self._definition.scope != number:
             self._claim_items(items, expected=True)
             return
-        statements = [Statement(item_text(item), self.source.line(item), self._box(item)) for item in items]
+        statements = [
+            Statement(item_text(item), self.source.line(item), self._box(item), item_details(item)) for item in items
+        ]
         self._definition.add_list(statements, direct=number == self._number)
 
     def _box(self, item: SyntaxTreeNode) -> Box | None:

@@ -172,6 +172,15 @@ def item_lines(item: SyntaxTreeNode) -> list[str]:
     return [line.strip() for line in [_BOX.sub("", lines[0]), *lines[1:]]] if lines else []
 
 
+def item_details(item: SyntaxTreeNode) -> str:
+    """Return what is nested in a list item, or follows its statement: part of what it promises. Without boxes."""
+    first = next((child for child in item.children if child.type == "paragraph"), None)
+    inner = (
+        node for node in item.walk() if node.type in {"inline", "fence", "code_block"} and node.parent is not first
+    )
+    return "\n".join(_BOX.sub("", node.content.strip()) for node in inner)
+
+
 def item_text(item: SyntaxTreeNode) -> str:
     """Return the statement of a list item on one line."""
     return " ".join(item_lines(item)).strip()

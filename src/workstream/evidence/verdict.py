@@ -11,7 +11,7 @@ from dataclasses import dataclass, replace
 from enum import StrEnum
 from typing import TYPE_CHECKING
 
-from workstream.documents import normalise
+from workstream.documents import Kind, normalise
 from workstream.evidence.records import Result
 
 if TYPE_CHECKING:
@@ -67,8 +67,10 @@ class Verdict:
 
 
 def text_sha256(criterion: Criterion) -> str:
-    """Return the hash of a criterion's normalised text: its identity."""
-    return hashlib.sha256(normalise(criterion.text).encode()).hexdigest()
+    """Return the hash of all that a criterion promises: of a command as it is written, of a sentence its words."""
+    text = criterion.text if criterion.kind is Kind.COMPLETION else normalise(criterion.text)
+    promised = [text, *(normalise(line) for line in criterion.details.splitlines())]
+    return hashlib.sha256("\n".join(promised).encode()).hexdigest()
 
 
 def verdicts(log: Log, document: Document) -> tuple[Verdict, ...]:

@@ -32,6 +32,7 @@ BAD = {
     "WS007": "## WS-001-01\n\n### Goal\n- mail flows\n**Acceptance Criteria:**\n- [ ] Mail arrives soon\n",
     "WS008": GOOD + "\n### Completion Criteria\n\n```bash\nspark-submit --master local examples.jar\n```\n",
     "WS009": GOOD + "\n### Completion Criteria\n\n```bash\nkubectl exec -it deploy/mail -- true\n```\n",
+    "WS010": GOOD + "- [] Mail is kept\n",
 }
 
 
