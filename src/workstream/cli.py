@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import difflib
+import io
 import json
+import os
 import sys
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -175,6 +177,8 @@ def tick(path: Path, log: Path, *, write: bool, check: bool) -> None:
     Only `proven` ticks. Only the byte between a box's brackets changes. Nothing is written if the evidence is
     of another document, or if a criterion changed since.
     """
+    if write and check:
+        raise errors.UsageError("--write and --check exclude each other.", instead="Leave one of them away.")
     document = documents.read(path)
     verdicts = _verdicts(log, document)
     changed = _changed(log, document)
@@ -186,6 +190,9 @@ def tick(path: Path, log: Path, *, write: bool, check: bool) -> None:
     content = ticking.tick(document, {one.criterion_id: one.proven for one in verdicts})
     before, after = (text.decode("utf-8", "replace").splitlines(keepends=True) for text in (document.content, content))
     click.echo("".join(difflib.unified_diff(before, after, str(path), f"{path} (by evidence)", n=0)), nl=False)
+    for one in verdicts:
+        if not one.proven and one.criterion.box is not None and one.criterion.box.ticked:
+            click.echo(f"{one.criterion_id} is {one.state}: {' '.join(one.reason.split())}", err=True)
     if write and content != document.content:
         ticking.write(path, document.content, content)
     click.echo(f"{path}: {_difference(document.content, content)}", err=True)
@@ -194,7 +201,7 @@ def tick(path: Path, log: Path, *, write: bool, check: bool) -> None:
 
 
 def _verdicts(log: Path, document: documents.Document) -> tuple[Verdict, ...]:
-    """Return the verdict of every criterion as of now, from the folder in which the suite ran.
+    """Return the verdict of every criterion as of now.
 
     Raises:
         errors.TickRefusedError: the log is of another document.
@@ -214,7 +221,7 @@ def _verdicts(log: Path, document: documents.Document) -> tuple[Verdict, ...]:
             f"{log} is the evidence of controls: the product was broken on purpose.",
             instead="Name the evidence of a run without --controls.",
         )
-    return freshness.current(found, document, Path.cwd())
+    return freshness.current(found, document, freshness.root_of(found, document))
 
 
 def _changed(log: Path, document: documents.Document) -> list[str]:
@@ -246,15 +253,33 @@ def _documents(paths: Sequence[Path]) -> Iterator[documents.Document]:
         if not path.is_dir():
             yield documents.read(path)
             continue
-        for file in sorted(found for found in path.rglob("*.md") if not found.is_dir()):
+        for file in sorted(_markdown(path)):
             try:
                 yield documents.read(file)
             except errors.ForeignDocumentError:
                 continue  # not every Markdown file of a folder is a workstream document; one that is broken may be
 
 
+def _markdown(folder: Path) -> Iterator[Path]:
+    """Yield the Markdown files below a folder.
+
+    Raises:
+        OSError: a folder below it cannot be read.
+
+    """
+
+    def refuse(error: OSError) -> None:
+        raise error
+
+    for place, _, names in os.walk(folder, onerror=refuse):
+        yield from (Path(place, name) for name in names if name.endswith(".md"))
+
+
 def main() -> None:
     """Run the command; turn errors into their three parts and their exit code."""
+    for stream in (sys.stdout, sys.stderr):
+        if isinstance(stream, io.TextIOWrapper):
+            stream.reconfigure(errors="backslashreplace")  # names and texts hold what a terminal may not show
     try:
         group.main(standalone_mode=False)
     except click.exceptions.Exit as ended:
@@ -268,3 +293,6 @@ def main() -> None:
     except errors.WorkstreamError as error:
         click.echo(str(error), err=True)
         sys.exit(error.exit_code)
+    except OSError as error:
+        click.echo(f"{error.filename or 'What is there to say'} cannot be read or written: {error.strerror}.", err=True)
+        sys.exit(errors.WorkstreamError.exit_code)

@@ -147,6 +147,29 @@ def test_tick_shows_checks_and_writes_what_the_evidence_says(run: Run, document:
     assert run("tick", document, "--evidence", log, "--check")[0] == 0
 
 
+def test_from_any_folder_the_same_is_fresh(run: Run, document: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Paths of a log are told from where the document stands, not from where the command is run."""
+    log = prove(document, "AC1")
+    (document.parent / "below").mkdir()
+    (document.parent / "chart").write_text("version: 1", encoding="utf-8")
+    described = {
+        "record": "subject",
+        "name": "chart",
+        "value": provenance.path_sha256(document.parent / "chart"),
+        "path": "chart",
+    }
+    with log.open("a", encoding="utf-8") as file:
+        file.write(json.dumps(described) + "\n")
+    monkeypatch.chdir(document.parent / "below")
+    assert "[x] AC1  proven" in run("status", document, "--evidence", log)[1]
+
+    (document.parent / "chart").write_text("version: 2", encoding="utf-8")
+    code, out, err = run("tick", "../WS-001-01.md", "--evidence", log)
+    assert (code, "AC1" in out) == (0, False)
+    assert "[ ] AC1  stale" in run("status", "../WS-001-01.md", "--evidence", log)[1]
+    assert "AC2 is uncovered" in err
+
+
 def test_tick_refuses_what_does_not_belong_together(run: Run, document: Path, tmp_path: Path) -> None:
     """A changed criterion and another document's evidence tick nothing."""
     log = prove(document, "AC1")
@@ -156,6 +179,19 @@ def test_tick_refuses_what_does_not_belong_together(run: Run, document: Path, tm
     assert code == errors.TickRefusedError.exit_code
     assert "AC1" in err
     assert document.read_text(encoding="utf-8") == changed
+
+    document.write_text(TEXT.replace("soon\n", "soon\n  - within a minute\n"), encoding="utf-8")
+    assert run("tick", document, "--evidence", log, "--write")[0] == errors.TickRefusedError.exit_code
+
+    document.write_text(TEXT, encoding="utf-8")
+    assert run("tick", document, "--evidence", log, "--write", "--check")[0] == errors.UsageError.exit_code
+    broken = {"record": "round", "number": 1, "time": provenance.now(), "control": "lying", "turns_red": ["AC1"]}
+    with log.open("a", encoding="utf-8") as file:
+        file.write(json.dumps(broken) + "\n")
+    code, _, err = run("tick", document, "--evidence", log, "--write")
+    assert code == errors.TickRefusedError.exit_code
+    assert "broken on purpose" in err
+    assert document.read_text(encoding="utf-8") == TEXT
 
     other = tmp_path / "other.md"
     other.write_text(TEXT.replace("WS-001-01", "WS-001-02"), encoding="utf-8")

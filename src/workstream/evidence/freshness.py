@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 from workstream import errors
@@ -11,7 +12,6 @@ from workstream.evidence.verdict import State, Verdict, verdicts
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
-    from pathlib import Path
 
     from workstream.documents import Document
     from workstream.evidence.log import Log
@@ -33,6 +33,16 @@ class Change:
     def touches(self, verdict: Verdict) -> bool:
         """Whether a verdict rests on it."""
         return self.tests is None or not self.tests.isdisjoint(verdict.tests)
+
+
+def root_of(log: Log, document: Document) -> Path:
+    """Return the folder from which a log tells its paths, wherever the command that asks is run: the document is there.
+
+    If the document is not where it was, it is the working folder.
+    """
+    told, found = Path(log.session.document_path).parts, document.path.resolve().parts
+    below = len(found) - len(told)
+    return Path(*found[:below]) if below > 0 and found[below:] == told else Path.cwd()
 
 
 def changes(log: Log, root: Path) -> tuple[Change, ...]:
@@ -74,10 +84,12 @@ def _changed_modules(log: Log, root: Path) -> Iterator[Change]:
 
 
 def _changed_inputs(log: Log, root: Path) -> Iterator[Change]:
-    inputs = {subject.name: subject for subject in log.subjects if subject.path}
-    for subject in inputs.values():
-        if _sha256(root / subject.path) != subject.value:
-            yield Change(f"{subject.name} ({subject.path}) changed since")
+    # Of one that was described several times, by several rounds or processes, every description counts.
+    described = [one for one in log.subjects if one.path]
+    for name, path in dict.fromkeys((one.name, one.path) for one in described):
+        now = _sha256(root / path)
+        if any(one.value != now for one in described if (one.name, one.path) == (name, path)):
+            yield Change(f"{name} ({path}) changed since")
 
 
 def _sha256(path: Path) -> str:

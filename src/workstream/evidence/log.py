@@ -5,7 +5,7 @@ from __future__ import annotations
 import fcntl
 import json
 import os
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
@@ -31,7 +31,7 @@ class Log:
         path: where it was read.
         session: its first line.
         manifest: which test speaks of which criterion.
-        subjects: what was under test; of several with one name the last counts.
+        subjects: what was under test, in the order of the log.
         rounds: the rounds of a session with several, in order.
         observations: what was seen, in the order of the log.
         outcomes: how the tests ended, in the order of the log.
@@ -94,7 +94,9 @@ class Writer:
 
         """
         with self._telling_what_failed():
-            self._file.write(record.model_dump_json().encode() + b"\n")
+            # Messages of errors may hold halves of characters, which no file can: they are replaced.
+            line = json.dumps(record.model_dump(), ensure_ascii=False, separators=(",", ":"))
+            self._file.write(line.encode("utf-8", "replace") + b"\n")
             self._file.flush()
             os.fsync(self._file.fileno())
 
@@ -110,7 +112,8 @@ class Writer:
 
     def close(self) -> None:
         """Release the file."""
-        self._file.close()
+        with suppress(OSError):  # what a full disk did not take: `write` said so
+            self._file.close()
 
 
 def read(path: Path) -> Log:
@@ -123,6 +126,10 @@ def read(path: Path) -> Log:
 
     """
     try:
+        if not path.is_file() and path.exists():  # reading a pipe would wait for ever
+            raise errors.EvidenceError(
+                f"{path} cannot be read: it is no file.", instead="Name the evidence.jsonl that a run left behind."
+            )
         content = path.read_bytes()
     except OSError as error:
         raise errors.EvidenceError(
@@ -157,7 +164,7 @@ def _record(path: Path, number: int, line: bytes) -> records.Record | None:
         if kind == "session":
             _require_version(path, str(plain["schema_version"]))
         return _ADAPTER.validate_python(plain) if kind in _KNOWN else None
-    except (ValueError, TypeError, KeyError, ValidationError) as error:
+    except (ValueError, TypeError, KeyError, RecursionError, ValidationError) as error:
         raise errors.EvidenceError(
             f"{path}:{number}: this is no line of an evidence log.",
             instead="Only the last line of a log may be damaged: somebody edited this one. Run the suite again.",

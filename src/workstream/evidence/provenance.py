@@ -33,14 +33,14 @@ def session(document: Document, root: Path, command: str) -> Session:
         command: the command line.
 
     """
-    commit = _git(root, "rev-parse", "HEAD")
+    commit = _git(root, "rev-parse", "HEAD") or ""
     return Session(
         time=now(),
         harness=importlib.metadata.version("workstream"),
         python=platform.python_version(),
         command=command,
         commit=commit,
-        dirty=bool(commit) and bool(_git(root, "status", "--porcelain")),
+        dirty=bool(commit) and _git(root, "status", "--porcelain") != "",  # unknown is not clean
         document_id=document.id,
         document_path=os.path.relpath(document.path, root),
         document_sha256=document_sha256(document),
@@ -84,9 +84,9 @@ def _folder_sha256(folder: Path) -> str:
     return total.hexdigest()
 
 
-def _git(root: Path, *arguments: str) -> str:
-    """Return what git prints; empty where there is no git or no repository."""
+def _git(root: Path, *arguments: str) -> str | None:
+    """Return what git prints; None where it refuses, or there is no git or no repository."""
     try:
         return processes.run(["git", "-C", root, *arguments], limit=limits.QUERY).stdout.strip()
     except errors.WorkstreamError:
-        return ""
+        return None

@@ -3,14 +3,15 @@
 from __future__ import annotations
 
 import dataclasses
+import json
 import math
 import re
 from collections.abc import Mapping
-from datetime import UTC, datetime
 from pathlib import PurePath
 from typing import TYPE_CHECKING, Any
 
 from workstream import errors
+from workstream.evidence import provenance
 from workstream.evidence.records import Level, Observation
 
 if TYPE_CHECKING:
@@ -18,6 +19,7 @@ if TYPE_CHECKING:
 
     from pydantic import JsonValue
 
+_SECRET = re.compile(r"^[\s{-]*\"?kind\"?:\s*\"?Secret(?:List)?\b", re.MULTILINE)  # as kubectl prints it
 _PRIVATE_KEY = re.compile(r"-----BEGIN [A-Z ]*PRIVATE KEY-----")
 
 
@@ -59,19 +61,19 @@ class Recorder:
                 f"{self._level}.",
                 instead="A test that observes the cluster uses the fixture `cluster`.",
             )
+        now = provenance.now()
         try:
             what, command, plain = _text(what), _text(command), _plain(value)
+            seen = Observation(
+                test=self._test, attempt=self._attempt, time=now, what=what, value=plain, command=command, level=claimed
+            )
+            json.loads(seen.model_dump_json())  # what cannot be read back would spoil the whole log
         except (TypeError, ValueError, RecursionError) as error:
             raise errors.EvidenceError(
                 f"{self._test} saw {what!r}, but what it saw cannot be kept: {error}.",
                 instead="Record text, numbers, lists, mappings, sets, paths or dataclasses.",
             ) from error
-        now = datetime.now(UTC).isoformat(timespec="milliseconds")
-        self._keep(
-            Observation(
-                test=self._test, attempt=self._attempt, time=now, what=what, value=plain, command=command, level=claimed
-            )
-        )
+        self._keep(seen)
 
 
 def _plain(value: object) -> JsonValue:
@@ -104,7 +106,7 @@ def _plain(value: object) -> JsonValue:
 
 
 def _object(mapping: Mapping[Any, object]) -> dict[str, JsonValue]:
-    if mapping.get("kind") == "Secret" and ("data" in mapping or "stringData" in mapping):
+    if mapping.get("kind") in {"Secret", "SecretList"} and {"data", "stringData", "items"} & set(mapping):
         message = "it is a Secret of Kubernetes, with its data"
         raise ValueError(message)
     plain: dict[str, JsonValue] = {}
@@ -122,6 +124,9 @@ def _object(mapping: Mapping[Any, object]) -> dict[str, JsonValue]:
 def _text(text: str) -> str:
     if _PRIVATE_KEY.search(text):
         message = "there is a private key in it"
+        raise ValueError(message)
+    if _SECRET.search(text) and "data" in text.lower():
+        message = "it is a Secret of Kubernetes, with its data"
         raise ValueError(message)
     text.encode()  # refuses halves of characters, which no file can hold
     return text

@@ -207,3 +207,29 @@ def test_a_full_disk_is_told(story: type[Story], tmp_path: Path, monkeypatch: py
     with pytest.raises(errors.EvidenceError, match="No space left on device"):
         writer.write(story("one").lines[0])
     writer.close()
+
+
+def test_half_a_character_in_a_message_spoils_no_log(story: type[Story], tmp_path: Path) -> None:
+    """Python puts file names that are no UTF-8 into messages; a file cannot hold them."""
+    path = tmp_path / "evidence.jsonl"
+    writer = evidence.Writer(path)
+    told = story("one").bind("t").ran("t", records.Result.FAILED)
+    for line in told.lines:
+        broken = line.model_copy(update={"message": "bad name \udcff"}) if isinstance(line, records.Outcome) else line
+        writer.write(broken)
+    writer.close()
+
+    assert {one.message for one in evidence.read(path).outcomes} == {"bad name ?"}
+
+
+def test_a_log_nested_too_deeply_and_what_is_no_file_are_no_logs(tmp_path: Path) -> None:
+    """Neither a traceback nor a wait for ever."""
+    deep = tmp_path / "deep.jsonl"
+    deep.write_text("[" * 100_000 + "\n", encoding="utf-8")
+    with pytest.raises(errors.EvidenceError, match="no line of an evidence log"):
+        evidence.read(deep)
+
+    pipe = tmp_path / "pipe.jsonl"
+    os.mkfifo(pipe)
+    with pytest.raises(errors.EvidenceError, match="it is no file"):
+        evidence.read(pipe)

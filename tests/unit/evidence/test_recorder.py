@@ -105,6 +105,7 @@ CYCLE.append(CYCLE)
         (CYCLE, "recursion"),
         ("half \ud800", "surrogates"),
         ({"half \ud800": 1}, "surrogates"),
+        pytest.param(10**4300, "4300", id="a number that Python does not read"),
     ],
 )
 def test_what_json_cannot_hold_is_an_error_at_that_line(value: object, why: str) -> None:
@@ -119,6 +120,9 @@ def test_what_json_cannot_hold_is_an_error_at_that_line(value: object, why: str)
     [
         {"kind": "Secret", "data": {"password": "eA=="}},
         {"items": [{"kind": "Secret", "stringData": {}}]},
+        {"kind": "SecretList", "items": [{"data": {"password": "eA=="}}]},
+        "apiVersion: v1\ndata:\n  password: eA==\nkind: Secret\n",
+        '{"data": {"password": "eA=="},\n "kind": "Secret"}',
         "-----BEGIN PRIVATE KEY-----\nMIIE",
         {"tls.key": "-----BEGIN RSA PRIVATE KEY-----"},
     ],
