@@ -95,13 +95,13 @@ class Control(_Strict):
 
 
 def load(path: Path) -> tuple[Control, ...]:
-    """Read one control, or all `*.yaml` of a folder, by name.
+    """Read one control, or all `*.yaml` and `*.yml` of a folder, by name.
 
     Raises:
         errors.ControlError: there is none, or one is none.
 
     """
-    files = sorted(path.glob("*.yaml")) if path.is_dir() else [path]
+    files = sorted([*path.glob("*.yaml"), *path.glob("*.yml")]) if path.is_dir() else [path]
     if not files:
         raise errors.ControlError(f"{path} holds no control: no file *.yaml.")
     return tuple(_read(file) for file in files)

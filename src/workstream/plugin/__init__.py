@@ -65,6 +65,10 @@ def pytest_configure(config: pytest.Config) -> None:
     )
     if any(config.getoption(name, default=False) for name in _SHOW_ONLY):
         return
+    if config.getoption("--workstream"):
+        # A test that returns what it should assert, and a class of tests that cannot be collected, prove nothing.
+        for warning in ("PytestReturnNotNoneWarning", "PytestCollectionWarning"):
+            config.addinivalue_line("filterwarnings", f"error::pytest.{warning}")
     try:
         path = _document_path(config)
         if not path:

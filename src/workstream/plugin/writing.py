@@ -137,7 +137,8 @@ class Writing(Session):
 
     def pytest_keyboard_interrupt(self, excinfo: pytest.ExceptionInfo[BaseException]) -> None:
         """Remember that somebody stopped the run, and stop what is under way."""
-        if not isinstance(excinfo.value, pytest.exit.Exception):
+        # pytest stops itself too: when it is told to, and when modules could not be collected.
+        if not isinstance(excinfo.value, pytest.exit.Exception | pytest.Session.Interrupted):
             self.interrupted_by = self._signals.seen or signal.SIGINT
             processes.cancel()
 
@@ -177,7 +178,7 @@ class Writing(Session):
         self._repetition = checklist.repetition(log, self.document)
         files.write(self.folder / checklist.NAME, checklist.markdown(self.document, log, self.verdicts))
         files.write(self.folder / page.NAME, page.html(self.document, log, self.verdicts))
-        if github.VARIABLE in os.environ:
+        if os.environ.get(github.VARIABLE):
             files.append(Path(os.environ[github.VARIABLE]), github.summary(self.document, log, self.verdicts))
 
     def _end_controls(self, log: evidence.Log) -> None:
@@ -188,7 +189,7 @@ class Writing(Session):
         self._matrix = found
         files.write(self.folder / matrix.MARKDOWN, matrix.markdown(self.document, found))
         files.write(self.folder / matrix.JSON, matrix.as_json(self.document, found))
-        if github.VARIABLE in os.environ:
+        if os.environ.get(github.VARIABLE):
             files.append(Path(os.environ[github.VARIABLE]), github.cut(matrix.markdown(self.document, found)))
 
     def _exit_status(self, exitstatus: int) -> int:
@@ -214,6 +215,9 @@ class Writing(Session):
             for line in matrix.lines(self.document, self._matrix):
                 write(line)
             self._name_files(write, matrix.MARKDOWN, matrix.JSON)
+            return
+        if self.document.criteria and not self.verdicts:
+            write("There is no verdict: the evidence could not be judged.", bold=True, red=True)
             return
         for verdict in self.verdicts:
             box = "x" if verdict.proven else " "

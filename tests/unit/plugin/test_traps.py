@@ -26,6 +26,14 @@ SITUATIONS = {
         """,
         "failed",
     ),
+    "returned what it should have asserted": (
+        """
+        def test(evidence):
+            evidence.record("answer", 41)
+            return 41 == 42
+        """,
+        "failed",
+    ),
     "failed in its teardown": (
         """
         @pytest.fixture
@@ -330,6 +338,19 @@ def test_what_is_deselected_was_not_run(suite: Suite, distributed: tuple[str, ..
     result = suite.run("-k", "not test_more", *distributed)
     assert suite.states() == {"one": "proven", "two": "not-run"}
     assert result.ret == pytest.ExitCode.TESTS_FAILED
+
+
+def test_a_class_of_tests_that_pytest_passes_over_proves_nothing(suite: Suite) -> None:
+    """A class with a constructor is not collected: no remark at the end but an error, and nobody interrupted."""
+    suite.write({"one": suite.PROVING})
+    hidden = "class TestIt:\n    def __init__(self):\n        pass\n\n    def test(self):\n        assert not self\n"
+    suite.add("test_01.py", "one", hidden)
+    result = suite.run()
+    assert suite.states() == {"one": "blocked"}
+    assert result.ret == pytest.ExitCode.INTERRUPTED
+    end = suite.log().end
+    assert end is not None
+    assert not end.interrupted
 
 
 def test_when_everything_is_deselected_nothing_is_proven(suite: Suite) -> None:
