@@ -105,13 +105,6 @@ class ChartError(WorkstreamError):
     summary = "the chart does not render, or its release could not be installed"
 
 
-class ContainerError(WorkstreamError):
-    """A container cannot start, or does not do what it was started for."""
-
-    exit_code = 19
-    summary = "a container cannot start"
-
-
 class PodError(WorkstreamError):
     """A pod is in a state that it cannot leave by itself: crash loop, image that cannot be pulled."""
 

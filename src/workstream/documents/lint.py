@@ -10,6 +10,7 @@ from collections import defaultdict
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from workstream.documents.claims import own_name
 from workstream.documents.identity import normalise
 from workstream.documents.model import Kind, Position
 
@@ -33,7 +34,6 @@ CODES = {
 
 _SHORTEST = 2  # words of a statement that can be true or false
 _VAGUE = re.compile(r"^(?:it )?(?:works?|done|ok|tbd|todo|see above|n/?a|\.\.\.|…)\.?$", re.IGNORECASE)
-_OWN_ID = re.compile(r"^\W*(AC[-\s]?\d+)\b", re.IGNORECASE)
 _PLACEHOLDER = re.compile(r"(?<![<\w])<[a-zA-Z][\w -]*>(?!>)|\bTODO\b|\bFIXME\b")
 
 
@@ -79,13 +79,11 @@ def _criteria(document: Document) -> Iterator[Problem]:
 
 
 def _own_id(criterion: Criterion, own: dict[str, str]) -> Iterator[Problem]:
-    found = _OWN_ID.match(criterion.text)
-    if found is None:
-        return
-    name = re.sub(r"[-\s]", "", found[1]).upper()
+    name = own_name(criterion.text)
     if name in own:
         yield Problem(criterion.position, "WS004", f"{criterion.id} calls itself {name}, and so does {own[name]}")
-    own.setdefault(name, criterion.id)
+    if name:
+        own.setdefault(name, criterion.id)
 
 
 def _ids(document: Document) -> Iterator[Problem]:

@@ -45,7 +45,6 @@ _LEADING = re.compile(f"{_OUTER}+")
 SEPARATOR = re.compile(
     f"\\s+(?:{_DASH}|--?)(?=\\s|$)|\\s*(?:{_CHECK}|{_WARNING})|[:;,.]?\\s*[(\\[]|[:;,.](?=\\s|$)|\\s\\|"
 )
-_REMARKS = re.compile(f"\\s(?:{_DASH}|--?)\\s|[(\\[]|{_WARNING}")
 _NEVER = r"(?:\bnot|\bnever|n't)\s+(?:(?:yet|been|be|fully|actually)\s+)*"
 _DOUBTS = re.compile(
     _NEVER + r"(?:validated|verified|tested|proven|proved|checked|executed|run)\b"
@@ -63,12 +62,6 @@ def affirms(text: str) -> bool:
 def doubts(text: str) -> bool:
     """Whether a text says that something was not validated, or warns."""
     return bool(WARNINGS.search(text) or _DOUBTS.search(text))
-
-
-def remark(text: str) -> str:
-    """Return what follows a statement after a dash, a bracket or a warning: what is said about it; empty if nothing."""
-    found = _REMARKS.search(text)
-    return text[found.start() :] if found else ""
 
 
 def without_leading(text: str) -> str:
