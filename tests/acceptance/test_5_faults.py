@@ -177,7 +177,8 @@ def test_a_job_survives_the_loss_of_a_worker_pod(
     cluster: Cluster, release: Release, paused: Running, evidence: Recorder
 ) -> None:
     """With a worker's pod deleted between map and reduce the sums are exact; Spark does that node's map work again."""
-    victim = shuffle.pods(cluster, release, "worker")[0]
+    workers = shuffle.pods(cluster, release, "worker")
+    victim = workers[0]
     began = time.monotonic()
     successor = shuffle.delete_and_await(cluster, release, victim, "worker")
     waiting.until(
@@ -188,7 +189,10 @@ def test_a_job_survives_the_loss_of_a_worker_pod(
     evidence.record("worker pod deleted, and who took its place", {victim.name: successor.name})
     evidence.record("seconds until the Master knew it", round(time.monotonic() - began, 1))
     application = finish(paused, evidence)
+    ran = set(application.history.executors.values())
+    evidence.record("hosts where executors ran", ran)
 
+    assert [one.node for one in workers if one.address not in ran] == [], "nodes where there was no executor to lose"
     assert application.said["sums"] == expected_sums(), "the sums are wrong"
     # Some are lost before they ever registered with the driver, so that it knows no host of theirs.
     lost = application.history.lost_executors.keys() & application.history.executors.keys()
