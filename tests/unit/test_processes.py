@@ -240,9 +240,13 @@ def test_an_interrupt_takes_the_program_with_it(tmp_path: Path) -> None:
             pass
         os.kill(os.getpid(), signal.SIGINT)
 
-    threading.Thread(target=interrupt_once_it_runs).start()
-    with pytest.raises(KeyboardInterrupt):
-        processes.run(python(code), limit=LONG)
+    before = signal.signal(signal.SIGINT, signal.default_int_handler)  # whoever started us may have had it ignored
+    try:
+        threading.Thread(target=interrupt_once_it_runs).start()
+        with pytest.raises(KeyboardInterrupt):
+            processes.run(python(code), limit=LONG)
+    finally:
+        signal.signal(signal.SIGINT, before)
 
     assert ends(int(note.read_text()))
 
