@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import json
+import shlex
 from dataclasses import dataclass
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import yaml
@@ -14,7 +16,6 @@ from workstream.progress import step
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
-    from pathlib import Path
 
     from workstream.cluster.access import Cluster
 
@@ -206,8 +207,10 @@ def _helm(
             ["helm", *arguments, *options], limit=limits.RELEASE_INSTALL, environment=environment, stdin=stdin
         )
     except errors.ProgramFailedError as error:
+        # As one would type it here: what is kept of a run names no folder of the machine that it ran on.
+        typed = [argument.removeprefix(f"{Path.cwd()}/") for argument in arguments]
         raise errors.ChartError(
             f"helm {arguments[0]} failed: {error.stderr.strip() or error.stdout.strip()}",
             instead="Mend the chart or the values; nothing was waited for.",
-            more=f"helm {' '.join(arguments)}",
+            more=shlex.join(["helm", *typed]),
         ) from error

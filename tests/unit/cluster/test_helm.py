@@ -57,8 +57,10 @@ def test_a_daemonset_without_a_status_is_not_whole() -> None:
 def test_a_chart_that_does_not_render_is_told_with_helms_words(pretend: Callable[[str, str], Path]) -> None:
     """The error carries what Helm said."""
     pretend("helm", "echo 'Error: values do not meet the schema' >&2; exit 1")
-    with pytest.raises(errors.ChartError, match="values do not meet the schema"):
-        helm.template(RELEASE, {"no": "such value"})
+    with pytest.raises(errors.ChartError, match="values do not meet the schema") as caught:
+        helm.template(helm.Release("r", "n", Path.cwd() / "charts" / "c"), {"no": "such value"})
+
+    assert caught.value.more == "helm template r charts/c --namespace n"
 
 
 def pod(reason: str, restarts: int = 0) -> SimpleNamespace:
