@@ -172,6 +172,13 @@ class BusyError(WorkstreamError):
     summary = "another run holds what this one needs"
 
 
+class PartialRunError(WorkstreamError):
+    """A run was a part of the suite: what it ran holds, and proves no criterion whose other tests it left out."""
+
+    exit_code = 26
+    summary = "a run was a part of the suite: what it ran passed, and not all of a criterion's tests were run"
+
+
 class DocumentError(WorkstreamError):
     """A document cannot be read."""
 

@@ -52,6 +52,7 @@ def patience() -> float:
 
 QUERY = Limit("a query", 30)
 QUICK_COMMAND = Limit("a quick command", 120)
+COLLECTION = Limit("collecting the whole suite", 300)
 DOWNLOAD = Limit("a download", 900)
 COMPILE = Limit("compiling", 3600)
 BOOTSTRAP = Limit("a root file system", 900)

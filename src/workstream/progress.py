@@ -10,7 +10,7 @@ import logging
 import threading
 import time
 from contextlib import contextmanager
-from typing import TYPE_CHECKING, TextIO
+from typing import TYPE_CHECKING, TextIO, TypeVar
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -31,27 +31,33 @@ class _ElapsedFormatter(logging.Formatter):
 
 def show(stream: TextIO, *, verbose: bool = False) -> logging.Handler:
     """Send progress to a terminal (or whatever `stream` is); return the handler, to take it away again."""
-    return _add(logging.StreamHandler(stream), logging.DEBUG if verbose else logging.INFO)
+    return attach(logging.StreamHandler(stream), logging.DEBUG if verbose else logging.INFO)
 
 
-def keep(path: Path) -> logging.Handler:
-    """Send everything, commands included, to a file; return the handler, to take it away again."""
+def file(path: Path) -> logging.Handler:
+    """Return a handler that writes everything that it gets to a file."""
     path.parent.mkdir(parents=True, exist_ok=True)
-    return _add(logging.FileHandler(path, encoding="utf-8"), logging.DEBUG)
+    handler = logging.FileHandler(path, encoding="utf-8")
+    handler.setFormatter(_ElapsedFormatter())
+    return handler
+
+
+HandlerType = TypeVar("HandlerType", bound=logging.Handler)
+
+
+def attach(handler: HandlerType, level: int) -> HandlerType:
+    """Send progress, commands included if the level is that of debugging, to a handler; return it."""
+    handler.setLevel(level)
+    handler.setFormatter(_ElapsedFormatter())
+    logger.addHandler(handler)
+    logger.setLevel(logging.DEBUG)
+    return handler
 
 
 def forget(handler: logging.Handler) -> None:
     """Take a handler away again and close it."""
     logger.removeHandler(handler)
     handler.close()
-
-
-def _add(handler: logging.Handler, level: int) -> logging.Handler:
-    handler.setLevel(level)
-    handler.setFormatter(_ElapsedFormatter())
-    logger.addHandler(handler)
-    logger.setLevel(logging.DEBUG)
-    return handler
 
 
 def say(subject: str, what: str) -> None:

@@ -44,8 +44,10 @@ class Story:
                 document_id=self.document.id,
                 document_path="WS-900.md",
                 document_sha256=provenance.document_sha256(self.document),
+                context_sha256=evidence.verdict.context_sha256(self.document),
                 criteria={one.id: evidence.verdict.text_sha256(one) for one in self.document.criteria},
-            )
+            ),
+            records.Selection(options={}, test_paths=(".",)),
         ]
 
     def bind(self, test: str, criterion_id: str = "AC1", level: Level = Level.CLUSTER, doc: str = "") -> Story:
@@ -55,8 +57,18 @@ class Story:
 
     def ran(self, test: str, *results: Result, **more: object) -> Story:
         """Let a test run: how its setup, its call and its teardown ended; passed unless given."""
-        for when, result in zip(("setup", "call", "teardown"), results or [Result.PASSED] * 3, strict=False):
+        ended: dict[str, Result] = dict(
+            zip(("setup", "call", "teardown"), results or [Result.PASSED] * 3, strict=False)
+        )
+        for when, result in ended.items():
             self.outcome(test, when, result, **more)
+        return self.did(test, {when: "" if one is Result.PASSED else "because" for when, one in ended.items()}, **more)
+
+    def did(self, test: str, ended: dict[str, str], **more: object) -> Story:
+        """Let a run of a test be seen: how each of its phases ended, and how often its own function ran (once)."""
+        known = {name: more[name] for name in ("attempt", "round", "bodies", "parts") if name in more}
+        plain = {"test": test, "attempt": 1, "ended": ended, "bodies": int("call" in ended), **known}
+        self.lines.append(records.Execution.model_validate(plain))
         return self
 
     def outcome(self, test: str, when: str, result: Result, **more: object) -> Story:
@@ -72,7 +84,7 @@ class Story:
 
     def saw(self, test: str, value: JsonValue = 42, level: Level = Level.CLUSTER, **more: object) -> Story:
         """Let a test see something."""
-        plain = {"what": "answer", "command": "ask", "attempt": 1, "time": TIME, **more}
+        plain = {"what": "answer", "command": "ask", "attempt": 1, "when": "call", "time": TIME, **more}
         self.lines.append(records.Observation.model_validate({"test": test, "value": value, "level": level, **plain}))
         return self
 

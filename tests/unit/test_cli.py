@@ -50,11 +50,16 @@ def prove(path: Path, proven: str, *, document: Path | None = None) -> Path:
     writer = evidence.Writer(log)
     test = "test_mail.py::test_it"
     writer.write(provenance.session(read, path.parent, "pytest"))
+    writer.write(records.Selection(options={}, test_paths=(".",)))
     writer.write(records.Manifest(test=test, criterion_id=proven, level=Level.CLUSTER, doc="It does."))
     now = provenance.now()
     writer.write(
-        records.Observation(test=test, attempt=1, time=now, what="mail", value="here", command="", level=Level.CLUSTER)
+        records.Observation(
+            test=test, attempt=1, when="call", time=now, what="mail", value="here", command="", level=Level.CLUSTER
+        )
     )
+    ended: dict[records.Phase, str] = {"setup": "", "call": "", "teardown": ""}
+    writer.write(records.Execution(test=test, attempt=1, bodies=1, ended=ended))
     for when in ("setup", "call", "teardown"):
         writer.write(records.Outcome.model_validate({"test": test, "attempt": 1, "when": when, "result": "passed"}))
     writer.write(records.End(time=now, exit_status=0, interrupted=False))

@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import io
+import logging
 from typing import TYPE_CHECKING
 
 import pytest
@@ -47,7 +48,7 @@ def test_a_long_step_says_that_it_is_still_at_it(shown: io.StringIO, monkeypatch
 
 def test_commands_go_to_the_file_and_not_to_the_terminal(shown: io.StringIO, tmp_path: Path) -> None:
     """What only a search for a fault needs is kept beside the evidence."""
-    handler = progress.keep(tmp_path / "run.log")
+    handler = progress.attach(progress.file(tmp_path / "run.log"), logging.DEBUG)
     progress.logger.debug("$ ls")
     progress.forget(handler)
 

@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 
 NAME = "evidence.jsonl"
 _ADAPTER: TypeAdapter[records.Record] = TypeAdapter(records.AnyRecord)
-_KNOWN = {"session", "manifest", "subject", "round", "observation", "outcome", "end"}
+_KNOWN = {"session", "selection", "manifest", "subject", "round", "observation", "execution", "outcome", "end"}
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,21 +30,25 @@ class Log:
     Attributes:
         path: where it was read.
         session: its first line.
-        manifest: which test speaks of which criterion.
+        selection: what the run was asked to run; None if the log was cut off before.
+        manifest: which test of the suite speaks of which criterion.
         subjects: what was under test, in the order of the log.
         rounds: the rounds of a session with several, in order.
         observations: what was seen, in the order of the log.
-        outcomes: how the tests ended, in the order of the log.
+        executions: what the tests did, in the order of the log.
+        outcomes: how they were reported to have ended, in the order of the log.
         end: its last line; None if the log was cut off.
 
     """
 
     path: Path
     session: records.Session
+    selection: records.Selection | None = None
     manifest: tuple[records.Manifest, ...] = ()
     subjects: tuple[records.Subject, ...] = ()
     rounds: tuple[records.Round, ...] = ()
     observations: tuple[records.Observation, ...] = ()
+    executions: tuple[records.Execution, ...] = ()
     outcomes: tuple[records.Outcome, ...] = ()
     end: records.End | None = None
 
@@ -122,7 +126,7 @@ def read(path: Path) -> Log:
     Lines of kinds that this version does not know are passed over, and so is a last line without its end.
 
     Raises:
-        errors.EvidenceError: it cannot be read, is no evidence log, or is one of a newer major version.
+        errors.EvidenceError: it cannot be read, is no evidence log, or is one of another major version.
 
     """
     try:
@@ -147,10 +151,12 @@ def read(path: Path) -> Log:
     return Log(
         path,
         session=sessions[0],
+        selection=next((line for line in lines if isinstance(line, records.Selection)), None),
         manifest=tuple(line for line in lines if isinstance(line, records.Manifest)),
         subjects=tuple(line for line in lines if isinstance(line, records.Subject)),
         rounds=tuple(line for line in lines if isinstance(line, records.Round)),
         observations=tuple(line for line in lines if isinstance(line, records.Observation)),
+        executions=tuple(line for line in lines if isinstance(line, records.Execution)),
         outcomes=tuple(line for line in lines if isinstance(line, records.Outcome)),
         end=next((line for line in lines if isinstance(line, records.End)), None),
     )
@@ -173,7 +179,14 @@ def _record(path: Path, number: int, line: bytes) -> records.Record | None:
 
 def _require_version(path: Path, version: str) -> None:
     ours = int(records.SCHEMA_VERSION.partition(".")[0])
-    if int(version.partition(".")[0]) > ours:
+    found = int(version.partition(".")[0])
+    if found < ours:
+        raise errors.EvidenceError(
+            f"{path} was written by an older workstream (format {version}): it does not say what the run left out, nor "
+            "what the tests themselves did, so it proves nothing.",
+            instead="Run the suite again.",
+        )
+    if found > ours:
         raise errors.EvidenceError(
             f"{path} was written with version {version} of the log's format; this workstream reads {ours}.x.",
             instead="Install the newer workstream that wrote it.",

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 
 from workstream import errors, limits, processes
 from workstream.evidence.records import Session
-from workstream.evidence.verdict import text_sha256
+from workstream.evidence.verdict import context_sha256, text_sha256
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -44,6 +44,7 @@ def session(document: Document, root: Path, command: str) -> Session:
         document_id=document.id,
         document_path=os.path.relpath(document.path, root),
         document_sha256=document_sha256(document),
+        context_sha256=context_sha256(document),
         criteria={criterion.id: text_sha256(criterion) for criterion in document.criteria},
     )
 

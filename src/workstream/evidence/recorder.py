@@ -19,6 +19,8 @@ if TYPE_CHECKING:
 
     from pydantic import JsonValue
 
+    from workstream.evidence.records import Phase
+
 _SECRET = re.compile(r"^[\s{-]*\"?kind\"?:\s*\"?Secret(?:List)?\b", re.MULTILINE)  # as kubectl prints it
 _PRIVATE_KEY = re.compile(r"-----BEGIN [A-Z ]*PRIVATE KEY-----")
 
@@ -29,15 +31,25 @@ class Recorder:
     Args:
         test: the test's node id.
         attempt: the first run of the test is 1.
-        level: where this test observes, by the fixtures that it uses.
+        level: tells where this test observes, by the fixtures that it uses.
+        phase: tells which phase of that run is under way; None if none is.
         keep: takes each observation.
 
     """
 
-    def __init__(self, test: str, attempt: int, level: Level, keep: Callable[[Observation], None]) -> None:
+    def __init__(
+        self,
+        test: str,
+        attempt: int,
+        *,
+        level: Callable[[], Level],
+        phase: Callable[[], Phase | None],
+        keep: Callable[[Observation], None],
+    ) -> None:
         self._test = test
         self._attempt = attempt
         self._level = level
+        self._phase = phase
         self._keep = keep
 
     def record(self, what: str, value: object, *, command: str = "", level: Level | None = None) -> None:
@@ -50,22 +62,36 @@ class Recorder:
             level: where it was seen, if not where this test observes; it cannot be nearer to the world.
 
         Raises:
-            errors.EvidenceError: the value is nothing that JSON can hold, is a secret as far as one can see, or the
-                level is not this test's to claim.
+            errors.EvidenceError: the value is nothing that JSON can hold, is a secret as far as one can see, the level
+                is not this test's to claim, or the test has ended.
 
         """
-        claimed = Level(level or self._level)
-        if not self._level.reaches(claimed):
+        phase = self._phase()
+        if phase is None:
+            raise errors.EvidenceError(
+                f"{what!r} is to be recorded for {self._test}, which is not running.",
+                instead="Record with the fixture `evidence` of the test that runs, while it runs.",
+            )
+        observed = self._level()
+        claimed = Level(level or observed)
+        if not observed.reaches(claimed):
             raise errors.EvidenceError(
                 f"{self._test} claims to have seen {what!r} at level {claimed}, but uses only fixtures of level "
-                f"{self._level}.",
-                instead="A test that observes the cluster uses the fixture `cluster`.",
+                f"{observed}.",
+                instead="A test that observes the cluster uses the fixture `cluster`; an image alone, `engine`.",
             )
         now = provenance.now()
         try:
             what, command, plain = _text(what), _text(command), _plain(value)
             seen = Observation(
-                test=self._test, attempt=self._attempt, time=now, what=what, value=plain, command=command, level=claimed
+                test=self._test,
+                attempt=self._attempt,
+                when=phase,
+                time=now,
+                what=what,
+                value=plain,
+                command=command,
+                level=claimed,
             )
             json.loads(seen.model_dump_json())  # what cannot be read back would spoil the whole log
         except (TypeError, ValueError, RecursionError) as error:

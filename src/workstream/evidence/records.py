@@ -7,7 +7,10 @@ from typing import Annotated, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, JsonValue
 
-SCHEMA_VERSION = "1.1"
+SCHEMA_VERSION = "2.0"
+
+# Where in the life of a test something was recorded: `call` is the test's own body, nothing around it.
+Phase = Literal["setup", "call", "teardown"]
 
 
 class Level(StrEnum):
@@ -21,6 +24,10 @@ class Level(StrEnum):
         """Whether something observed here can prove what needs that level."""
         order = list(Level)
         return order.index(self) >= order.index(needed)
+
+
+# The fixture that a test uses to observe at a level; what uses neither observes what is rendered or parsed.
+FIXTURES = {Level.STATIC: "evidence", Level.IMAGE: "engine", Level.CLUSTER: "cluster"}
 
 
 class _Line(BaseModel):
@@ -42,7 +49,8 @@ class Session(_Line):
         dirty: whether the tree differs from that commit.
         document_id: the document's id.
         document_path: where it was read, from the root of the repository.
-        document_sha256: hash of the document with every box blanked: a tick changes nothing.
+        document_sha256: hash of the document with every box blanked: which edition it was.
+        context_sha256: hash of what the document says around its criteria: what gives them their meaning.
         criteria: the hash of each criterion's normalised text, by its id.
 
     """
@@ -58,16 +66,41 @@ class Session(_Line):
     document_id: str
     document_path: str
     document_sha256: str
+    context_sha256: str
     criteria: dict[str, str]
 
 
+class Selection(_Line):
+    """What the run was asked to run, beside what the suite holds.
+
+    Attributes:
+        options: what chose the tests, by where it was said: `command line`, `PYTEST_ADDOPTS`, `addopts`; only those
+            that say something.
+        test_paths: where the tests of the project stand, from the root of the repository.
+        left_out: tests that speak of a criterion and that this run was not to run.
+        unknown: why nobody knows what the suite holds, a sentence each; empty if it is known.
+
+    """
+
+    record: Literal["selection"] = "selection"
+    options: dict[str, str]
+    test_paths: tuple[str, ...]
+    left_out: tuple[str, ...] = ()
+    unknown: tuple[str, ...] = ()
+
+    @property
+    def partial(self) -> bool:
+        """Whether the suite holds, or may hold, tests of criteria that the run was not to run."""
+        return bool(self.left_out or self.unknown)
+
+
 class Manifest(_Line):
-    """A test that speaks of a criterion, written before the first test runs, so that what never ran is seen.
+    """A test of the suite that speaks of a criterion, selected or not, written before the first test runs.
 
     Attributes:
         test: the test's node id.
         criterion_id: the criterion it speaks of.
-        level: the level that it takes to prove that criterion.
+        level: the level that it takes to prove that criterion with this test.
         doc: the test's docstring, one line.
         source_path: the file of the test, from the root of the repository.
         source_sha256: its hash.
@@ -125,6 +158,7 @@ class Observation(_Line):
     Attributes:
         test: the test's node id.
         attempt: the first run of the test is 1.
+        when: whether the test's own body was running, or what comes before or after it.
         time: when, RFC 3339, UTC.
         what: what was looked at.
         value: what was seen.
@@ -136,6 +170,7 @@ class Observation(_Line):
     record: Literal["observation"] = "observation"
     test: str
     attempt: int
+    when: Phase
     time: str
     what: str
     value: JsonValue
@@ -180,6 +215,28 @@ class Outcome(_Line):
     seconds: float = 0.0
 
 
+class Execution(_Line):
+    """What one run of a test did, as seen from directly around its function; outcomes are what was reported of it.
+
+    Attributes:
+        test: the test's node id.
+        attempt: the first run of the test is 1.
+        round: see `Outcome`.
+        bodies: how often the test's own function began.
+        ended: how each phase ended that began: empty for one that ended by itself, else the exception.
+        parts: exceptions that ended subtests.
+
+    """
+
+    record: Literal["execution"] = "execution"
+    test: str
+    attempt: int
+    round: int = 1
+    bodies: int
+    ended: dict[Phase, str]
+    parts: tuple[str, ...] = ()
+
+
 class End(_Line):
     """The last line; a log without it was cut off.
 
@@ -196,5 +253,5 @@ class End(_Line):
     interrupted: bool
 
 
-Record = Session | Manifest | Subject | Round | Observation | Outcome | End
+Record = Session | Selection | Manifest | Subject | Round | Observation | Execution | Outcome | End
 AnyRecord = Annotated[Record, Field(discriminator="record")]

@@ -12,14 +12,17 @@ from enum import StrEnum
 from typing import TYPE_CHECKING
 
 from workstream.documents import Kind, normalise
-from workstream.evidence.records import Result
+from workstream.evidence.records import FIXTURES, Level, Result
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Sequence
 
     from workstream.documents import Criterion, Document
     from workstream.evidence.log import Log
-    from workstream.evidence.records import Manifest, Observation, Outcome
+    from workstream.evidence.records import Execution, Manifest, Observation, Outcome, Phase
+
+_PHASES: tuple[Phase, ...] = ("setup", "call", "teardown")
+_SEVERAL = "what takes several attempts proves nothing."
 
 
 class State(StrEnum):
@@ -73,12 +76,18 @@ def text_sha256(criterion: Criterion) -> str:
     return hashlib.sha256("\n".join(promised).encode()).hexdigest()
 
 
+def context_sha256(document: Document) -> str:
+    """Return the hash of what a document says around its criteria: it gives them their meaning."""
+    return hashlib.sha256(getattr(document, "context", "").encode("utf-8", "surrogatepass")).hexdigest()
+
+
 def verdicts(log: Log, document: Document) -> tuple[Verdict, ...]:
     """Return the verdict of every criterion, in the document's order."""
     if log.session.document_id != document.id:
         reason = f"The evidence is of {log.session.document_id}, and says nothing of {document.id}."
         return tuple(Verdict(criterion, State.STALE, reason) for criterion in document.criteria)
-    return tuple(_verdict(log, criterion) for criterion in document.criteria)
+    same = log.session.context_sha256 == context_sha256(document)
+    return tuple(_verdict(log, criterion, same_context=same) for criterion in document.criteria)
 
 
 def rounds(log: Log, document: Document) -> tuple[tuple[Verdict, ...], ...]:
@@ -93,10 +102,11 @@ def _only(log: Log, number: int) -> Log:
     outcomes = tuple(one for one in log.outcomes if one.round == number or one.when == "collect")
     attempts = {(one.test, one.attempt) for one in outcomes}
     seen = tuple(one for one in log.observations if (one.test, one.attempt) in attempts)
-    return replace(log, outcomes=outcomes, observations=seen)
+    executions = tuple(one for one in log.executions if one.round == number)
+    return replace(log, outcomes=outcomes, observations=seen, executions=executions)
 
 
-def _verdict(log: Log, criterion: Criterion) -> Verdict:
+def _verdict(log: Log, criterion: Criterion, *, same_context: bool) -> Verdict:
     # A criterion is its text: its id is only the place where it stood when the tests ran.
     sha256 = text_sha256(criterion)
     ids = {identifier for identifier, tested in log.session.criteria.items() if tested == sha256}
@@ -104,12 +114,18 @@ def _verdict(log: Log, criterion: Criterion) -> Verdict:
         return Verdict(criterion, State.STALE, "No criterion had this text when the tests ran.")
     lines = [line for line in log.manifest if line.criterion_id in ids]
     tests = tuple(dict.fromkeys(line.test for line in lines))
-    judged = [*(_judge(log, line) for line in lines), *_judge_collection(log)]
-    if not judged:
-        return Verdict(criterion, State.UNCOVERED, "None of the tests that were collected speaks of it.")
+    judged = [*(_judge(log, line) for line in lines), *_judge_collection(log), *_judge_selection(log)]
+    if not lines and not any(state is not State.PROVEN for state, _ in judged):
+        return Verdict(criterion, State.UNCOVERED, "No test of the suite speaks of it.")
     last = {test: _last(log.outcomes, test) for test in tests}
     seen = tuple(one for one in log.observations if one.attempt == last.get(one.test))
-    return Verdict(criterion, *_worst(judged), tests, seen)
+    state, reason = _worst(judged)
+    if state is State.PROVEN and not same_context:
+        reason = (
+            "It was proven, but the document says something else around its criteria now, which gives them meaning."
+        )
+        state = State.STALE
+    return Verdict(criterion, state, reason, tests, seen)
 
 
 def _worst(judged: Sequence[tuple[State, str]]) -> tuple[State, str]:
@@ -133,38 +149,89 @@ def _judge_collection(log: Log) -> Iterator[tuple[State, str]]:
             yield State.SKIPPED, f"{outcome.test} was skipped whole, so its tests are unknown: {outcome.message}"
 
 
+def _judge_selection(log: Log) -> Iterator[tuple[State, str]]:
+    """Yield why nobody knows which tests speak of a criterion: those that the run left out may be among them."""
+    if log.selection is None:
+        yield State.BLOCKED, "The run broke off before it was known what the suite holds."
+        return
+    for sentence in log.selection.unknown:
+        yield State.NOT_RUN, f"What the suite holds is not known, so a test of it may not have been run: {sentence}"
+
+
 def _last(outcomes: Iterable[Outcome], test: str) -> int:
     return max((outcome.attempt for outcome in outcomes if outcome.test == test), default=1)
+
+
+@dataclass(frozen=True, slots=True)
+class _Run:
+    """One run of a test.
+
+    Attributes:
+        round: in which round of a session with several.
+        outcomes: how it was reported to have ended.
+        execution: what it did; None if nobody saw it.
+        seen: what it saw.
+
+    """
+
+    round: int
+    outcomes: tuple[Outcome, ...]
+    execution: Execution | None
+    seen: tuple[Observation, ...]
+
+
+def _runs(log: Log, test: str) -> list[_Run]:
+    """Return the runs of a test, in order; those too that were never reported."""
+    reported, saw, did = defaultdict(list), defaultdict(list), {}
+    for outcome in log.outcomes:
+        if outcome.test == test:
+            reported[outcome.attempt].append(outcome)
+    for observation in log.observations:
+        if observation.test == test:
+            saw[observation.attempt].append(observation)
+    for execution in log.executions:
+        if execution.test == test:
+            did[execution.attempt] = execution
+    return [
+        _Run(
+            round=did[number].round if number in did else reported[number][0].round,
+            outcomes=tuple(reported[number]),
+            execution=did.get(number),
+            seen=tuple(saw[number]),
+        )
+        for number in sorted({*reported, *did})
+    ]
 
 
 def _judge(log: Log, line: Manifest) -> tuple[State, str]:
     """Return what one test says."""
     name = line.test.partition("::")[2] or line.test
-    attempts = defaultdict(list)
-    for outcome in log.outcomes:
-        if outcome.test == line.test:
-            attempts[outcome.attempt].append(outcome)
-    if not attempts:
+    runs = _runs(log, line.test)
+    if not runs:
         return State.NOT_RUN, f"{name} is to prove it, and was not run."
-    seen = defaultdict(list)
-    for observation in log.observations:
-        if observation.test == line.test:
-            seen[observation.attempt].append(observation)
-    *earlier, (state, reason) = [
-        _judge_attempt(name, line, attempts[number], seen[number]) for number in sorted(attempts)
-    ]
+    *earlier, (state, reason) = [_judge_run(name, line, run) for run in runs]
     if state is not State.PROVEN:
         return state, reason
     for state_before, reason_before in earlier:
         if state_before is not State.PROVEN:
             return State.FLAKY, f"{name} passed only when it was run again. Before: {reason_before}"
+    most = max(Counter(run.round for run in runs).values())
+    if most > 1:
+        return State.FLAKY, f"{name} was run {most} times in one session: {_SEVERAL}"
     return state, reason
 
 
-def _judge_attempt(
-    name: str, line: Manifest, outcomes: Sequence[Outcome], seen: Sequence[Observation]
-) -> tuple[State, str]:
-    """Return what one run of a test says: by how its phases and subtests ended, then by what it saw."""
+def _judge_run(name: str, line: Manifest, run: _Run) -> tuple[State, str]:
+    """Return what one run of a test says: by how it was reported to end, by what it did, then by what it saw."""
+    return (
+        _judge_reports(name, run.outcomes)
+        or _judge_execution(name, run.execution)
+        or _judge_observations(name, line, run.seen)
+    )
+
+
+def _judge_reports(name: str, outcomes: Sequence[Outcome]) -> tuple[State, str] | None:
+    """Return what the reports of a run say, but that it passed in every phase."""
     for outcome in outcomes:
         if outcome.when == "crash":
             return State.BLOCKED, f"The process that ran {name} died: {outcome.message}"
@@ -176,11 +243,30 @@ def _judge_attempt(
         if outcome.result is Result.SKIPPED:
             part = f" (part {outcome.subtest})" if outcome.subtest else ""
             return State.SKIPPED, f"{name}{part} was skipped: {outcome.message}"
-    phases = Counter(outcome.when for outcome in outcomes if not outcome.subtest)
-    missing = [when for when in ("setup", "call", "teardown") if not phases[when]]
-    if missing:
+    reported = {outcome.when for outcome in outcomes if not outcome.subtest}
+    missing = [when for when in _PHASES if when not in reported]
+    if missing and outcomes:
         return State.BLOCKED, f"The run broke off before the {missing[0]} of {name} ended."
-    return _judge_observations(name, line, seen)
+    return (State.FAILED, f"{name} was run, and nothing of it was reported.") if missing else None
+
+
+def _judge_execution(name: str, execution: Execution | None) -> tuple[State, str] | None:
+    """Return what speaks against a test that is reported to have passed: what was seen around its function."""
+    if execution is None:
+        return State.FAILED, f"{name} was reported to have passed, and nobody saw it run."
+    for when in _PHASES:
+        if execution.ended.get(when, "nothing: it never began"):
+            return State.FAILED, _changed(f"the {when} of {name}", execution.ended.get(when, "nothing: it never began"))
+    if execution.parts:
+        return State.FAILED, _changed(f"a part of {name}", execution.parts[0])
+    if not execution.bodies:
+        return State.FAILED, f"{name} was reported to have passed, and its function never ran, or nobody awaited it."
+    times = f"The function of {name} ran {execution.bodies} times in one session"
+    return (State.FLAKY, f"{times}: {_SEVERAL}") if execution.bodies > 1 else None
+
+
+def _changed(what: str, message: str) -> str:
+    return f"The report was changed: {what} ended with {message}, and was reported to have passed."
 
 
 def _failure(name: str, outcome: Outcome) -> tuple[State, str]:
@@ -195,7 +281,12 @@ def _failure(name: str, outcome: Outcome) -> tuple[State, str]:
 def _judge_observations(name: str, line: Manifest, seen: Sequence[Observation]) -> tuple[State, str]:
     if not seen:
         return State.UNPROVEN, f"{name} passed, and recorded nothing that it saw."
-    enough = [one for one in seen if one.level.reaches(line.level)]
-    if not enough:
-        return State.UNPROVEN, f"{name} passed, but saw nothing at the level that it takes ({line.level})."
+    own = [one for one in seen if one.when == "call"]
+    if not own:
+        return State.UNPROVEN, f"{name} passed, and recorded nothing while its own function ran, only before or after."
+    if not any(one.level.reaches(line.level) for one in own):
+        nearest = max(own, key=lambda one: list(Level).index(one.level)).level
+        told = f"{name} passed, but saw nothing at the level that it takes ({line.level}), only at level {nearest}"
+        why = f"its fixtures do not ask for `{FIXTURES[line.level]}`; or allow less with workstream_levels"
+        return State.UNPROVEN, f"{told}: {why}."
     return State.PROVEN, line.doc or f"{name} passed."

@@ -1,22 +1,18 @@
 """The pytest plugin: binds tests to criteria, keeps what they saw, and writes the checklist.
 
-It does nothing unless `--workstream DOCUMENT` is given. This package is the only one that knows pytest.
+It does nothing unless `--workstream DOCUMENT` is given: this module imports nothing but pytest, since every run of an
+environment that has the package pays for it. This package is the only one that knows pytest.
 """
 
 from __future__ import annotations
 
 import argparse
-from pathlib import Path
 
 import pytest
 
-from workstream import documents, errors, limits
-from workstream.cluster.kind import DEFAULT_NAME
-from workstream.plugin import fixtures
-from workstream.plugin.session import SESSION, Session
-from workstream.plugin.writing import Writing
+DEFAULT_CLUSTER = "workstream"
 
-_SHOW_ONLY = ("help", "markers", "showfixtures", "show_fixtures_per_test")
+_SHOW_ONLY = ("help", "version", "markers", "showfixtures", "show_fixtures_per_test", "cacheshow")
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:
@@ -28,7 +24,9 @@ def pytest_addoption(parser: pytest.Parser) -> None:
         metavar="FOLDER",
         help="Where evidence, checklist and diagnostics go (default: build/acceptance/ID).",
     )
-    group.addoption("--cluster-name", default=DEFAULT_NAME, help="The name of the kind cluster (default: %(default)s).")
+    group.addoption(
+        "--cluster-name", default=DEFAULT_CLUSTER, help="The name of the kind cluster (default: %(default)s)."
+    )
     group.addoption(
         "--repeat",
         type=_count,
@@ -49,54 +47,40 @@ def pytest_addoption(parser: pytest.Parser) -> None:
     group.addoption(
         "--registry", default="", metavar="HOST/PATH", help="Where the nodes of that cluster pull images from."
     )
+    # Given by a run to the process that looks at the whole suite for it: where that leaves what it found.
+    group.addoption("--workstream-inventory", help=argparse.SUPPRESS)
+    parser.addini(
+        "workstream_testpaths",
+        type="linelist",
+        help="Where the tests of documents stand: what is to be run for a criterion (default: testpaths, else all).",
+    )
+    parser.addini(
+        "workstream_documents",
+        type="linelist",
+        help="Documents, or folders of them, that markers may name (default: the folder of the one that is given).",
+    )
+    parser.addini(
+        "workstream_levels",
+        type="linelist",
+        help="Criteria that need no cluster: lines `LEVEL DOCUMENT` or `LEVEL DOCUMENT TEXT`, LEVEL static or image.",
+    )
 
 
 @pytest.hookimpl(tryfirst=True)  # before junitxml looks at its option
 def pytest_configure(config: pytest.Config) -> None:
-    """Register the markers; begin a session if a document is given."""
+    """Register the marker; begin a session if a document is given."""
     config.addinivalue_line(
         "markers",
-        "criterion(document, text, level='cluster'): this test proves that criterion of that document, "
-        "if it records something that it saw at that level.",
-    )
-    config.addinivalue_line(
-        "markers",
-        "observes(level): this test observes at that level: 'static' or 'image'.",
+        "criterion(document, text, level=None): this test proves that criterion of that document, if its own function "
+        "records something that it saw at the level that the criterion takes, or at this one if that is nearer to the "
+        "world: static, image or cluster.",
     )
     if any(config.getoption(name, default=False) for name in _SHOW_ONLY):
         return
-    if config.getoption("--workstream"):
-        # A test that returns what it should assert, and a class of tests that cannot be collected, prove nothing.
-        for warning in ("PytestReturnNotNoneWarning", "PytestCollectionWarning"):
-            config.addinivalue_line("filterwarnings", f"error::pytest.{warning}")
-    try:
-        path = _document_path(config)
-        if not path:
-            return
-        limits.patience()  # said now, not by every test
-        session = _session(config)(config, documents.read(Path(path)))
-    except errors.WorkstreamError as error:
-        pytest.exit(str(error), returncode=error.exit_code)
-    config.stash[SESSION] = session
-    config.pluginmanager.register(session, "workstream-session")
-    # After every other plugin: `k8s_manager` must be ours.
-    config.pluginmanager.register(fixtures, "workstream-fixtures")
+    if config.getoption("--workstream") or config.getoption("--repeat") > 1 or config.getoption("--controls"):
+        from workstream.plugin import beginning  # noqa: PLC0415 - who gives no document does not pay for it
 
-
-def _document_path(config: pytest.Config) -> str:
-    """Return which document is asked for; empty if none is, and nothing else of ours.
-
-    Raises:
-        errors.UsageError: an option is given that means nothing without a document.
-
-    """
-    path = str(config.getoption("--workstream") or "")
-    if not path and (config.getoption("--repeat") > 1 or config.getoption("--controls")):
-        raise errors.UsageError(
-            "--repeat and --controls are about the criteria of a document, and none is given.",
-            instead="Name it with --workstream.",
-        )
-    return path
+        beginning.begin(config)
 
 
 def _count(text: str) -> int:
@@ -110,8 +94,3 @@ def _count(text: str) -> int:
         message = f"{text!r}: expected a whole number above zero"
         raise argparse.ArgumentTypeError(message)
     return int(text)
-
-
-def _session(config: pytest.Config) -> type[Session]:
-    """Return this process's part: only one process writes, and none that does not run tests."""
-    return Session if config.option.collectonly or hasattr(config, "workerinput") else Writing

@@ -2,23 +2,29 @@
 
 from __future__ import annotations
 
+import difflib
 import inspect
 import os
 from typing import TYPE_CHECKING, Any
 
+import pytest
 from pydantic import BaseModel
 
 from workstream import documents, evidence
+from workstream.documents.identity import DOCUMENT_ID
 from workstream.evidence import provenance, records
-from workstream.reports import files
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Mapping, Sequence
-    from pathlib import Path
 
-    import pytest
+    from workstream.plugin.project import Project
 
+MARKER = "criterion"
 FIXTURES = "workstream.plugin.fixtures"
+# Which of our fixtures a fixture asked for while it was set up (`request.getfixturevalue`), by its identity: later
+# tests get its value without asking again.
+ASKED = pytest.StashKey[dict[int, frozenset[str]]]()
+_ALIKE = 0.75  # how much of a marker's name has to be right for it to be meant
 
 
 class Bindings(BaseModel):
@@ -26,7 +32,8 @@ class Bindings(BaseModel):
 
     Attributes:
         manifest: which test speaks of which criterion.
-        problems: markers that cannot be understood, or match no criterion; a sentence each.
+        problems: what would drop a test in silence: markers that cannot be understood or match no criterion, tests
+            that pytest does not collect; a sentence each.
 
     """
 
@@ -34,62 +41,99 @@ class Bindings(BaseModel):
     problems: list[str] = []
 
 
-def bind(items: Iterable[pytest.Item], document: documents.Document, root: Path) -> Bindings:
+def bind(items: Iterable[pytest.Item], project: Project) -> Bindings:
     """Return which criteria each test speaks of."""
     found = Bindings()
     for item in items:
-        for marker in item.iter_markers("criterion"):
+        for marker in item.iter_markers():
             try:
-                found.manifest.extend(_lines(item, marker, document, root))
+                if marker.name == MARKER:
+                    found.manifest.extend(_lines(item, marker, project))
+                else:
+                    _require_other(marker, project.config)
             except (TypeError, ValueError) as error:
                 found.problems.append(f"{item.nodeid}: {error}")
+    found.problems = list(dict.fromkeys(found.problems))
     return found
 
 
-def _lines(
-    item: pytest.Item, marker: pytest.Mark, document: documents.Document, root: Path
-) -> Iterator[records.Manifest]:
+def _require_other(marker: pytest.Mark, config: pytest.Config) -> None:
+    """Refuse a marker that was meant to be ours.
+
+    Raises:
+        ValueError: its name is nearly ours, or it names a document.
+
+    """
+    known = {line.partition(":")[0].partition("(")[0].strip() for line in config.getini("markers")}
+    near = difflib.SequenceMatcher(None, marker.name.lower(), MARKER).ratio() >= _ALIKE
+    names_document = bool(marker.args) and isinstance(marker.args[0], str) and DOCUMENT_ID.fullmatch(marker.args[0])
+    if marker.name not in known and (near or names_document):
+        message = f"the marker {marker.name!r} is unknown, and looks like {MARKER!r}: was that meant?"
+        raise ValueError(message)
+
+
+def _lines(item: pytest.Item, marker: pytest.Mark, project: Project) -> Iterator[records.Manifest]:
     """Yield a line for each criterion that one marker means.
 
     Raises:
         TypeError: the marker's arguments are not those that it takes.
-        ValueError: its level is none, or its text is no criterion's.
+        ValueError: its level is none, its document is unknown, or its text is no criterion's.
 
     """
     document_id, text, level = _arguments(marker)
+    document = project.document
     if document_id.upper() != document.id:
+        _require_known(document_id, project)
         return
-    wanted = documents.normalise(text)
-    criteria = [criterion for criterion in document.criteria if documents.normalise(criterion.text) == wanted]
+    criteria = documents.identified(text, document)
     if not criteria:
         near = documents.nearest(text, document)
         hint = f"\n  The nearest is {near.id}: {near.text}" if near else ""
         message = f"{document.path} has no criterion {text!r}.{hint}"
         raise ValueError(message)
     for criterion in criteria:
+        needed = project.level(criterion)
         yield records.Manifest(
             test=item.nodeid,
             criterion_id=criterion.id,
-            level=level,
+            level=level if level is not None and level.reaches(needed) else needed,
             doc=_sentence(item),
-            source_path=os.path.relpath(item.path, root),
+            source_path=os.path.relpath(item.path, project.config.rootpath),
             source_sha256=provenance.path_sha256(item.path),
         )
 
 
-def _arguments(marker: pytest.Mark) -> tuple[str, str, evidence.Level]:
+def _require_known(document_id: str, project: Project) -> None:
+    """Refuse the id of a document that is not there: a typo would drop the test in silence.
+
+    Raises:
+        ValueError: no document has it.
+
+    """
+    known = project.document_ids
+    if document_id.upper() not in known:
+        near = difflib.get_close_matches(document_id.upper(), known, n=1)
+        hint = f" Was {near[0]} meant?" if near else ""
+        message = (
+            f"no document has the id {document_id!r}.{hint} "
+            f"Known are {', '.join(sorted(known))}; workstream_documents says where others stand."
+        )
+        raise ValueError(message)
+
+
+def _arguments(marker: pytest.Mark) -> tuple[str, str, evidence.Level | None]:
     try:
         document_id, text, level = _criterion(*marker.args, **marker.kwargs)
-        return str(document_id), str(text), evidence.Level(str(level))
+        return str(document_id), str(text), None if level is None else evidence.Level(str(level))
     except (TypeError, ValueError) as error:
         message = (
             'write @pytest.mark.criterion("WS-001-04", "the criterion\'s text"), with level= one of '
-            f"{', '.join(evidence.Level)} if it is not cluster ({error})"
+            f"{', '.join(evidence.Level)} if this test is to see more than the criterion takes ({error})"
         )
         raise TypeError(message) from error
 
 
-def _criterion(document_id: object, text: object, level: object = evidence.Level.CLUSTER) -> tuple[object, ...]:
+def _criterion(document_id: object, text: object, level: object = None) -> tuple[object, ...]:
     """Take the marker's arguments, as Python does."""
     return document_id, text, level
 
@@ -100,26 +144,45 @@ def _sentence(item: pytest.Item) -> str:
     return " ".join(doc.partition("\n\n")[0].split())
 
 
-def uses_cluster(item: pytest.Item) -> bool:
-    """Whether a test uses the fixture `cluster`: ours, not one of that name that stands in its place."""
-    # pytest has no other way to ask before the test runs.
-    names: Mapping[str, Sequence[Any]] = getattr(getattr(item, "_fixtureinfo", None), "name2fixturedefs", {})
-    definitions = names.get("cluster", [])
-    return bool(definitions) and definitions[-1].func.__module__ == FIXTURES
+def level_of(item: pytest.Item) -> evidence.Level:
+    """Return where a test observes: by which of our fixtures it uses, itself or through others, asked for or named."""
+    if uses(item, "cluster"):
+        return evidence.Level.CLUSTER
+    return evidence.Level.IMAGE if uses(item, "engine") else evidence.Level.STATIC
 
 
-def ship(folder: Path, worker: str, bindings: Bindings) -> None:
-    """Leave what a process of pytest-xdist found where the controller finds it, before any test runs."""
-    files.write(_parcel(folder, worker), bindings.model_dump_json())
+def uses(item: pytest.Item, name: str) -> bool:
+    """Whether a test uses a fixture of ours: not one of that name that stands in its place and does without it."""
+    # pytest has no other way to ask before the test runs, or while it does.
+    named: Mapping[str, Sequence[Any]] = getattr(getattr(item, "_fixtureinfo", None), "name2fixturedefs", {})
+    if _rests_on_ours(named.get(name, ()), name):
+        return True
+    active: Mapping[str, Any] = getattr(getattr(item, "_request", None), "_fixture_defs", {})
+    earlier = item.config.stash.get(ASKED, {})
+    return any(_is_ours(one, name) or name in earlier.get(id(one), ()) for one in active.values())
 
 
-def shipped(folder: Path, worker: str) -> Bindings:
-    """Return what a process of pytest-xdist found."""
-    path = _parcel(folder, worker)
-    bindings = Bindings.model_validate_json(path.read_bytes())
-    path.unlink()
-    return bindings
+def asked(request: pytest.FixtureRequest) -> frozenset[str]:
+    """Return which of our fixtures that tell a level were asked for on behalf of a test by now."""
+    definitions = list(getattr(request, "_fixture_defs", {}).values())
+    earlier = request.config.stash.get(ASKED, {})
+    return frozenset(
+        name
+        for name in ("cluster", "engine")
+        for one in definitions
+        if _is_ours(one, name) or name in earlier.get(id(one), ())
+    )
 
 
-def _parcel(folder: Path, worker: str) -> Path:
-    return folder / f".manifest-{worker}.json"
+def _rests_on_ours(definitions: Sequence[Any], name: str) -> bool:
+    """Whether the last of a name's definitions is ours, or asks for the one before, and so on to ours."""
+    for definition in reversed(definitions):
+        if _is_ours(definition, name):
+            return True
+        if name not in definition.argnames:
+            return False
+    return False
+
+
+def _is_ours(definition: Any, name: str) -> bool:  # noqa: ANN401 - pytest's own class is not public
+    return bool(definition.argname == name and definition.func.__module__ == FIXTURES)

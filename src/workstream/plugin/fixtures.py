@@ -7,11 +7,10 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from workstream import errors
 from workstream import evidence as evidence_package
 from workstream.evidence import provenance, records
-from workstream.plugin.binding import uses_cluster
-from workstream.plugin.session import ATTEMPT, SESSION
+from workstream.plugin.binding import level_of
+from workstream.plugin.session import RUNNING, SESSION
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -51,9 +50,15 @@ class Subject:
 @pytest.fixture
 def evidence(request: pytest.FixtureRequest) -> Recorder:
     """Record what this test sees; see `workstream.evidence.Recorder`."""
-    item = request.node
-    observed = evidence_package.Level.CLUSTER if uses_cluster(item) else _level(item)
-    return evidence_package.Recorder(item.nodeid, item.stash[ATTEMPT], observed, request.config.stash[SESSION].keep)
+    item, session = request.node, request.config.stash[SESSION]
+    running = item.stash[RUNNING]
+    return evidence_package.Recorder(
+        running.test,
+        running.attempt,
+        level=lambda: level_of(item),
+        phase=lambda: session.watch.phase(running),
+        keep=session.keep,
+    )
 
 
 @pytest.fixture(scope="session")
@@ -100,14 +105,3 @@ def k8s_manager(cluster: Cluster) -> Callable[..., Callable[..., AClusterManager
         return cluster.manager
 
     return lambda _provider=None: workstream_cluster
-
-
-def _level(item: pytest.Item) -> evidence_package.Level:
-    marker = item.get_closest_marker("observes")
-    level = evidence_package.Level(marker.args[0]) if marker else evidence_package.Level.STATIC
-    if level is evidence_package.Level.CLUSTER:
-        raise errors.EvidenceError(
-            f"{item.nodeid} says that it observes the cluster, and does not use the fixture `cluster`.",
-            instead="Use the fixture; a marker is only somebody's word.",
-        )
-    return level

@@ -25,8 +25,17 @@ def subtest_of(report: pytest.TestReport) -> str:
     return " ".join(part for part in parts if part) or "subtest"
 
 
-def of_test(report: pytest.TestReport, attempt: int, round_number: int, subtest: str) -> records.Outcome:
-    """Return the line of the log for one report."""
+def of_test(report: pytest.TestReport, test: str, attempt: int, round_number: int, subtest: str) -> records.Outcome:
+    """Return the line of the log for one report.
+
+    Args:
+        report: pytest's.
+        test: the node id that the test was collected with.
+        attempt: which run of the test it is of.
+        round_number: see `records.Outcome`.
+        subtest: see `subtest_of`.
+
+    """
     crashed = report.when not in {"setup", "call", "teardown"}
     if hasattr(report, "wasxfail"):
         result = records.Result.EXPECTED_FAILURE if report.skipped else records.Result.UNEXPECTED_PASS
@@ -37,7 +46,7 @@ def of_test(report: pytest.TestReport, attempt: int, round_number: int, subtest:
     else:
         result = records.Result.FAILED  # pytest-rerunfailures' own outcome "rerun" too: that attempt failed
     return records.Outcome(
-        test=report.nodeid,
+        test=test,
         attempt=attempt,
         round=round_number,
         when="crash" if crashed else report.when,

@@ -1,62 +1,44 @@
-"""What every process that runs tests does: bind tests to criteria, and pass on what they see."""
+"""What every process that runs tests does: bind tests to criteria, watch them, and pass on what they see."""
 
 from __future__ import annotations
 
 import contextlib
+import hashlib
+import re
 from pathlib import Path
-from typing import TYPE_CHECKING, Self
+from typing import TYPE_CHECKING
 
 import pytest
-from pydantic import BaseModel
 
 from workstream import documents, errors, progress
+from workstream.cluster import diagnose
 from workstream.cluster.environment import Wish
 from workstream.evidence import records
-from workstream.plugin.binding import Bindings, bind, ship, uses_cluster
+from workstream.plugin import body, inventory
+from workstream.plugin.binding import bind, uses
+from workstream.plugin.exchange import PARCEL, Collected, Obstacle, Parcel, leave
+from workstream.plugin.execution import FUNCTION, Running, Watch
+from workstream.plugin.project import Project
 from workstream.plugin.rounds import planned
 from workstream.world import World
 
 if TYPE_CHECKING:
-    from collections.abc import Generator, Iterator
+    from collections.abc import Generator, Iterator, Sequence
 
 SESSION = pytest.StashKey["Session"]()
-ATTEMPT = pytest.StashKey[int]()
-PARCEL = "workstream"  # the attribute of a report that holds a parcel
+RUNNING = pytest.StashKey[Running]()
+_ATTEMPT = pytest.StashKey[int]()
+_NODE_ID = pytest.StashKey[str]()  # as it was collected; pytest-xdist changes it
 
+# Attributes of a report: they reach the process that writes, whichever that is.
+TEST, ATTEMPT = "workstream_test", "workstream_attempt"
 
-class Obstacle(BaseModel):
-    """What kept a test from running: an error of ours in its setup.
-
-    Attributes:
-        exit_code: the error's.
-        text: its three parts.
-
-    """
-
-    exit_code: int
-    text: str
-
-    @classmethod
-    def of(cls, error: errors.WorkstreamError) -> Self:
-        """Return what an error says."""
-        return cls(exit_code=error.exit_code, text=str(error))
-
-
-class Parcel(BaseModel):
-    """What a process that does not write passes on to the one that does.
-
-    Attributes:
-        lines: what was seen, in order.
-        obstacle: the first thing that kept a test from running.
-
-    """
-
-    lines: list[records.Observation | records.Subject | records.Round] = []
-    obstacle: Obstacle | None = None
+_LONGEST_NAME = 100  # characters of a folder's name that a reader still takes in
+_GROUP = "workstream-cluster"
 
 
 class Session:
-    """One process's part of a session: alone, as a process of pytest-xdist, or only collecting.
+    """One process's part of a session: alone, as a process of pytest-xdist, or running no test.
 
     Args:
         config: pytest's.
@@ -68,6 +50,7 @@ class Session:
         self.config = config
         self.document = document
         self.root = config.rootpath
+        self.project = Project(config, document)
         self.rounds = planned(config, document)
         kind = "controls" if config.getoption("--controls") else "acceptance"
         self.folder = Path(config.getoption("--workstream-folder") or self.root / "build" / kind / document.id)
@@ -77,11 +60,18 @@ class Session:
         )
         self.world = World(self.wish)
         self.round = 1
-        self._criteria: dict[str, set[str]] = {}
         self.interrupted_by = 0
+        self.is_worker = hasattr(config, "workerinput")
+        self._criteria: dict[str, set[str]] = {}
         self._parcel = Parcel()
+        self._suite = None if self.is_worker else inventory.begin(config)
+        self.watch = Watch(self.keep)
+        config.stash[SESSION] = self
 
-    def keep(self, line: records.Observation | records.Subject | records.Round) -> None:
+    def keep(
+        self,
+        line: records.Observation | records.Subject | records.Round | records.Execution | records.Outcome,
+    ) -> None:
         """Keep what was seen; here until the next report takes it to the process that writes."""
         self._parcel.lines.append(line)
 
@@ -89,12 +79,18 @@ class Session:
         """Keep what kept a test from running; here like `keep`."""
         self._parcel.obstacle = self._parcel.obstacle or obstacle
 
-    def bound(self, bindings: Bindings) -> None:
-        """Take what the markers say; here leave it to the process that writes, if there is one."""
-        if hasattr(self.config, "workerinput"):
-            ship(self.folder, self.config.workerinput["workerid"], bindings)
+    @property
+    def suite(self) -> inventory.Suite:
+        """What the whole suite holds, once that is known."""
+        return self._suite.result() if self._suite else inventory.Suite()
+
+    def collected(self, found: Collected) -> None:
+        """Take what this process is to run; here leave it to the process that writes, if there is one."""
+        if self.is_worker:
+            workerinput = self.config.workerinput  # type: ignore[attr-defined] # pytest-xdist sets it
+            leave(Path(workerinput[PARCEL]), workerinput["workerid"], found)
         else:
-            require_no_problems(bindings)
+            require_no_problems(self.suite, found)
 
     def _take_parcel(self) -> str:
         parcel, self._parcel = self._parcel, Parcel()
@@ -102,22 +98,40 @@ class Session:
 
     # Hooks
 
+    def pytest_itemcollected(self, item: pytest.Item) -> None:
+        """Remember a test as it was collected, before anybody changes its name or what it calls."""
+        item.stash[_NODE_ID] = item.nodeid
+        function = body.innermost(getattr(item, "function", None))
+        if function is not None:
+            item.stash[FUNCTION] = function
+
     @pytest.hookimpl(wrapper=True, tryfirst=True)
     def pytest_collection_modifyitems(self, items: list[pytest.Item]) -> Iterator[None]:
-        """Bind every test to its criteria, those too that are deselected now."""
-        collected = list(items)
+        """Bind the tests that are to run to their criteria; keep those together that share the cluster."""
+        if self.is_worker:
+            for item in items:
+                if uses(item, "cluster") and item.get_closest_marker("xdist_group") is None:
+                    item.add_marker(pytest.mark.xdist_group(_GROUP))
         yield
-        bindings = bind(collected, self.document, self.root)  # now: pytest-xdist may just have renamed them
+        renamed = {item.nodeid: test_of(item) for item in items}
+        bindings = bind(items, self.project)
+        bindings.manifest = [line.model_copy(update={"test": renamed[line.test]}) for line in bindings.manifest]
         for line in bindings.manifest:
             self._criteria.setdefault(line.test, set()).add(line.criterion_id)
-        self.bound(bindings)
+        needs = any(uses(item, "cluster") for item in items)
+        self.collected(Collected(bindings=bindings, tests=renamed, uses_cluster=needs))
 
+    @pytest.hookimpl(tryfirst=True)
     def pytest_runtestloop(self, session: pytest.Session) -> bool | None:
         """Begin to bring up the cluster as soon as it is known that a test wants one; run what is to be repeated."""
         broken = session.testsfailed and not session.config.option.continue_on_collection_errors
-        if broken or session.config.option.collectonly:
+        if broken or session.config.option.collectonly or not session.items:
             return None
-        if any(uses_cluster(item) for item in session.items):
+        self.begin()
+        self.watch.watch()
+        # Now that every other plugin is there: nothing is to stand between it and the tests.
+        self.config.pluginmanager.register(self.watch, "workstream-watch")
+        if any(uses(item, "cluster") for item in session.items):
             self.world.begin_cluster()
         if not self.rounds:
             return None  # pytest's own loop does it
@@ -129,13 +143,16 @@ class Session:
                 self._run(session, one.criteria)
         return True
 
+    def begin(self) -> None:
+        """Do what is to be done before the first test runs."""
+
     def _run(self, session: pytest.Session, criteria: frozenset[str] | None) -> None:
         """Run the tests that speak of criteria; all tests if there are none to choose by.
 
         At the end every fixture is let go, those of the session too: only the cluster stays.
         """
         spoken = self._criteria
-        items = [item for item in session.items if criteria is None or criteria & spoken.get(item.nodeid, set())]
+        items = [item for item in session.items if criteria is None or criteria & spoken.get(test_of(item), set())]
         for item, following in zip(items, [*items[1:], None], strict=True):
             session.config.hook.pytest_runtest_protocol(item=item, nextitem=following)
             if session.shouldfail:
@@ -143,10 +160,13 @@ class Session:
             if session.shouldstop:
                 raise session.Interrupted(session.shouldstop)
 
-    @pytest.hookimpl(tryfirst=True)
-    def pytest_runtest_setup(self, item: pytest.Item) -> None:
-        """Count the attempts."""
-        item.stash[ATTEMPT] = item.stash.get(ATTEMPT, 0) + 1
+    @pytest.hookimpl(wrapper=True, tryfirst=True)
+    def pytest_runtest_setup(self, item: pytest.Item) -> Generator[None, object, object]:
+        """Count the attempts: before `watch`, which is the innermost wrapper, takes over."""
+        item.stash[_ATTEMPT] = item.stash.get(_ATTEMPT, 0) + 1
+        item.stash[RUNNING] = Running(test_of(item), item.stash[_ATTEMPT], self.round)
+        self.watch.begin(item.stash[RUNNING])
+        return (yield)
 
     @pytest.hookimpl(wrapper=True)
     def pytest_runtest_makereport(
@@ -154,21 +174,57 @@ class Session:
     ) -> Generator[None, pytest.TestReport, pytest.TestReport]:
         """Tell an error of the environment from one of the test."""
         report = yield
+        setattr(report, TEST, test_of(item))
+        setattr(report, ATTEMPT, item.stash.get(_ATTEMPT, 1))
         if self.world.is_broken:
             return report  # it is to fail
         if call.excinfo is not None and call.when == "setup" and isinstance(call.excinfo.value, errors.WorkstreamError):
             self.meet(Obstacle.of(call.excinfo.value))
         if report.failed:
-            self.failed(item)
+            self._keep_diagnostics(item, report.when)
         return report
 
-    def failed(self, item: pytest.Item) -> None:
-        """Do what is to be done when a phase of a test failed."""
+    def _keep_diagnostics(self, item: pytest.Item, when: str) -> None:
+        """Keep the state of the cluster on which a test failed."""
+        if not self.world.has_cluster or not uses(item, "cluster"):
+            return
+        folder = self.folder / "diagnostics" / self._folder_name(item, when)
+        progress.say("diagnostics", f"keeping the state of the cluster in {folder}")
+        with contextlib.suppress(errors.WorkstreamError, OSError):
+            diagnose.collect(self.world.cluster(), folder)
+
+    def _folder_name(self, item: pytest.Item, when: str) -> str:
+        """Return a name for what is kept of one failure: of a test, its attempt, its round, and of its teardown."""
+        name = test_of(item)
+        readable = re.sub(r"[^\w.=\[\]]+", "-", _without_folders(name))[:_LONGEST_NAME].strip("-.")
+        attempt = item.stash.get(_ATTEMPT, 1)
+        parts = [
+            f"round-{self.round}" if self.rounds else "",
+            readable,
+            hashlib.sha256(name.encode("utf-8", "replace")).hexdigest()[:8],
+            f"attempt-{attempt}" if attempt > 1 and not self.rounds else "",
+            when if when == "teardown" else "",
+        ]
+        return "-".join(filter(None, parts))
 
     @pytest.hookimpl(tryfirst=True)
     def pytest_runtest_logreport(self, report: pytest.TestReport) -> None:
         """Let the report take along what was seen; before pytest-xdist sends it."""
         setattr(report, PARCEL, self._take_parcel())
+
+    @pytest.hookimpl(wrapper=True, tryfirst=True)
+    def pytest_sessionfinish(self, session: pytest.Session, exitstatus: int) -> Iterator[None]:
+        """Pass on what no report took along; before pytest-xdist says the process's last words."""
+        del session, exitstatus
+        if self.is_worker:
+            for path, sha256 in self.late_sources().items():
+                self.keep(records.Subject(name=SUITE, value=sha256, path=path))
+            self.config.workeroutput[PARCEL] = self._take_parcel()  # type: ignore[attr-defined] # pytest-xdist sets it
+        return (yield)
+
+    def late_sources(self) -> dict[str, str]:
+        """Return the files of the suite that were imported only while tests ran, with their hashes."""
+        return inventory.hashes(self.config, self.project.folder)
 
     def pytest_unconfigure(self) -> None:
         """Let go of everything, even if the session never began."""
@@ -176,10 +232,29 @@ class Session:
 
     def close(self) -> None:
         """Let go of everything; here, because fixtures of the session may still need it before."""
+        self.watch.close()
         self.world.close(interrupted=bool(self.interrupted_by))
 
 
-def require_no_problems(bindings: Bindings) -> None:
-    """Raise pytest.UsageError that names every marker that is wrong."""
-    if bindings.problems:
-        raise pytest.UsageError("\n".join(bindings.problems))
+SUITE = "suite"  # the name under which files of the suite itself are described
+
+
+def test_of(item: pytest.Item) -> str:
+    """Return the node id that a test was collected with."""
+    return item.stash.get(_NODE_ID, item.nodeid)
+
+
+def _without_folders(test: str) -> str:
+    """Return a node id without the folders in which its module stands; its parameters may hold slashes too."""
+    path, separator, name = test.partition("::")
+    return path.rpartition("/")[2] + separator + name
+
+
+def require_no_problems(suite: inventory.Suite, *collected: Collected) -> None:
+    """Raise pytest.UsageError that names everything that would drop a test in silence."""
+    problems: Sequence[str] = [
+        *suite.bindings.problems,
+        *(problem for one in collected for problem in one.bindings.problems),
+    ]
+    if problems:
+        raise pytest.UsageError("\n".join(dict.fromkeys(problems)))

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import signal
+import threading
 from typing import TYPE_CHECKING
 
 from workstream import progress
@@ -14,16 +15,20 @@ _NUMBERS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
 
 
 class Signals:
-    """SIGTERM and a lost terminal stop a run like Ctrl-C does."""
+    """SIGTERM and a lost terminal stop a run like Ctrl-C does; where pytest runs in a thread, nothing reaches it.
+
+    Attributes:
+        seen: the number of the last signal that was to stop the run; 0 if there was none.
+
+    """
 
     def __init__(self) -> None:
         self.seen = 0
-        self._before = {number: signal.signal(number, self._interrupt) for number in _NUMBERS}
+        here = threading.current_thread() is threading.main_thread()
+        self._before = {number: signal.signal(number, self._interrupt) for number in (_NUMBERS if here else ())}
 
     def _interrupt(self, number: int, _frame: FrameType | None) -> None:
-        if self.seen:
-            progress.say("interrupted", "cleaning up; this takes some seconds")
-            return
+        # Every time: a test may have swallowed the one before.
         self.seen = number
         raise KeyboardInterrupt
 

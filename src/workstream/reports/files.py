@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import shutil
 import tempfile
 from pathlib import Path
 
@@ -29,6 +30,19 @@ def write(path: Path, text: str) -> None:
             raise
     except OSError as error:
         raise _refused(path, error) from error
+
+
+def move(path: Path, target: Path) -> None:
+    """Put a file into another one's place.
+
+    Raises:
+        errors.EvidenceError: it cannot be written.
+
+    """
+    try:
+        shutil.move(path, target)
+    except OSError as error:
+        raise _refused(target, error) from error
 
 
 def append(path: Path, text: str) -> None:

@@ -25,8 +25,8 @@ def test_what_is_written_is_read(story: type[Story], tmp_path: Path) -> None:
     """Every kind of line comes back as it was written, in its order."""
     told = story("one").proved(T).described("chart", "abc", "charts/x").ended()
     log = told.log(tmp_path)
-    lines = [log.session, *log.manifest, *log.observations, *log.outcomes, *log.subjects, log.end]
-    assert lines == told.lines
+    lines = [log.session, log.selection, *log.manifest, *log.observations, *log.outcomes, *log.executions]
+    assert [*lines, *log.subjects, log.end] == told.lines
     assert not log.cut
 
 
@@ -69,7 +69,7 @@ def test_what_a_newer_version_adds_is_passed_over(story: type[Story], tmp_path: 
     told = story("one").proved(T).ended()
     path = told.write(tmp_path / "evidence.jsonl")
     lines = [{**json.loads(line), "colour": "red"} for line in path.read_text().splitlines()]
-    lines[0]["schema_version"] = "1.99"
+    lines[0]["schema_version"] = "2.99"
     lines.insert(1, {"record": "weather", "sky": "blue"})
     path.write_text("".join(f"{json.dumps(line)}\n" for line in lines))
     log = evidence.read(path)
@@ -80,10 +80,18 @@ def test_what_a_newer_version_adds_is_passed_over(story: type[Story], tmp_path: 
 def test_a_newer_major_version_is_refused(story: type[Story], tmp_path: Path) -> None:
     """Where fields may mean something else, nothing is guessed."""
     path = story("one").write(tmp_path / "evidence.jsonl")
-    path.write_text(path.read_text().replace(f'"schema_version":"{records.SCHEMA_VERSION}"', '"schema_version":"2.0"'))
-    with pytest.raises(errors.EvidenceError, match=r"version 2\.0 .* reads 1\.x") as caught:
+    path.write_text(path.read_text().replace(f'"schema_version":"{records.SCHEMA_VERSION}"', '"schema_version":"3.0"'))
+    with pytest.raises(errors.EvidenceError, match=r"version 3\.0 .* reads 2\.x") as caught:
         evidence.read(path)
     assert caught.value.exit_code == 31
+
+
+def test_an_older_major_version_is_refused(story: type[Story], tmp_path: Path) -> None:
+    """It does not say what the run left out: nothing of it proves anything today, and the message says why."""
+    path = story("one").proved(T).ended().write(tmp_path / "evidence.jsonl")
+    path.write_text(path.read_text().replace(f'"schema_version":"{records.SCHEMA_VERSION}"', '"schema_version":"1.1"'))
+    with pytest.raises(errors.EvidenceError, match="does not say what the run left out"):
+        evidence.read(path)
 
 
 @pytest.mark.parametrize(
@@ -119,9 +127,9 @@ def test_a_damaged_line_is_refused(story: type[Story], tmp_path: Path) -> None:
     """A line in the middle that cannot be understood is no cut: somebody edited the log."""
     path = story("one").proved(T).ended().write(tmp_path / "evidence.jsonl")
     lines = path.read_text().splitlines(keepends=True)
-    lines[2] = lines[2].replace('"record":"observation"', '"record":"observation","value":')
+    lines[3] = lines[3].replace('"record":"observation"', '"record":"observation","value":')
     path.write_text("".join(lines))
-    with pytest.raises(errors.EvidenceError, match=r"evidence\.jsonl:3: "):
+    with pytest.raises(errors.EvidenceError, match=r"evidence\.jsonl:4: "):
         evidence.read(path)
 
 

@@ -14,7 +14,7 @@ from workstream import errors
 from workstream.evidence import Level, Recorder
 
 if TYPE_CHECKING:
-    from workstream.evidence.records import Observation
+    from workstream.evidence.records import Observation, Phase
 
 
 class Colour(enum.StrEnum):
@@ -37,10 +37,18 @@ class Pod:
     ports: frozenset[int]
 
 
-def record(value: Any, what: str = "it", *, level: Level = Level.STATIC, **more: Any) -> Observation:  # noqa: ANN401 - anything
+def record(
+    value: Any,  # noqa: ANN401 - anything
+    what: str = "it",
+    *,
+    level: Level = Level.STATIC,
+    phase: Phase | None = "call",
+    **more: Any,  # noqa: ANN401 - likewise
+) -> Observation:
     """Record one value and return what was kept."""
     kept: list[Observation] = []
-    Recorder("test_a.py::test", 2, level, kept.append).record(what, value, **more)
+    recorder = Recorder("test_a.py::test", 2, level=lambda: level, phase=lambda: phase, keep=kept.append)
+    recorder.record(what, value, **more)
     (observation,) = kept
     return observation
 
@@ -51,6 +59,18 @@ def test_an_observation_says_who_saw_what_when_and_how_to_see_it_again() -> None
     assert (seen.test, seen.attempt, seen.what, seen.value) == ("test_a.py::test", 2, "answer", 42)
     assert (seen.command, seen.level) == ("ask", Level.CLUSTER)
     assert seen.time.endswith("+00:00")
+
+
+@pytest.mark.parametrize("phase", ["setup", "call", "teardown"])
+def test_an_observation_says_whether_the_tests_own_function_was_running(phase: Phase) -> None:
+    """What is recorded before or after is kept, and told apart."""
+    assert record(42, phase=phase).when == phase
+
+
+def test_nothing_is_recorded_for_a_test_that_is_not_running() -> None:
+    """A recorder that somebody kept is of no use to another test."""
+    with pytest.raises(errors.EvidenceError, match="which is not running"):
+        record(42, phase=None)
 
 
 @pytest.mark.parametrize(
@@ -152,7 +172,8 @@ def test_nobody_claims_more_than_the_fixtures_give(own: Level, claimed: Level) -
 def record_at(own: Level, claimed: Level) -> Observation:
     """Record at a level that is claimed."""
     kept: list[Observation] = []
-    Recorder("test_a.py::test", 1, own, kept.append).record("it", 1, level=claimed)
+    recorder = Recorder("test_a.py::test", 1, level=lambda: own, phase=lambda: "call", keep=kept.append)
+    recorder.record("it", 1, level=claimed)
     return kept[0]
 
 

@@ -1,12 +1,13 @@
 from __future__ import annotations
 
 from dataclasses import replace
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import pytest
 
 from workstream import documents, evidence
 from workstream.evidence import Level, State
+from workstream.evidence import records
 from workstream.evidence.records import Result
 
 if TYPE_CHECKING:
@@ -114,12 +115,80 @@ def test_what_failed_in_its_last_attempt_has_failed(story: type[Story], tmp_path
     assert only(told, tmp_path).state is State.FAILED
 
 
-def test_what_passed_twice_is_proven(story: type[Story], tmp_path: Path) -> None:
-    """A test that was run twice and passed twice is as good as once; what it saw last is shown."""
+def test_what_passed_twice_is_flaky(story: type[Story], tmp_path: Path) -> None:
+    """A test that was run twice in one session may have been run until it passed, whatever was reported."""
     told = story("one").bind(T).saw(T, 1).ran(T).saw(T, 2, attempt=2).ran(T, attempt=2)
     verdict = only(told, tmp_path)
-    assert verdict.proven
+    assert (verdict.state, verdict.reason[:40]) == (State.FLAKY, "test_it was run 2 times in one session: ")
     assert [one.value for one in verdict.observations] == [2]
+
+
+def test_a_function_that_ran_twice_is_flaky(story: type[Story], tmp_path: Path) -> None:
+    """Somebody below the reports ran it again: a decorator, or a hook."""
+    verdict = only(story("one").bind(T).saw(T).ran(T, bodies=2), tmp_path)
+    assert (verdict.state, verdict.reason[:41]) == (State.FLAKY, "The function of test_it ran 2 times in on")
+
+
+def test_a_run_that_was_never_reported_counts(story: type[Story], tmp_path: Path) -> None:
+    """A retry that logs only its last attempt is one all the same."""
+    told = story("one").bind(T).did(T, {"setup": "", "call": "AssertionError", "teardown": ""})
+    verdict = only(told.saw(T, attempt=2).ran(T, attempt=2), tmp_path)
+    assert (verdict.state, "nothing of it was reported" in verdict.reason) == (State.FLAKY, True)
+
+
+@pytest.mark.parametrize("when", ["setup", "call", "teardown"])
+def test_a_report_that_hides_an_exception_was_changed(story: type[Story], tmp_path: Path, when: str) -> None:
+    """What was seen around the test counts, not what was made of it."""
+    told = story("one").bind(T).saw(T)
+    for phase in ("setup", "call", "teardown"):
+        told.outcome(T, phase, PASSED)
+    ended = {"setup": "", "call": "", "teardown": "", when: "AssertionError: no"}
+    verdict = only(told.did(T, ended), tmp_path)
+    assert verdict.state is State.FAILED
+    assert verdict.reason.startswith(f"The report was changed: the {when} of test_it ended with AssertionError: no")
+
+
+@pytest.mark.parametrize(
+    ("did", "said"),
+    [
+        (None, "nobody saw it run"),
+        ({"ended": {"setup": "", "teardown": ""}}, "never began"),
+        ({"ended": {"setup": "", "call": "", "teardown": ""}, "bodies": 0}, "its function never ran"),
+        ({"ended": {"setup": "", "call": "", "teardown": ""}, "parts": ("AssertionError: no",)}, "a part of test_it"),
+    ],
+    ids=["unseen", "no call", "no function", "part"],
+)
+def test_a_pass_that_nobody_saw_is_none(
+    story: type[Story], tmp_path: Path, did: dict[str, Any] | None, said: str
+) -> None:
+    """A report alone is somebody's word."""
+    told = story("one").bind(T).saw(T)
+    for phase in ("setup", "call", "teardown"):
+        told.outcome(T, phase, PASSED)
+    verdict = only(told if did is None else told.did(T, **did), tmp_path)
+    assert (verdict.state, said in verdict.reason) == (State.FAILED, True)
+
+
+@pytest.mark.parametrize("when", ["setup", "teardown"])
+def test_what_is_recorded_around_a_test_proves_nothing(story: type[Story], tmp_path: Path, when: str) -> None:
+    """An empty function between fixtures that record asserts nothing."""
+    verdict = only(story("one").bind(T).saw(T, when=when).ran(T), tmp_path)
+    assert (verdict.state, "while its own function ran" in verdict.reason) == (State.UNPROVEN, True)
+
+
+def test_where_nobody_knows_what_the_suite_holds_nothing_is_proven(story: type[Story], tmp_path: Path) -> None:
+    """A test that was not found may speak of any criterion; one that failed has failed."""
+    told = story("one", "two", "three").proved(T).bind(T + "3", "AC3").ran(T + "3", PASSED, FAILED, PASSED)
+    told.lines[1] = records.Selection(options={}, test_paths=(".",), unknown=("test_b.py cannot be read",))
+    assert told.states(tmp_path) == ["not-run", "not-run", "failed"]
+    assert "test_b.py cannot be read" in evidence.verdicts(told.log(tmp_path), told.document)[0].reason
+
+
+def test_without_a_selection_nothing_is_proven(story: type[Story], tmp_path: Path) -> None:
+    """A log that does not say what the run left out may have left out anything."""
+    told = story("one").proved(T)
+    del told.lines[1]
+    assert only(told, tmp_path).state is State.BLOCKED
 
 
 @pytest.mark.parametrize("needed", list(Level))

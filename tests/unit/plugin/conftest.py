@@ -9,6 +9,9 @@ import pytest
 
 from workstream import documents, evidence
 
+# Imported here, and not by the first suite that is run in this process: pytester forgets what a suite imports.
+from workstream.plugin import fixtures, inventory, writing  # noqa: F401 - see above
+
 if TYPE_CHECKING:
     from collections.abc import Mapping
     from pathlib import Path
@@ -76,6 +79,9 @@ class Suite:
         self.path = pytester.path
         self.folder = self.path / "build" / "acceptance" / self.ID
         (self.path / "conftest.py").write_text(WORLD)
+        # Most of what is tried has nothing to do with a cluster.
+        settings = [f"workstream_levels = static {self.ID}", "asyncio_default_fixture_loop_scope = function"]
+        (self.path / "pytest.ini").write_text("\n".join(["[pytest]", *settings, ""]))
 
     def write(self, sources: Mapping[str, str]) -> None:
         """Write a document with these criteria, and for each that has a source a test module that speaks of it."""
@@ -86,9 +92,9 @@ class Suite:
             if source:
                 self.add(f"test_{number:02}.py", text, source)
 
-    def add(self, name: str, text: str, source: str, level: str = "static") -> None:
+    def add(self, name: str, text: str, source: str) -> None:
         """Write a test module that speaks of a criterion."""
-        mark = f"pytestmark = pytest.mark.criterion({self.ID!r}, {text!r}, level={level!r})"
+        mark = f"pytestmark = pytest.mark.criterion({self.ID!r}, {text!r})"
         (self.path / name).write_text(f"import pytest\n\n{mark}\n\n{textwrap.dedent(source)}")
 
     @property

@@ -6,6 +6,8 @@ from typing import TYPE_CHECKING
 
 import pytest
 
+from workstream import errors
+
 if TYPE_CHECKING:
     from tests.unit.plugin.conftest import Suite
 
@@ -170,7 +172,7 @@ SITUATIONS = {
         def test(guest):
             pass
         """,
-        "proven",
+        "unproven",
     ),
     "one of its parameters fails": (
         """
@@ -199,7 +201,7 @@ SITUATIONS = {
     ),
     "needs the cluster": (
         """
-        @pytest.mark.criterion("WS-900", "needs the cluster")
+        @pytest.mark.criterion("WS-900", "needs the cluster", level="cluster")
         def test(evidence):
             evidence.record("answer", 42)
         """,
@@ -213,17 +215,9 @@ SITUATIONS = {
         """,
         "failed",
     ),
-    "claims the cluster by a mark": (
-        """
-        @pytest.mark.observes("cluster")
-        def test(evidence):
-            evidence.record("answer", 42)
-        """,
-        "blocked",
-    ),
     "uses the cluster": (
         """
-        @pytest.mark.criterion("WS-900", "uses the cluster")
+        @pytest.mark.criterion("WS-900", "uses the cluster", level="cluster")
         def test(evidence, cluster):
             evidence.record("answer", 42)
         """,
@@ -231,7 +225,7 @@ SITUATIONS = {
     ),
     "uses the cluster, and recorded nearer to the desk": (
         """
-        @pytest.mark.criterion("WS-900", "uses the cluster, and recorded nearer to the desk")
+        @pytest.mark.criterion("WS-900", "uses the cluster, and recorded nearer to the desk", level="cluster")
         def test(evidence, cluster):
             evidence.record("answer", 42, level="image")
         """,
@@ -251,7 +245,7 @@ SITUATIONS = {
         def cluster():
             return "not really"
 
-        @pytest.mark.criterion("WS-900", "uses something else called cluster")
+        @pytest.mark.criterion("WS-900", "uses something else called cluster", level="cluster")
         def test(evidence, cluster):
             evidence.record("answer", 42)
         """,
@@ -337,28 +331,7 @@ def test_what_is_deselected_was_not_run(suite: Suite, distributed: tuple[str, ..
     suite.write({"one": suite.PROVING, "two": f"{suite.PROVING}\n{suite.PROVING.replace('test', 'test_more')}"})
     result = suite.run("-k", "not test_more", *distributed)
     assert suite.states() == {"one": "proven", "two": "not-run"}
-    assert result.ret == pytest.ExitCode.TESTS_FAILED
-
-
-def test_a_class_of_tests_that_pytest_passes_over_proves_nothing(suite: Suite) -> None:
-    """A class with a constructor is not collected: no remark at the end but an error, and nobody interrupted."""
-    suite.write({"one": suite.PROVING})
-    hidden = "class TestIt:\n    def __init__(self):\n        pass\n\n    def test(self):\n        assert not self\n"
-    suite.add("test_01.py", "one", hidden)
-    result = suite.run()
-    assert suite.states() == {"one": "blocked"}
-    assert result.ret == pytest.ExitCode.INTERRUPTED
-    end = suite.log().end
-    assert end is not None
-    assert not end.interrupted
-
-
-def test_when_everything_is_deselected_nothing_is_proven(suite: Suite) -> None:
-    """Nothing runs, nothing is proven, and pytest's own exit code stays."""
-    suite.write({"one": suite.PROVING, "two": suite.PROVING})
-    result = suite.run("-m", "unheard_of")
-    assert suite.states() == {"one": "not-run", "two": "not-run"}
-    assert result.ret == pytest.ExitCode.NO_TESTS_COLLECTED
+    assert result.ret == errors.PartialRunError.exit_code
 
 
 def test_parts_of_a_test_are_told_by_their_names(suite: Suite) -> None:

@@ -1,0 +1,76 @@
+"""What a pytest process does with a document: look at the whole suite, run tests, or run them and write."""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import pytest
+
+from workstream import documents, errors, limits
+
+if TYPE_CHECKING:
+    from workstream.plugin.session import Session
+
+# With these, pytest runs no test: what the last run left behind stays as it is.
+_RUNS_NOTHING = ("collectonly", "setupplan", "setuponly")
+
+
+def begin(config: pytest.Config) -> None:
+    """Register what this process does.
+
+    Raises:
+        pytest.exit.Exception: the options mean nothing together, or the document cannot be read.
+
+    """
+    try:
+        _require_sense(config)
+        limits.patience()  # said now, not by every test
+        document = documents.read(Path(config.getoption("--workstream")))
+        if config.getoption("--workstream-inventory"):
+            from workstream.plugin.inventory import Inventory  # noqa: PLC0415 - that process needs nothing else
+
+            config.pluginmanager.register(Inventory(config, document), "workstream-inventory")
+            return
+        session = _session(config)(config, document)
+    except errors.WorkstreamError as error:
+        pytest.exit(str(error), returncode=error.exit_code)
+    from workstream.plugin import fixtures  # noqa: PLC0415 - they need the session's module
+
+    config.pluginmanager.register(session, "workstream-session")
+    # After every other plugin: `k8s_manager` must be ours.
+    config.pluginmanager.register(fixtures, "workstream-fixtures")
+
+
+def _require_sense(config: pytest.Config) -> None:
+    """Refuse what cannot mean anything.
+
+    Raises:
+        errors.UsageError: there is no document, or Python leaves assertions away.
+
+    """
+    if not config.getoption("--workstream"):
+        raise errors.UsageError(
+            "--repeat and --controls are about the criteria of a document, and none is given.",
+            instead="Name it with --workstream.",
+        )
+    if sys.flags.optimize:
+        raise errors.UsageError(
+            "Python runs with -O or PYTHONOPTIMIZE, which removes assertions: tests that assert nothing prove nothing.",
+            instead="Run it without.",
+        )
+    if config.getoption("dist", "no") == "each":
+        raise errors.UsageError(
+            "--dist=each runs every test several times, and a test that is run again proves nothing.",
+            instead="Leave --dist away.",
+        )
+
+
+def _session(config: pytest.Config) -> type[Session]:
+    """Return this process's part: only one process writes, and none that does not run tests."""
+    from workstream.plugin.session import Session  # noqa: PLC0415 - see `begin`
+    from workstream.plugin.writing import Writing  # noqa: PLC0415 - see `begin`
+
+    runs_nothing = any(config.getoption(name, default=False) for name in _RUNS_NOTHING)
+    return Session if runs_nothing or hasattr(config, "workerinput") else Writing

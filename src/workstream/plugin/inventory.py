@@ -1,0 +1,281 @@
+"""What the suite holds for the criteria, whatever a run was narrowed to.
+
+A process of its own collects the whole suite, with the run's own command line but for what chooses tests: paths, `-k`,
+`-m`, `--lf`, `--ignore` and the like, wherever they were said. Hooks and settings that leave out modules or tests are
+passed over; what nobody could collect is told.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import fnmatch
+import os
+import shlex
+import sys
+import tempfile
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import pytest
+from pydantic import BaseModel
+
+from workstream import errors, limits, processes
+from workstream.evidence import provenance, records
+from workstream.plugin import dropped, outcomes
+from workstream.plugin.binding import MARKER, Bindings, bind
+from workstream.plugin.project import Project
+
+if TYPE_CHECKING:
+    from collections.abc import Generator, Iterable, Iterator
+    from concurrent.futures import Future
+
+    from workstream.documents import Document
+
+# What narrows a collection, stops it early, hands it to other processes, or writes reports of it.
+_NEUTRAL: dict[str, Any] = {
+    "collectonly": True,
+    "keyword": "",
+    "markexpr": "",
+    "deselect": None,
+    "ignore": None,
+    "ignore_glob": None,
+    "lf": False,
+    "failedfirst": False,
+    "newfirst": False,
+    "stepwise": False,
+    "stepwise_skip": False,
+    "maxfail": 0,
+    "continue_on_collection_errors": True,
+    "pyargs": False,
+    "numprocesses": None,
+    "dist": "no",
+    "tx": [],
+    "xmlpath": None,
+    "usepdb": False,
+    "log_file": None,
+}
+_NO_PROJECT = {"__pycache__", "node_modules", "site-packages", "build", "dist"}
+
+
+class Suite(BaseModel):
+    """What the whole suite holds.
+
+    Attributes:
+        bindings: which test speaks of which criterion.
+        test_paths: where it was looked for.
+        uncollected: modules that could not be read for their tests, or were skipped whole.
+        unknown: why nobody knows what it holds; a sentence each.
+        sources: the hash of each file that the suite is made of, beside the modules of the tests; by its path from
+            the root.
+
+    """
+
+    bindings: Bindings = Bindings()
+    test_paths: tuple[str, ...] = ()
+    uncollected: list[records.Outcome] = []
+    unknown: list[str] = []
+    sources: dict[str, str] = {}
+
+
+def begin(config: pytest.Config) -> Future[Suite]:
+    """Begin to collect the whole suite, beside everything else."""
+    pool = ThreadPoolExecutor(1, thread_name_prefix="inventory")
+    try:
+        return pool.submit(_collect, config)
+    finally:
+        pool.shutdown(wait=False)
+
+
+def _collect(config: pytest.Config) -> Suite:
+    arguments = [str(one) for one in config.invocation_params.args]
+    with tempfile.TemporaryDirectory(prefix="workstream-inventory-") as folder:
+        left = Path(folder, "suite.json")
+        command = [sys.executable, "-P", "-m", "pytest", *arguments, "--workstream-inventory", str(left)]
+        try:
+            completed = processes.run(
+                command,
+                limit=limits.COLLECTION,
+                environment={"PYTHONPATH": os.pathsep.join(filter(None, sys.path))},
+                folder=config.invocation_params.dir,
+                accept=range(256),
+            )
+            return Suite.model_validate_json(left.read_bytes())
+        except FileNotFoundError:
+            said = processes.tail(completed.stderr.strip() or completed.stdout.strip())
+            return Suite(unknown=[f"it could not be collected as a whole: {said}"])
+        except errors.WorkstreamError as error:
+            return Suite(unknown=[f"it could not be collected as a whole: {error.what}"])
+
+
+def options(config: pytest.Config) -> dict[str, str]:
+    """Return what was said to choose tests, by where it was said."""
+    addopts = config.getini("addopts")
+    said = {
+        "command line": shlex.join(str(one) for one in config.invocation_params.args),
+        "PYTEST_ADDOPTS": os.environ.get("PYTEST_ADDOPTS", ""),
+        "addopts": shlex.join(addopts) if isinstance(addopts, list) else str(addopts or ""),
+    }
+    return {where: what for where, what in said.items() if what}
+
+
+class Inventory:
+    """The plugin of the process that collects the whole suite.
+
+    Args:
+        config: pytest's.
+        document: the document under acceptance.
+
+    """
+
+    def __init__(self, config: pytest.Config, document: Document) -> None:
+        self._config = config
+        self._target = Path(config.getoption("--workstream-inventory"))
+        self._project = Project(config, document)
+        self._items: list[pytest.Item] = []
+        self._modules: dict[Path, pytest.Module] = {}
+        self._left_out: set[Path] = set()
+        self._reports: list[pytest.CollectReport] = []
+        for name, value in _NEUTRAL.items():
+            if hasattr(config.option, name):
+                setattr(config.option, name, value)
+        config.args[:] = [str(path) for path in self._project.test_paths]
+
+    @pytest.hookimpl(wrapper=True, tryfirst=True)
+    def pytest_ignore_collect(self, collection_path: Path) -> Generator[None, bool | None, bool | None]:
+        """Look into what a setting or a hook of the suite leaves out, but into nothing that holds no tests of it."""
+        ignored = yield
+        if ignored and not self._is_foreign(collection_path):
+            self._left_out.add(collection_path)
+            return None
+        return ignored
+
+    def _is_foreign(self, path: Path) -> bool:
+        if path.name in _NO_PROJECT or (path / "pyvenv.cfg").exists() or (path / "conda-meta").exists():
+            return True
+        patterns = self._config.getini("norecursedirs")
+        return path.is_dir() and any(fnmatch.fnmatch(path.name, one) for one in patterns)
+
+    def pytest_itemcollected(self, item: pytest.Item) -> None:
+        """Keep every test, before a hook can drop it."""
+        self._items.append(item)
+
+    def pytest_collectreport(self, report: pytest.CollectReport) -> None:
+        """Keep the modules, and what could not be read."""
+        for node in report.result or ():
+            if isinstance(node, pytest.Module):
+                self._modules[node.path] = node
+        if not report.passed:
+            self._reports.append(report)
+
+    @pytest.hookimpl(tryfirst=True)
+    def pytest_collection_finish(self) -> None:
+        """Leave what was found."""
+        if self._target.exists():
+            return
+        suite = Suite(
+            bindings=self._bindings(),
+            test_paths=tuple(self._relative(path) for path in self._project.test_paths),
+            uncollected=[outcomes.of_collection(report) for report in self._reports if not self._is_none(report)],
+            unknown=list(self._elsewhere()),
+            sources=self._sources(),
+        )
+        self._target.write_text(suite.model_dump_json(), encoding="utf-8")
+
+    def _bindings(self) -> Bindings:
+        try:
+            found = bind(self._items, self._project)
+        except errors.WorkstreamError as error:
+            return Bindings(problems=[str(error)])
+        functions = [getattr(item, "function", None) for item in self._items]
+        patterns = [*self._config.getini("python_functions"), *self._config.getini("python_classes")]
+        for path, module in self._modules.items():
+            if not self._speaks(module):
+                continue
+            found.problems += dropped.hidden(module, functions, self._config)
+            found.problems += dropped.overwritten(path, module.nodeid, patterns)
+        return found
+
+    def _speaks(self, module: pytest.Module) -> bool:
+        """Whether a module has to do with criteria at all."""
+        ours = (item for item in self._items if item.getparent(pytest.Module) is module)
+        return any(item.get_closest_marker(MARKER) for item in ours) or MARKER.encode() in _bytes(module.path)
+
+    def _is_none(self, report: pytest.CollectReport) -> bool:
+        """Whether what could not be read is something that was left out, and has nothing to do with criteria."""
+        path = self._config.rootpath / report.nodeid
+        return any(one == path or one in path.parents for one in self._left_out) and MARKER.encode() not in _bytes(path)
+
+    def _elsewhere(self) -> Iterator[str]:
+        """Yield which files speak of our document's criteria, and were not collected."""
+        for path in _python_files(self._project.folder):
+            if path in self._modules:
+                continue
+            line = dropped.speaks_of(path, self._project.document.id)
+            if line is not None:
+                yield (
+                    f"{self._relative(path)}:{line} speaks of a criterion of {self._project.document.id}, and stands "
+                    f"outside of what pytest collects in {', '.join(map(self._relative, self._project.test_paths))}. "
+                    "(workstream_testpaths says where the tests of documents stand.)"
+                )
+
+    def _sources(self) -> dict[str, str]:
+        tests = {item.path for item in self._items if item.get_closest_marker(MARKER)}
+        return hashes(self._config, self._project.folder, also=_features(self._items), but=tests)
+
+    def _relative(self, path: Path) -> str:
+        return os.path.relpath(path, self._config.rootpath)
+
+
+def hashes(
+    config: pytest.Config, folder: Path, *, also: Iterable[Path] = (), but: Iterable[Path] = ()
+) -> dict[str, str]:
+    """Return the hashes of the files below a folder that a suite is made of, by their paths from the root.
+
+    Args:
+        config: pytest's.
+        folder: the project's.
+        also: files that are no modules.
+        but: modules that are told elsewhere.
+
+    """
+    found = ({*_source_files(config, folder), *also}) - set(but)
+    return {os.path.relpath(path, config.rootpath): provenance.path_sha256(path) for path in sorted(found)}
+
+
+def _source_files(config: pytest.Config, folder: Path) -> set[Path]:
+    """Return the files below a folder that this process runs as modules or plugins."""
+    modules = [*list(sys.modules.values()), *config.pluginmanager.get_plugins()]
+    named = {Path(name) for one in modules if isinstance(name := getattr(one, "__file__", None), str)}
+    installed = [Path(sys.prefix), Path(__file__).parents[1]]
+    return {
+        path
+        for path in named
+        if path.is_relative_to(folder)
+        and not any(path.is_relative_to(other) for other in installed)
+        and "site-packages" not in path.parts
+        and path.is_file()
+    }
+
+
+def _features(items: list[pytest.Item]) -> set[Path]:
+    """Return the files in which the scenarios of pytest-bdd stand."""
+    scenarios = [getattr(getattr(item, "function", None), "__scenario__", None) for item in items]
+    return {Path(one.feature.filename) for one in scenarios if one is not None}
+
+
+def _python_files(folder: Path) -> Iterator[Path]:
+    """Yield the files of Python below a folder that may be the project's own."""
+    for place, folders, names in os.walk(folder):
+        folders[:] = [
+            name
+            for name in folders
+            if not name.startswith(".") and name not in _NO_PROJECT and not Path(place, name, "pyvenv.cfg").exists()
+        ]
+        yield from (Path(place, name) for name in names if name.endswith(".py"))
+
+
+def _bytes(path: Path) -> bytes:
+    with contextlib.suppress(OSError):
+        return path.read_bytes()
+    return b""

@@ -1,0 +1,116 @@
+"""What a project says once, in pytest's configuration file: where tests and documents stand, what needs no cluster."""
+
+from __future__ import annotations
+
+import glob
+import os
+from dataclasses import dataclass
+from functools import cached_property
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from workstream import documents, errors
+from workstream.evidence import Level
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Sequence
+
+    import pytest
+
+    from workstream.documents import Criterion, Document
+
+_PATHS = ("workstream_testpaths", "testpaths")
+
+
+@dataclass(frozen=True)
+class Project:
+    """The project whose suite runs.
+
+    Attributes:
+        config: pytest's.
+        document: the document under acceptance.
+
+    """
+
+    config: pytest.Config
+    document: Document
+
+    @cached_property
+    def folder(self) -> Path:
+        """Where the project stands: its configuration file, else all that the run knows of."""
+        if self.config.inipath is not None and not self.config.getoption("inifilename"):
+            return self.config.inipath.parent
+        known = [self.config.rootpath, self.config.invocation_params.dir, self.document.path.resolve().parent]
+        return Path(os.path.commonpath(known))
+
+    @cached_property
+    def test_paths(self) -> tuple[Path, ...]:
+        """Where tests stand: the configuration says it; one that was put together for this run does not count."""
+        overridden = [one.partition("=")[0] for one in self.config.getoption("override_ini") or ()]
+        own = not self.config.getoption("inifilename") and not set(_PATHS) & set(overridden)
+        for name in _PATHS if own else ():
+            patterns = self.config.getini(name)
+            found = [Path(path) for pattern in patterns for path in self._found(pattern)]
+            if found:
+                return tuple(found)
+        return (self.folder,)
+
+    @cached_property
+    def document_ids(self) -> frozenset[str]:
+        """The ids of the documents that a marker may name."""
+        patterns = self.config.getini("workstream_documents")
+        named = [Path(path) for pattern in patterns for path in self._found(pattern)]
+        return frozenset(_ids([self.document.path, *(named or [self.document.path.resolve().parent])]))
+
+    def _found(self, pattern: str) -> list[str]:
+        return sorted(glob.glob(str(self.folder / pattern), recursive=True))  # noqa: PTH207 - the pattern may be absolute
+
+    @cached_property
+    def _allowed(self) -> list[tuple[Level, Criterion]]:
+        """The criteria that need no cluster, with the level that they take."""
+        return [one for line in self.config.getini("workstream_levels") for one in self._allowance(line)]
+
+    def _allowance(self, line: str) -> Iterator[tuple[Level, Criterion]]:
+        """Yield the criteria of our document that a line of `workstream_levels` means.
+
+        Raises:
+            errors.UsageError: it cannot be understood.
+
+        """
+        level, _, rest = line.strip().partition(" ")
+        document_id, _, text = rest.strip().partition(" ")
+        if level not in set(Level) or not document_id:
+            raise errors.UsageError(
+                f"workstream_levels: {line!r} says no level and document.",
+                instead=f"Write `LEVEL DOCUMENT` or `LEVEL DOCUMENT TEXT`, LEVEL one of {', '.join(Level)}.",
+            )
+        if document_id.upper() != self.document.id:
+            return
+        criteria = documents.identified(text, self.document) if text.strip() else self.document.criteria
+        if not criteria:
+            near = documents.nearest(text, self.document)
+            raise errors.UsageError(
+                f"workstream_levels: {self.document.path} has no criterion {text.strip()!r}.",
+                instead=f"The nearest is {near.id}: {near.text}" if near else "Copy the criterion's text.",
+            )
+        yield from ((Level(level), criterion) for criterion in criteria)
+
+    def level(self, criterion: Criterion) -> Level:
+        """Return the level that a criterion takes: the cluster, unless the configuration allows less.
+
+        Raises:
+            errors.UsageError: the configuration cannot be understood.
+
+        """
+        said = [level for level, other in self._allowed if other is criterion]
+        return said[-1] if said else Level.CLUSTER
+
+
+def _ids(paths: Sequence[Path]) -> Iterator[str]:
+    """Yield the ids of documents, and of those of folders; what is none has none."""
+    for path in paths:
+        for file in sorted(path.glob("**/*.md")) if path.is_dir() else [path]:
+            try:
+                yield documents.read(file).id
+            except errors.DocumentError:
+                continue
