@@ -2,8 +2,20 @@
 
 from __future__ import annotations
 
-from workstream.documents.identity import nearest, normalise
+from workstream.documents.identity import identified, nearest, normalise
 from workstream.documents.model import Box, Claim, Criterion, Document, Kind, Position
 from workstream.documents.parse import parse, read
 
-__all__ = ["Box", "Claim", "Criterion", "Document", "Kind", "Position", "nearest", "normalise", "parse", "read"]
+__all__ = [
+    "Box",
+    "Claim",
+    "Criterion",
+    "Document",
+    "Kind",
+    "Position",
+    "identified",
+    "nearest",
+    "normalise",
+    "parse",
+    "read",
+]
