@@ -36,7 +36,7 @@ SECTIONS = [
     "### Steps\n\n1. [ ] Build a box\n2. [x] Paint it, see AC1\n\n```yaml\nbox:\n  colour: red\n```\n\n",
     SIZES,
     "### Completion Criteria\n\n```sh\n# count\nls box | wc -l\n```\n\n",
-    "### Goal\n\nIt works when:\n\n- letters flow\n\n",
+    "### Goal\n\nIt works when:\n\n- letters flow\n  - by day\n\n",
 ]
 EXECUTION = (
     "### Execution Report\n\nAll went well.\n\n#### AC Status\n\n- [x] Letters arrive\n\n"
@@ -48,6 +48,7 @@ REPORTS = [
     "### Review\n\n- AC1: ✅ seen\n\n",
     "### Acceptance Criteria Status\n\n| criterion | how |\n| --- | --- |\n| Letters stay | seen |\n\n",
     "### Status\n\nDraft\n\n",
+    "### Goals and their status\n\n- [x] all day\n\n",
     "### Change Log\n\n| date | what |\n| --- | --- |\n| 2026-01-02 | begun |\n\n",
 ]
 TABLES = [
@@ -110,7 +111,13 @@ def test_ticks_empty_lines_order_and_line_breaks_change_nothing(chance: random.R
     for words in ("of at most 12 pages, that somebody wrote.", "letters travel, and where *they* stay."):
         pattern = words.replace(" ", r"\s+").replace("*", r"\*").replace(".", r"\.")
         text = re.sub(pattern, re.sub(" ", lambda _: chance.choice([" ", "\n", "  \n"]), words), text)
-    for one, other in (("1. [", "7. ["), ("C1:", "C4:"), ("### Sizes", "### 3. Sizes"), ("red wax", "**red** wax")):
+    for one, other in (
+        ("1. [", "7. ["),
+        ("C1:", "C4:"),
+        ("### Sizes", "### 3. Sizes"),
+        ("red wax", "**red** wax"),
+        ("Build a box\n", "Build a box ✅\n"),
+    ):
         if chance.getrandbits(1):
             text = text.replace(one, other)
 
@@ -134,7 +141,7 @@ def words() -> list[tuple[int, int]]:
         "- [ ] Letters arrive\n  - soon",
         "- [x] Letters stay",
         "ls box | wc -l",
-        "- letters flow",
+        "- letters flow\n  - by day",
         "```yaml",
         "```sh",
     ]
@@ -178,6 +185,7 @@ def test_front_matter_is_bookkeeping() -> None:
         "### Execution Report\n\nFine.\n\n### Words\n\nA stamp is a picture.\n",
         "**Execution Report:**\n\n- fine\n\n### Words\n\nA stamp is a picture.\n",
         "**AC Status:**\n\n- [x] AC1\n\nA stamp is a picture.\n",
+        "**AC Status:**\n\n- [x] AC1\n\n```text\nstamps\n```\n\n- no picture\n",
     ],
 )
 def test_what_only_looks_like_a_report_is_part_of_the_meaning(definition: str) -> None:
@@ -187,6 +195,20 @@ def test_what_only_looks_like_a_report_is_part_of_the_meaning(definition: str) -
     changed = text[: text.rindex(last)] + "Zz7" + text[text.rindex(last) + len(last) :]
 
     assert context(changed) != context(text)
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "# WS-007-01: Execution report\n\nA stamp.\n",
+        "# WS-007-01\n\n**Execution Report:**\n\n- fine\n\n### Words\n\nA stamp.\n",
+        "# WS-007-01\n\n### Acceptance Criteria and their status\n\n- [ ] Letters arrive\n\nA stamp.\n",
+    ],
+    ids=["title", "label", "criteria"],
+)
+def test_no_report_takes_in_what_is_none(text: str) -> None:
+    """A title, a label below it, or a section with criteria makes no report of a whole document."""
+    assert "A stamp." in context(text).split("\n")
 
 
 def test_details_of_a_criterion_that_is_a_heading_are_not_counted_twice() -> None:
@@ -221,3 +243,12 @@ def test_long_output_in_a_report_of_a_large_document_changes_nothing() -> None:
     report = "### Execution Report\n\n```text\n" + "ok\n" * 3_000 + "```\n\n"
 
     assert context(TEXT + LOG + report) == context(TEXT + LOG)
+
+
+@settings(max_examples=CASES, deadline=None)
+@given(st.one_of(st.text(max_size=300), st.lists(st.sampled_from([*SECTIONS, *REPORTS, *TABLES, "> ", "- ", "```\n"]))))
+def test_any_document_has_a_context(text: str | list[str]) -> None:
+    """Whatever stands in a document, in whichever order, its context is worked out, and holds its title."""
+    document = TITLE + "".join(text).replace("\0", "")
+
+    assert "WS-007-01: Mail" in context(document).split("\n")

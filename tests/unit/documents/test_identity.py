@@ -13,7 +13,7 @@ from workstream import documents
 from workstream.documents import Kind, normalise
 
 CASES = 300
-SOON = 5.0  # seconds for 100 kB, of which none takes one on a slow machine
+SOON = 2.0  # seconds; a tenth is enough
 WORD = st.text("abcxyzÄß0123", min_size=1, max_size=6)
 MARKED = st.sampled_from(["{}", "*{}*", "**{}**", "***{}***", "_{}_", "__{}__", "`{}`", "**`{}`**"])
 
@@ -23,25 +23,21 @@ MARKED = st.sampled_from(["{}", "*{}*", "**{}**", "***{}***", "_{}_", "__{}__", 
     [
         "A queue takes 3**7 letters",
         "from 3**7 to 5**7 letters",
-        "`find -name '*.eml*'` prints nothing",
-        "`15 */4 * * 1-5` is when it sweeps",
+        "3*letters and boxes* there",
+        "each *.eml* and *.tmp*",
+        "what **/letters/** finds",
+        "as *letters*.eml says",
         "Sweeps at 15 */4 * * 1-5",
         "GET /box/*/mail/* answers",
-        "each *.eml* and *.tmp*",
         "COUNT(*) and SUM(*) agree",
-        "`__letters__` and `_box` are set",
         "__letters__.py is there",
         "set box_of_letters",
-        r"a \*literal\* star",
-        "`a` < `b` & c",
+        "a < b & c",
     ],
 )
-def test_every_character_that_was_meant_counts(text: str) -> None:
-    """Whichever character but a mark of emphasis or code is left out, another criterion is left."""
-    places = [place for place, one in enumerate(text) if one not in "` \\" and not one.isalpha()]
-
-    assert places
-    assert all(normalise(text[:place] + text[place + 1 :]) != normalise(text) for place in places)
+def test_a_mark_that_nobody_meant_stays(text: str) -> None:
+    """Powers, patterns and names are what they are, in code and outside of it."""
+    assert normalise(text) == normalise(f"`{text}`") == text
 
 
 @pytest.mark.parametrize(
@@ -196,3 +192,11 @@ def test_the_nearest_criterion_is_found_whatever_its_kind() -> None:
 
     assert near is not None
     assert near.id == "CC1"
+
+
+def test_what_is_longer_than_any_sentence_is_compared_as_it_is_written() -> None:
+    """Nobody waits for the marks of what is no sentence."""
+    text = "a *letter*  arrives " * 1_001
+
+    assert normalise(text) == " ".join(text.split())
+    assert "*" not in normalise(text[: len(text) // 2])
