@@ -8,8 +8,9 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from workstream.documents import marks
-from workstream.documents.identity import normalise
+from workstream.documents.identity import normalise, without_name
 from workstream.documents.model import Claim, Kind
+from workstream.documents.rendering import rendered
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
@@ -66,7 +67,7 @@ def claims(rows: Sequence[Row], criteria: Sequence[Criterion]) -> Iterator[Claim
 
     A row that speaks of none is a step or a deliverable, unless it stands where only criteria are expected.
     """
-    known = _Known(criteria)
+    known = Known(criteria)
     for row in rows:
         found = known.by_statement(row) or known.by_name(row)
         for name, said in found:
@@ -75,16 +76,16 @@ def claims(rows: Sequence[Row], criteria: Sequence[Criterion]) -> Iterator[Claim
                 yield Claim(name, row.text, row.position, row.box, affirmed, marks.doubts(said))
 
 
-class _Known:
+class Known:
     """The acceptance criteria, by their texts and by the names that people use for them."""
 
     def __init__(self, criteria: Sequence[Criterion]) -> None:
-        self._by_text: dict[str, str] = {}
+        self._by_text: dict[Kind, dict[str, str]] = {kind: {} for kind in Kind}
         self._by_name: dict[str, str] = {}
         acceptance = [one for one in criteria if one.kind is Kind.ACCEPTANCE]
         for one in criteria:
-            if text := _bare(one.text).rstrip(_STOPS):
-                self._by_text.setdefault(text, one.id)
+            if text := _statement(one).rstrip(_STOPS):
+                self._by_text[one.kind].setdefault(text, one.id)
         for one in acceptance:
             # Where a criterion calls itself AC7, people mean that, and not its place.
             self._by_name.setdefault(own_name(one.text) or one.id, one.id)
@@ -92,14 +93,24 @@ class _Known:
     def by_statement(self, row: Row) -> list[tuple[str | None, str]]:
         """Return the criterion whose text a cell holds, and what else the row says."""
         for number, cell in enumerate(row.cells):
-            text = _bare(cell)
-            for end in _ends(text):
-                name = self._by_text.get(text[:end].rstrip(_STOPS))
-                if name is not None:
+            for kind, names in self._by_text.items():
+                text = _bare(rendered(cell), kind) if names else ""
+                found = next(
+                    ((names[said], end) for end in _ends(text) if (said := text[:end].rstrip(_STOPS)) in names), None
+                )
+                if found:
+                    name, end = found
                     others = " | ".join(row.cells[:number] + row.cells[number + 1 :])
                     leading = cell[: len(cell) - len(marks.without_leading(cell))]
                     return [(name, f"{others} {leading} {text[end:]}")]
         return []
+
+    def restated(self, row: Row) -> bool:
+        """Whether a row says nothing but what a criterion says, and how it stands with it."""
+        return any(
+            marks.affirms(said) or marks.doubts(said) or not said.strip(f"{_STOPS}|")
+            for _, said in self.by_statement(row)
+        )
 
     def by_name(self, row: Row) -> list[tuple[str | None, str]]:
         """Return the criteria that a row names, ranges included; None for those that are not there."""
@@ -108,8 +119,14 @@ class _Known:
         return [(name, text) for name in names] or [(None, text)]
 
 
-def _bare(text: str) -> str:
-    return normalise(marks.without_leading(normalise(text)))
+def _statement(criterion: Criterion) -> str:
+    identity = normalise(criterion.text, criterion.kind)
+    return _bare(identity, criterion.kind)
+
+
+def _bare(words: str, kind: Kind) -> str:
+    """Return words without the name and the marks before them, whichever comes first."""
+    return without_name(marks.without_leading(without_name(words, kind)), kind)
 
 
 def _ends(text: str) -> Iterator[int]:

@@ -6,6 +6,10 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from markdown_it.tree import SyntaxTreeNode
+
     from workstream.documents.model import Box
 
 
@@ -17,14 +21,14 @@ class Statement:
         text: what it says.
         line: where it stands, from 0.
         box: its box, if it has one.
-        details: what is nested in it.
+        below: what is nested in it, or stands below it.
 
     """
 
     text: str
     line: int
     box: Box | None = None
-    details: str = ""
+    below: Sequence[SyntaxTreeNode] = ()
 
 
 @dataclass

@@ -1,4 +1,4 @@
-"""A criterion's identity is its text: compared without emphasis, code marks, a leading `ACn:` and extra space."""
+"""A criterion's identity is its words, as a reader sees them; the name that it gives itself is none of them."""
 
 from __future__ import annotations
 
@@ -6,27 +6,63 @@ import difflib
 import re
 from typing import TYPE_CHECKING
 
+from workstream.documents.model import Kind
+from workstream.documents.rendering import collapsed, rendered
+
 if TYPE_CHECKING:
     from workstream.documents.model import Criterion, Document
 
 # Not the beginning of a longer one: `WS-001-04_mail.md` is WS-001-04, and `WS-001-04x` is nobody's.
 DOCUMENT_ID = re.compile(r"(?<![A-Za-z0-9])WS-\d+(?:-\d+)*(?![A-Za-z0-9]|-\d)", re.IGNORECASE)
 
-_OWN_NAME = re.compile(r"^(?:AC|G|CC|C)[-\s]?\d+\s*(?::|[.)\u2013\u2014-](?=\s|$))\s*", re.IGNORECASE)
-_MARKS = re.compile(r"[*`]+|(?<!\w)_++(?=\w)|(?<=[^\W_])_++(?!\w)")
-_SPACE = re.compile(r"\s+")
+# What people and tools number criteria with. A closed list: `UTF-8: …` and `HTTP-2: …` begin with words.
+_PREFIXES = "UAC|NFR|REQ|AC|FR|SC"
+_HYPHENS = r"\-\u2010\u2011\u2013"
 _LONGEST = 500  # characters that are compared to find what somebody may have meant
+_END = r"\s*(?::|\)|[.\u2013\u2014-](?=\s|$))\s*"
 
 
-def normalise(text: str) -> str:
-    """Return what identifies a criterion: its words."""
-    bare = _SPACE.sub(" ", _MARKS.sub("", text)).strip()
-    return _OWN_NAME.sub("", bare, count=1).strip()
+def _named(prefix: str) -> str:
+    """Return a pattern of the names that begin with a prefix: `AC1:`, `AC-2.1 -`, `AC 3)`, `[AC4]`, `(AC5):`."""
+    name = rf"(?:{prefix})[\s_{_HYPHENS}]?\d{{1,5}}(?:[.{_HYPHENS}]\d{{1,3}})*[a-z]?"
+    return rf"(?:{name}{_END}|\[{name}\](?:{_END}|\s+)|\({name}\)(?:{_END}|\s+))"
+
+
+_NUMBER = rf"#\d{{1,5}}(?:\.\d{{1,3}})*(?:{_END}|\s+)"
+_NAMES = {
+    Kind.ACCEPTANCE: re.compile(rf"(?=\S)(?:{_NUMBER})?(?:{_named(f'(?i:AC)|{_PREFIXES}')})?"),
+    Kind.GOAL: re.compile(_named("G"), re.IGNORECASE),
+    Kind.CONSTRAINT: re.compile(_named("C"), re.IGNORECASE),
+}
+
+
+def normalise(text: str, kind: Kind = Kind.ACCEPTANCE) -> str:
+    """Return what identifies a criterion of a kind: its words; of a command, or if none is seen, what is written."""
+    if kind is Kind.COMPLETION:
+        return collapsed(text)
+    return without_name(rendered(text) or collapsed(text), kind)
+
+
+def without_name(words: str, kind: Kind) -> str:
+    """Return words without the name that a criterion of a kind may give itself; a name alone is kept."""
+    found = _NAMES[kind].match(words) if kind in _NAMES else None
+    return words[found.end() :] or words if found else words
+
+
+def identified(text: str, document: Document) -> tuple[Criterion, ...]:
+    """Return the criteria whose text this is; none, one, or those that say the same.
+
+    The text may be written as in the document, or as a reader sees it there, without a mark.
+    """
+    written = tuple(one for one in document.criteria if normalise(text, one.kind) == normalise(one.text, one.kind))
+    return written or tuple(
+        one for one in document.criteria if without_name(collapsed(text), one.kind) == normalise(one.text, one.kind)
+    )
 
 
 def nearest(text: str, document: Document) -> Criterion | None:
     """Return the criterion whose text is most like this one; None if none is alike."""
-    by_text = {normalise(criterion.text)[:_LONGEST]: criterion for criterion in document.criteria}
+    by_text = {normalise(criterion.text, criterion.kind)[:_LONGEST]: criterion for criterion in document.criteria}
     found = difflib.get_close_matches(normalise(text)[:_LONGEST], by_text, n=1, cutoff=0.5)
     return by_text[found[0]] if found else None
 

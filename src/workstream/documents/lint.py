@@ -67,7 +67,7 @@ def _criteria(document: Document) -> Iterator[Problem]:
     seen: dict[str, str] = {}
     own: dict[str, str] = {}
     for criterion in criteria:
-        text = normalise(criterion.text)
+        text = normalise(criterion.text, criterion.kind)
         if len(text.split()) < _SHORTEST or _VAGUE.match(text):
             yield Problem(
                 criterion.position, "WS002", f"{criterion.id} says nothing that can be true or false: {text!r}"

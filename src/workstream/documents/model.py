@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from enum import StrEnum
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
     from pathlib import Path
 
 
@@ -51,7 +52,8 @@ class Criterion:
         text: the statement as written, continuation lines joined by one space.
         position: where it starts.
         box: its box; None for goals, constraints, completion commands and criteria in prose.
-        details: what is nested in the statement, or follows it in the same item: promised too.
+        details: what is nested in the statement, follows it in the same item or stands below it, if it is a heading:
+            promised too. One part a line, as it is seen; code as it is written; in an order of its own, without boxes.
 
     """
 
@@ -101,6 +103,7 @@ class Document:
         swallowed_labels: labels of acceptance criteria that Markdown takes for a part of the list above.
         open_fences: code fences that are never closed, or in which another one begins.
         unboxed: items without a box in a list of criteria that have one; they are no criteria.
+        meaning: works out `context` when it is asked for.
 
     """
 
@@ -114,6 +117,15 @@ class Document:
     swallowed_labels: tuple[Position, ...] = ()
     open_fences: tuple[Position, ...] = ()
     unboxed: tuple[Position, ...] = ()
+    meaning: Callable[[], str] = field(default=str, repr=False, compare=False)
+
+    @property
+    def context(self) -> str:
+        """What gives the criteria their meaning and is none of them: one part a line, in an order of its own.
+
+        The same after a tick, a report, a new order or other line breaks; another one after another word.
+        """
+        return self.meaning()
 
     @property
     def lines(self) -> list[str]:

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 
 from workstream import errors
 from workstream.documents import claims
+from workstream.documents.context import Context
 from workstream.documents.identity import DOCUMENT_ID
 from workstream.documents.model import Document
 from workstream.documents.reading import Reading
@@ -66,7 +67,8 @@ def parse(content: bytes, path: Path) -> Document:
     headings = [own_text(block) for block in blocks if block.type == "heading"]
     ids = tuple(_ids(headings, source.front_matter, path))
     document_id, heading = _identify(ids, headings, path)
-    reading = Reading(source, heading if DOCUMENT_ID.search(heading) else "")
+    title = heading if DOCUMENT_ID.search(heading) else ""
+    reading = Reading(source, title)
     reading.read(blocks)
     criteria = reading.criteria()
     return Document(
@@ -80,6 +82,7 @@ def parse(content: bytes, path: Path) -> Document:
         swallowed_labels=tuple(reading.swallowed),
         open_fences=tuple(source.open_fences),
         unboxed=tuple(reading.unboxed()),
+        meaning=Context(source, blocks, title, criteria).text,
     )
 
 

@@ -5,10 +5,10 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
-from workstream.documents import claims, commands, marks, titles
+from workstream.documents import claims, commands, content, marks, titles
 from workstream.documents.definition import Definition, Statement
 from workstream.documents.model import Box, Criterion, Kind, Position
-from workstream.documents.source import Source, item_details, item_lines, item_text, own_text
+from workstream.documents.source import Source, below_item, end_of_section, item_lines, item_text, own_text
 from workstream.documents.titles import Section
 
 if TYPE_CHECKING:
@@ -65,11 +65,15 @@ class Reading:
     def criteria(self) -> tuple[Criterion, ...]:
         """Return the criteria that were found, in the order of the document."""
         found = [
-            Criterion(f"{kind}{number}", kind, one.text, self.source.position(one.line), one.box, one.details)
+            self._criterion(kind, number, one)
             for kind, statements in {Kind.ACCEPTANCE: self._definition.statements(), **self._others}.items()
             for number, one in enumerate(statements, start=1)
         ]
         return tuple(sorted(found, key=lambda one: one.position.line))
+
+    def _criterion(self, kind: Kind, number: int, one: Statement) -> Criterion:
+        details = content.details(self.source, one.below)
+        return Criterion(f"{kind}{number}", kind, one.text, self.source.position(one.line), one.box, details)
 
     def unboxed(self) -> Iterator[Position]:
         """Yield where items stand that are no criteria because they have no box, and the others of their list do."""
@@ -77,11 +81,11 @@ class Reading:
 
     def read(self, blocks: Sequence[SyntaxTreeNode]) -> None:
         """Walk the top-level blocks."""
-        for block in blocks:
+        for number, block in enumerate(blocks):
             if block.type not in {"heading", "paragraph", "hr"}:
                 self._label_is_fresh = False
             if block.type == "heading":
-                self._enter(block)
+                self._enter(block, blocks[number + 1 : end_of_section(blocks, number)])
             elif block.type == "paragraph":
                 self._paragraph(block)
             elif block.type in _LISTS:
@@ -93,25 +97,25 @@ class Reading:
             elif block.type == "hr":
                 self._label = ""
 
-    def _enter(self, heading: SyntaxTreeNode) -> None:
+    def _enter(self, heading: SyntaxTreeNode, below: Sequence[SyntaxTreeNode]) -> None:
         level, text = int(heading.tag[1:]), own_text(heading)
         self._count += 1
         self._headings = {above: one for above, one in self._headings.items() if above < level}
         is_title = text == self.title and level <= _LOWEST_TITLE
         scope = self._scope()
         if scope is not None and not self._in_report and self._definition.scope in {None, scope.number}:
-            self._sub_heading(level, text, heading, scope)
+            self._sub_heading(level, Statement(text, self.source.line(heading), below=below), scope)
         section = None if is_title else titles.section(text)
         self._headings[level] = _Heading(text, self._count, section)
         self._label, self._label_has_groups = "", False
         self._in_report = self._in_report or (not is_title and titles.begins_report(text))
         self._claim_line(text, self.source.line(heading))
 
-    def _sub_heading(self, level: int, text: str, heading: SyntaxTreeNode, scope: _Heading) -> None:
+    def _sub_heading(self, level: int, statement: Statement, scope: _Heading) -> None:
         """Take a heading below `Acceptance Criteria`: it may be a criterion."""
-        if titles.section(text) is None:
+        if titles.section(statement.text) is None:
             self._definition.scope = scope.number
-            self._definition.add_heading(level, Statement(text, self.source.line(heading)))
+            self._definition.add_heading(level, statement)
 
     def _scope(self) -> _Heading | None:
         """Return the heading `Acceptance Criteria` that what is being read belongs to."""
@@ -208,8 +212,8 @@ class Reading:
             if cut and cut in lines:
                 lines = lines[: lines.index(cut)]
             if lines:
-                details = "" if cut else item_details(item)
-                statements.append(Statement(" ".join(lines), self.source.line(item), details=details))
+                below = () if cut else below_item(item)
+                statements.append(Statement(" ".join(lines), self.source.line(item), below=below))
 
     def _define(self, items: Sequence[SyntaxTreeNode]) -> None:
         """Take a list as part of the definition; of a second definition, as claims about the first."""
@@ -222,7 +226,7 @@ class Reading:
             self._claim_items(items, expected=True)
             return
         statements = [
-            Statement(item_text(item), self.source.line(item), self._box(item), item_details(item)) for item in items
+            Statement(item_text(item), self.source.line(item), self._box(item), below_item(item)) for item in items
         ]
         self._definition.add_list(statements, direct=number == self._number)
 

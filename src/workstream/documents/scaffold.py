@@ -42,7 +42,11 @@ def _head(document: Document) -> Iterator[str]:
 
 
 def _test(document: Document, criterion: Criterion) -> Iterator[str]:
-    words = re.sub(r"[^a-z0-9]+", "_", normalise(criterion.text).lower()).strip("_")[:_LONGEST_NAME].strip("_")
+    words = (
+        re.sub(r"[^a-z0-9]+", "_", normalise(criterion.text, criterion.kind).lower())
+        .strip("_")[:_LONGEST_NAME]
+        .strip("_")
+    )
     text = json.dumps(criterion.text, ensure_ascii=False)
     yield ""
     yield f'@pytest.mark.criterion("{document.id}", {text})  # noqa: E501 - the criterion, as it stands in the document'

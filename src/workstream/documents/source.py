@@ -7,7 +7,7 @@ be one byte at a known place.
 from __future__ import annotations
 
 import re
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from markdown_it import MarkdownIt
 from markdown_it.tree import SyntaxTreeNode
@@ -36,6 +36,7 @@ class Source:
         lines: its lines without their ends; lines end where Markdown says, and nowhere else.
         front_matter: the lines of its front matter.
         open_fences: where fences begin that are never closed; known once `blocks` was called.
+        references: what the names of links stand for, each with its line (from 0); likewise.
 
     Args:
         content: the file's bytes.
@@ -56,6 +57,7 @@ class Source:
         matter = self._front_matter_lines()
         self.front_matter = self.lines[:matter]
         self.open_fences: list[Position] = []
+        self.references: dict[str, int] = {}
         self._read = outline.relevant(self.lines, matter, path)
         self._markdown = MarkdownIt("commonmark", {"maxNesting": 50}).enable("table").disable("inline")
 
@@ -84,7 +86,11 @@ class Source:
 
     def _parse(self, start: int) -> Sequence[SyntaxTreeNode]:
         """Return the blocks from a line on, of those that are read; their maps count from the first of these."""
-        tokens = self._markdown.parse("\n".join(self.lines[number] for number in self._read[start:]))
+        known: dict[str, dict[str, Any]] = {}
+        tokens = self._markdown.parse("\n".join(self.lines[number] for number in self._read[start:]), known)
+        for label, target in known.get("references", {}).items():
+            text = f"[{label}]: {target['href']} {target['title']}".strip()
+            self.references.setdefault(text, self._read[start + target["map"][0]])
         for token in tokens:
             if token.map:
                 token.map = [line + start for line in token.map]
@@ -130,6 +136,11 @@ class Source:
                 return number
         return None
 
+    def passed_over(self) -> list[int]:
+        """Return the lines (from 0) that no block holds because nobody needs to parse them."""
+        read = set(self._read)
+        return [number for number in range(len(self.front_matter), len(self.lines)) if number not in read]
+
     def line(self, node: SyntaxTreeNode) -> int:
         """Return the line (from 0) at which a block starts."""
         return self._read[node.map[0]] if node.map else 0
@@ -169,16 +180,25 @@ def item_lines(item: SyntaxTreeNode) -> list[str]:
     """Return the lines of a list item's statement, without its box and without what is nested in it."""
     paragraph = next((child for child in item.children if child.type == "paragraph"), None)
     lines = own_text(paragraph).split("\n") if paragraph else []
-    return [line.strip() for line in [_BOX.sub("", lines[0]), *lines[1:]]] if lines else []
+    return [line.strip() for line in [without_box(lines[0]), *lines[1:]]] if lines else []
 
 
-def item_details(item: SyntaxTreeNode) -> str:
-    """Return what is nested in a list item, or follows its statement: part of what it promises. Without boxes."""
+def without_box(text: str) -> str:
+    """Return a text without the box that it starts with."""
+    return _BOX.sub("", text)
+
+
+def below_item(item: SyntaxTreeNode) -> list[SyntaxTreeNode]:
+    """Return what is nested in a list item, or follows its statement: part of what it promises."""
     first = next((child for child in item.children if child.type == "paragraph"), None)
-    inner = (
-        node for node in item.walk() if node.type in {"inline", "fence", "code_block"} and node.parent is not first
-    )
-    return "\n".join(_BOX.sub("", node.content.strip()) for node in inner)
+    return [child for child in item.children if child is not first]
+
+
+def end_of_section(blocks: Sequence[SyntaxTreeNode], number: int) -> int:
+    """Return which block is the first that stands no longer below one of them, a heading."""
+    level = blocks[number].tag
+    beyond = range(number + 1, len(blocks))
+    return next((one for one in beyond if blocks[one].type == "heading" and blocks[one].tag <= level), len(blocks))
 
 
 def item_text(item: SyntaxTreeNode) -> str:

@@ -44,6 +44,23 @@ _REPORT = re.compile(
     re.IGNORECASE,
 )
 _STATUS = re.compile(r"\b(?:goals?|ac|acceptance|criteria)\b.{0,80}\bstatus\b", re.IGNORECASE)
+# Sections and lines of which the only use is to say how far the work is, and who did what.
+_BOOKKEEPING = re.compile(
+    _BEFORE
+    + r"(?:execution (?:log|notes|summary)|status|progress(?: log)?|reviews?|review (?:notes|log)|sign[-\s]?offs?"
+    r"|change ?log|revision history|qa results?|dev agent record|implementation notes)\W*$",
+    re.IGNORECASE,
+)
+_STATES = (
+    r"(?:not started|draft|proposed|open|planned|pending|to ?do|ready(?: for \w+)?|in progress|wip|blocked|in review"
+    r"|review|approved|not approved|accepted|rejected|changes requested|done|completed?|finished|closed|yes|no|partly)"
+)
+_STATE = re.compile(
+    rf"^\W*(?:status|state|progress|(?:final )?verdict|goals? achieved)\W+{_STATES}\W*$"
+    r"|^\W*(?:date|created|(?:last )?updated|started|completed|reviewed|approved)(?: (?:on|at))?\W+"
+    r"\d{4}-\d\d-\d\d\W*$",
+    re.IGNORECASE,
+)
 _BOLD = re.compile(r"^\W*(?:\*\*|__).*(?:\*\*|__)\W*$")
 _REMARKS = re.compile(r"\([^)]*\)|\W")
 _LONGEST = 200  # characters of a title; what is longer is prose
@@ -72,6 +89,16 @@ def begins_report(title: str) -> bool:
 def is_status(title: str) -> bool:
     """Whether every row below is about a criterion."""
     return bool(_STATUS.search(title[:_LONGEST]))
+
+
+def is_bookkeeping(title: str) -> bool:
+    """Whether what follows only says how far the work is: a report, a status, a review, a change log."""
+    return begins_report(title) or is_status(title) or bool(_BOOKKEEPING.match(title[:_LONGEST]))
+
+
+def is_state(line: str) -> bool:
+    """Whether a line only says how far the work is, `Status: in progress`, or when it was done."""
+    return len(line) <= _LONGEST and bool(_STATE.match(line))
 
 
 def is_label(line: str) -> bool:

@@ -71,9 +71,10 @@ class Verdict:
 
 def text_sha256(criterion: Criterion) -> str:
     """Return the hash of all that a criterion promises: of a command as it is written, of a sentence its words."""
-    text = criterion.text if criterion.kind is Kind.COMPLETION else normalise(criterion.text)
-    promised = [text, *(normalise(line) for line in criterion.details.splitlines())]
-    return hashlib.sha256("\n".join(promised).encode()).hexdigest()
+    # White space is part of a command: a here-document, or what stands in quotes.
+    text = criterion.text if criterion.kind is Kind.COMPLETION else normalise(criterion.text, criterion.kind)
+    promised = f"{text}\n{criterion.details}" if criterion.details else text
+    return hashlib.sha256(promised.encode()).hexdigest()
 
 
 def context_sha256(document: Document) -> str:

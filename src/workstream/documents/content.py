@@ -1,0 +1,95 @@
+"""The text within blocks, part by part: what is nested in a criterion, and what stands around the criteria."""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from workstream.documents import bookkeeping
+from workstream.documents.rendering import collapsed, rendered
+from workstream.documents.source import own_text, without_box
+
+if TYPE_CHECKING:
+    from collections.abc import Collection, Iterator, Sequence
+
+    from markdown_it.tree import SyntaxTreeNode
+
+    from workstream.documents.source import Source
+
+_TICK = re.compile(r"(?<!\S)\[[xX]\](?=\s|$)")
+_COMMENT = re.compile(r"<!--.*?(?:-->|\Z)", re.DOTALL)
+_NUMBER = re.compile(r"^\s*(?:\d{1,3}(?:\.\d{1,3})*[.):]|\d{1,3}(?:\.\d{1,3})+)\s+(?=\S)")
+_LISTED_BOX = re.compile(r"^(?P<before>\s*(?:[-*+]|\d{1,9}[.)])\s+\[)[xX](?=\](?:\s|$))")
+
+
+@dataclass(frozen=True, slots=True)
+class Part:
+    """A paragraph, a heading, the row of a table, or a block of code.
+
+    Attributes:
+        cells: its text as written, without a box; of a row the text of each cell.
+        line: where it stands, from 0.
+        code: whether it is code, of which the order of lines and their beginnings are part.
+
+    """
+
+    cells: tuple[str, ...]
+    line: int
+    code: bool = False
+
+    @property
+    def text(self) -> str:
+        """What is compared of it: of code each line, of anything else what is seen of it, on one line."""
+        return "\n".join(self.cells) if self.code else " | ".join(map(rendered, self.cells))
+
+
+def details(source: Source, blocks: Sequence[SyntaxTreeNode]) -> str:
+    """Return what blocks below a statement promise; the order of bullets and paragraphs is no part of it."""
+    kept = zip(blocks, bookkeeping.marked(blocks), strict=True)
+    found = (part for block, is_report in kept if not is_report for part in parts(source, block))
+    return "\n".join(sorted(filter(None, (part.text for part in found))))
+
+
+def parts(source: Source, block: SyntaxTreeNode, leave_out: Collection[int] = ()) -> Iterator[Part]:
+    """Yield the parts of a block.
+
+    Args:
+        source: the file.
+        block: the block.
+        leave_out: the lines at which items, and lines of code, begin that are left out.
+
+    """
+    line = source.line(block)
+    if block.type == "list_item" and line in leave_out:
+        return
+    if block.type in {"fence", "code_block"}:
+        yield from _code(source, block, leave_out)
+    elif block.type == "html_block":
+        yield Part((collapsed(_COMMENT.sub(" ", block.content)),), line, code=True)
+    elif block.type == "heading":
+        yield Part((_NUMBER.sub("", own_text(block)),), line)
+    elif block.type == "tr":
+        yield Part(tuple(_unticked(own_text(cell)) for cell in block.children), line)
+    elif block.type == "paragraph":
+        yield Part((_unticked(own_text(block)),), line)
+    else:
+        for child in block.children:
+            yield from parts(source, child, leave_out)
+
+
+def _code(source: Source, block: SyntaxTreeNode, leave_out: Collection[int]) -> Iterator[Part]:
+    """Yield a block of code, if any line is left of it; its empty lines are no part, nor are boxes of samples."""
+    fenced = block.type == "fence"
+    lines = source.code(block) if fenced else block.content.split("\n")
+    kept = tuple(
+        _LISTED_BOX.sub(r"\g<before> ", line.rstrip())
+        for number, line in enumerate(lines)
+        if line.strip() and not (fenced and source.code_line(block, number) in leave_out)
+    )
+    if kept:
+        yield Part(kept, source.line(block), code=True)
+
+
+def _unticked(text: str) -> str:
+    return _TICK.sub("[ ]", without_box(text))

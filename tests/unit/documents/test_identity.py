@@ -1,0 +1,202 @@
+"""What makes two criteria the same: the words that a reader sees, without the name before them."""
+
+from __future__ import annotations
+
+import time
+from pathlib import Path
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from workstream import documents
+from workstream.documents import Kind, normalise
+
+CASES = 300
+SOON = 2.0  # seconds; a tenth is enough
+WORD = st.text("abcxyzÄß0123", min_size=1, max_size=6)
+MARKED = st.sampled_from(["{}", "*{}*", "**{}**", "***{}***", "_{}_", "__{}__", "`{}`", "**`{}`**"])
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "A queue takes 3**7 letters",
+        "from 3**7 to 5**7 letters",
+        "3*letters and boxes* there",
+        "each *.eml* and *.tmp*",
+        "what **/letters/** finds",
+        "as *letters*.eml says",
+        "Sweeps at 15 */4 * * 1-5",
+        "GET /box/*/mail/* answers",
+        "COUNT(*) and SUM(*) agree",
+        "__letters__.py is there",
+        "set box_of_letters",
+        "a < b & c",
+    ],
+)
+def test_a_mark_that_nobody_meant_stays(text: str) -> None:
+    """Powers, patterns and names are what they are, in code and outside of it."""
+    assert normalise(text) == normalise(f"`{text}`") == text
+
+
+@pytest.mark.parametrize(
+    ("text", "seen"),
+    [
+        ("`mail.*.enabled`", "mail.*.enabled"),
+        (r"\*any\* &lt;box&gt; &amp; more", "*any* <box> & more"),
+        ('[the **box**](boxes.md "all")', 'the box (boxes.md "all")'),
+        ("![a box](box.png)", "!a box (box.png)"),
+        ("<https://example.com/a*b*c>", "https://example.com/a*b*c"),
+        ("one<!-- not\nseen -->, two <br> three", "one, two <br> three"),
+        ("one\\\ntwo  \nthree\n four", "one two three four"),
+        ("**one *two* three**, four", "one two three, four"),
+        ("**重要**な *été*", "重要な été"),
+    ],
+)
+def test_identity_is_what_a_reader_sees(text: str, seen: str) -> None:
+    """Escapes and entities are what they mean, links and images keep their targets, comments are gone."""
+    assert normalise(text) == seen
+
+
+@settings(max_examples=CASES, deadline=None)
+@given(st.lists(st.tuples(WORD, MARKED, st.sampled_from([" ", "  ", "\n", "\t"])), min_size=1, max_size=6))
+def test_marks_around_words_and_white_space_make_no_other_criterion(words: list[tuple[str, str, str]]) -> None:
+    """Emphasis, code marks and white space are no part of it."""
+    marked = "".join(mark.format(word) + space for word, mark, space in words)
+
+    assert normalise(marked) == " ".join(word for word, _, _ in words)
+
+
+@settings(max_examples=CASES, deadline=None)
+@given(st.one_of(st.text(max_size=200), st.text("*_`[]()<>!\\&#; \na\ud800", max_size=80)), st.sampled_from(Kind))
+def test_any_text_has_an_identity(text: str, kind: Kind) -> None:
+    """Whatever stands there is compared, halves of characters too, and nothing that is written becomes nothing."""
+    assert normalise(text, kind) or not text.strip()
+
+
+@pytest.mark.parametrize("unit", ["[", "![", "*a ", "a*", "`a", "<!--", "[a](b) ", "<a b=", "&", "![](", "word "])
+def test_a_long_line_takes_no_long_time(unit: str) -> None:
+    """However marks are nested or left open, 100 kB and many lines of 2 kB are compared in moments."""
+    begin = time.monotonic()
+    normalise(unit * (100_000 // len(unit)))
+    normalise(unit * (2_000 // len(unit)))
+
+    assert time.monotonic() - begin < SOON
+
+
+@pytest.mark.parametrize(
+    "name",
+    [
+        "AC1:",
+        "ac 1)",
+        "AC-1.",
+        "AC2.1:",
+        "AC2.1 -",
+        "AC1 \N{EN DASH}",
+        "AC\N{NON-BREAKING HYPHEN}7:",
+        "AC1a:",
+        "[AC1]",
+        "(AC1)",
+        "**AC1:**",
+        "#1",
+        "#12.",
+        "#3 AC1:",
+        "SC-002:",
+        "**SC-002**:",
+        "FR-003:",
+        "`FR-003`:",
+        "NFR-1:",
+        "REQ-12 -",
+        "UAC3:",
+    ],
+)
+def test_a_name_is_no_part_of_an_acceptance_criterion(name: str) -> None:
+    """How tools and people number criteria makes no other criterion, marked or not."""
+    assert normalise(f"{name} Letters arrive") == "Letters arrive"
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "C3 - boxes hold letters",
+        "G1: the sorter runs",
+        "CC2: the sorter runs",
+        "UTF-8: letters are read",
+        "HTTP-2: letters are sent",
+        "RFC 5322: letters are read",
+        "SHA-256: letters are signed",
+        "TLS 1.3: letters are sealed",
+        "AC3 letters arrive",
+        "ACME-1: letters arrive",
+        "#box holds letters",
+        "sc-1: letters",
+        "3. letters arrive",
+    ],
+)
+def test_words_that_look_like_a_name_are_words(text: str) -> None:
+    """What no tool numbers acceptance criteria with is kept."""
+    assert normalise(text) == text
+
+
+@pytest.mark.parametrize(
+    ("kind", "text", "words"),
+    [
+        (Kind.GOAL, "**G1:** flow", "flow"),
+        (Kind.GOAL, "AC1: flow", "AC1: flow"),
+        (Kind.CONSTRAINT, "C-1: no cloud", "no cloud"),
+        (Kind.CONSTRAINT, "G1: no cloud", "G1: no cloud"),
+        (Kind.COMPLETION, "AC1: `a`  *b*\n c", "AC1: `a` *b* c"),
+    ],
+)
+def test_each_kind_has_names_of_its_own(kind: Kind, text: str, words: str) -> None:
+    """A goal may be called G1, a constraint C1, a command nothing."""
+    assert normalise(text, kind) == words
+
+
+@pytest.mark.parametrize("text", ["AC1:", "#1", "SC-002:", "[AC1]"])
+def test_a_name_alone_stays(text: str) -> None:
+    """A criterion does not become nothing."""
+    assert normalise(text + " ") == text
+
+
+DOCUMENT = documents.parse(
+    b"## WS-007-01: Mail\n\n### Goal\n\n- G1: letters flow\n\n### Acceptance Criteria\n\n"
+    b"- [ ] AC1: Letters match `*.eml*` and `__box__`\n- [ ] **C1: letters stay**\n- [ ] C1: letters stay\n\n"
+    b"### Constraints\n\n- C1: letters stay\n\n### Completion Criteria\n\n```sh\nls *.eml |\n  wc -l\n```\n",
+    Path("x.md"),
+)
+
+
+@pytest.mark.parametrize(
+    ("text", "ids"),
+    [
+        ("Letters match `*.eml*` and `__box__`", ["AC1"]),
+        ("AC9: Letters match *.eml* and __box__", ["AC1"]),
+        ("letters flow", ["G1"]),
+        ("C1: letters stay", ["AC2", "AC3", "C1"]),
+        ("letters stay", ["C1"]),
+        ("ls *.eml | wc -l", ["CC1"]),
+        ("ls .eml | wc -l", []),
+        ("Letters", []),
+    ],
+)
+def test_a_text_finds_its_criteria(text: str, ids: list[str]) -> None:
+    """Written as in the document or as seen there, each compared as its kind is."""
+    assert [one.id for one in documents.identified(text, DOCUMENT)] == ids
+
+
+def test_the_nearest_criterion_is_found_whatever_its_kind() -> None:
+    """A slip of the pen is told with what was meant."""
+    near = documents.nearest("ls *.eml | wc", DOCUMENT)
+
+    assert near is not None
+    assert near.id == "CC1"
+
+
+def test_what_is_longer_than_any_sentence_is_compared_as_it_is_written() -> None:
+    """Nobody waits for the marks of what is no sentence."""
+    text = "a *letter*  arrives " * 1_001
+
+    assert normalise(text) == " ".join(text.split())
+    assert "*" not in normalise(text[: len(text) // 2])
