@@ -70,7 +70,7 @@ class World:
             engine = self.engine()
             self.tools()
             found = self._stack.enter_context(environment.cluster_ready(engine, self._wish))
-            return replace(found, provide=lambda image, name: self._provide(found, image, name))
+            return replace(found, provide=lambda image, name="": self._provide(found, image, name))
 
         return self._once("cluster", enter)
 

@@ -30,9 +30,15 @@ if TYPE_CHECKING:
 
 
 @pytest.fixture(scope="session", autouse=True)
-def image_under_way(world: World, engine: Engine) -> Future[str]:
-    """Begin to build the image at once: it takes long, and the first checks do without."""
-    return world.background(lambda: image.build(engine))
+def image_under_way(world: World, subject: Subject, tmp_path_factory: pytest.TempPathFactory) -> Future[str]:
+    """Begin to build the image at once: it takes long, and the first checks do without.
+
+    It asks the world for the engine: a fixture of every test must not use what only some of them observe.
+    """
+    subject.describe_input("image sources", IMAGE)
+    subject.describe_input("versions", VERSIONS)
+    sources = image.copied(tmp_path_factory.mktemp("image"))
+    return world.background(lambda: image.build(world.engine(), sources))
 
 
 @pytest.fixture(scope="session", autouse=True)
@@ -55,8 +61,6 @@ def spark_image(image_under_way: Future[str], engine: Engine, subject: Subject) 
     subject.describe("image", name)
     subject.describe("image digest", engine.image_id(name))
     subject.describe("Debian packages of the image", packages.split("\n"))
-    subject.describe_input("image sources", IMAGE)
-    subject.describe_input("versions", VERSIONS)
     return name
 
 
@@ -117,14 +121,16 @@ def submitter(cluster: Cluster, release: Release) -> Submitter:
 
 
 @pytest.fixture(scope="session")
-def defaults(tools: dict[str, Tool]) -> list[Manifest]:
+def defaults(tools: dict[str, Tool], subject: Subject) -> list[Manifest]:
     """Give what the chart renders as it is."""
     del tools  # helm is on PATH once they are there
+    subject.describe_input("chart", CHART)
     return helm.template(RELEASE, {})
 
 
 @pytest.fixture(scope="session")
-def switched_off(tools: dict[str, Tool]) -> list[Manifest]:
+def switched_off(tools: dict[str, Tool], subject: Subject) -> list[Manifest]:
     """Give what the chart renders without the shuffle service."""
     del tools
+    subject.describe_input("chart", CHART)
     return helm.template(RELEASE, {"shuffleService": {"enabled": False}})

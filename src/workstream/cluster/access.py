@@ -3,20 +3,24 @@
 from __future__ import annotations
 
 import json
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import cached_property
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Protocol
 
 from kubernetes import client, config
 from pytest_kubernetes.providers.external import ExternalManagerBase
 
 from workstream import errors, limits, processes
+from workstream.cluster.images import Images
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Collection
     from pathlib import Path
 
+    from pydantic import JsonValue
     from pytest_kubernetes.providers.base import AClusterManager
+
+    from workstream.cluster.images import Provided
 
 _REPELLING = {"NoSchedule", "NoExecute"}
 
@@ -35,6 +39,26 @@ _TOLERATED = {
 }
 
 
+class Provide(Protocol):
+    """Makes an image of the engine available to a cluster's pods."""
+
+    def __call__(self, image: str, name: str = "") -> str:
+        """Return the name that pods use.
+
+        Args:
+            image: its name in the engine.
+            name: a name that it is to have too, and that is returned then, unless nodes pull it from a registry: what
+                a chart has as its default, and commands rely on. Pods that run already keep what the name stood for;
+                `helm.install` sees to it that none does. Without it the name that is returned carries the content.
+
+        """
+        ...
+
+
+def _unnoticed(_name: str, _value: JsonValue) -> None:
+    """Tell nobody."""
+
+
 @dataclass(frozen=True)
 class Cluster:
     """A cluster that answers.
@@ -43,19 +67,22 @@ class Cluster:
         kubeconfig: the file that says how to reach it.
         context: the context of that file.
         name: what people call it.
-        provide: makes an image of the engine available to its pods, under a name (second argument); returns the name
-            that pods use, which is another one if they pull it from a registry.
+        provide: makes an image of the engine available to its pods; see `Provide`.
         manager: the same cluster as pytest-kubernetes knows it.
         ours: whether this project made it, so that whatever is on it may be removed.
+        images: what was brought to it, and what its pods were seen to run.
+        notice: is told what is seen of it that tests did not ask for: a name, and a value.
 
     """
 
     kubeconfig: Path
     context: str
     name: str
-    provide: Callable[[str, str], str]
+    provide: Provide
     manager: AClusterManager
     ours: bool = True
+    images: Images = field(default_factory=Images, compare=False)
+    notice: Callable[[str, JsonValue], None] = field(default=_unnoticed, compare=False)
 
     @cached_property
     def _api(self) -> client.ApiClient:
@@ -156,7 +183,7 @@ class Cluster:
         return self.kubectl("--namespace", namespace, "exec", pod, *chosen, "--", *command, limit=limit, accept=accept)
 
 
-def existing(context: str, registry: str, folder: Path, push: Callable[[str, str], str]) -> Cluster:
+def existing(context: str, registry: str, folder: Path, push: Callable[[str, str], Provided]) -> Cluster:
     """Return a cluster that is there, by its context.
 
     Whatever is told no context, as the completion commands of a document, must not act on another cluster: we use a
@@ -166,25 +193,27 @@ def existing(context: str, registry: str, folder: Path, push: Callable[[str, str
         context: a context that kubectl knows.
         registry: where its nodes pull images from; empty if none was named.
         folder: where the file is written; it holds credentials.
-        push: pushes an image (first argument) under a name that begins with a registry (second); returns that name.
+        push: pushes an image (first argument) to a registry (second).
 
     Raises:
         errors.ClusterFailedError: there is no such context, or its cluster does not answer.
 
     """
+    images = Images()
 
-    def provide(image: str, name: str) -> str:
+    def provide(image: str, name: str = "") -> str:
         if not registry:
             raise errors.UsageError(
-                f"The cluster of {context} has to pull {name} from somewhere.",
+                f"The cluster of {context} has to pull {name or image} from somewhere.",
                 instead="Name a registry that you may push to and its nodes may pull from: --registry HOST/PATH.",
             )
-        # Its own name, which tells its content: nodes keep what they once pulled under a name.
-        return push(image, f"{registry.rstrip('/')}/{image.rpartition('/')[2]}")
+        pushed = push(image, registry)
+        images.bring(pushed.name, pushed.digests)
+        return pushed.name
 
     kubeconfig = folder / "kubeconfig"
     manager = ExternalManagerBase(context, None, kubeconfig)
-    cluster = Cluster(kubeconfig, context, context, provide, manager, ours=False)
+    cluster = Cluster(kubeconfig, context, context, provide, manager, ours=False, images=images)
     try:
         only = ["--context", context, "config", "view", "--minify", "--flatten", "--raw"]
         kubeconfig.write_text(processes.run(["kubectl", *only], limit=limits.QUERY).stdout, encoding="utf-8")

@@ -12,8 +12,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from workstream import limits
-from workstream.cluster import access, cache, kind, node_image, programs
+from workstream.cluster import access, cache, images, kind, node_image, programs
 from workstream.cluster.engine import Engine, PrivateEngine, engine, running_engine
 
 if TYPE_CHECKING:
@@ -62,7 +61,7 @@ def cluster_ready(found: Engine, wish: Wish) -> Iterator[Cluster]:
     with ExitStack() as stack:
         if wish.kube_context:
             folder = Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="workstream-kubeconfig-")))
-            yield access.existing(wish.kube_context, wish.registry, folder, lambda *where: _push(found, *where))
+            yield access.existing(wish.kube_context, wish.registry, folder, lambda *where: images.push(found, *where))
             return
         stack.enter_context(cache.exclusive(f"cluster-{wish.name}", f"the cluster {wish.name}"))
         image = node_image.available(found) or node_image.build_node_image(found)
@@ -95,12 +94,6 @@ def variables(wanted: Mapping[str, str]) -> Iterator[None]:
                 os.environ.pop(name, None)
             else:
                 os.environ[name] = value
-
-
-def _push(found: Engine, image: str, name: str) -> str:
-    found.run("tag", image, name)
-    found.run("push", name, limit=limits.IMAGE_PULL)
-    return name
 
 
 @dataclass(frozen=True, slots=True)

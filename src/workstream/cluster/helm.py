@@ -11,11 +11,13 @@ from typing import TYPE_CHECKING, Any
 import yaml
 
 from workstream import errors, limits, processes
-from workstream.cluster import diagnose, waiting
+from workstream.cluster import diagnose, images, waiting
 from workstream.progress import step
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
+
+    from kubernetes import client
 
     from workstream.cluster.access import Cluster
 
@@ -63,13 +65,13 @@ def template(release: Release, values: Mapping[str, Any]) -> list[Manifest]:
 
 
 def install(cluster: Cluster, release: Release, values: Mapping[str, Any]) -> int:
-    """Install a release, or change it to these values, and wait until it is whole.
+    """Install a release, or change it to these values, and wait until it is whole and runs what was brought.
 
     Returns:
         The revision of the release.
 
     Raises:
-        errors.ChartError: Helm refuses.
+        errors.ChartError: Helm refuses; a pod runs another content of an image than was brought under its name.
         errors.PodError: a pod is in a state that it cannot leave by itself.
         errors.WaitError: it is not whole within its limit.
 
@@ -87,17 +89,18 @@ def install(cluster: Cluster, release: Release, values: Mapping[str, Any]) -> in
         ]
         _helm(*arguments, values=values, cluster=cluster)
         until_whole(cluster, release)
+        _look_at_images(cluster, release)
     return _revision(cluster, release)
 
 
 def rollback(cluster: Cluster, release: Release) -> int:
-    """Bring a release back to its previous revision, and wait until it is whole.
+    """Bring a release back to its previous revision, and wait until it is whole and runs what was brought.
 
     Returns:
         The new revision of the release: the previous one again, under a number of its own.
 
     Raises:
-        errors.ChartError: Helm refuses.
+        errors.ChartError: see `install`.
         errors.PodError: a pod is in a state that it cannot leave by itself.
         errors.WaitError: it is not whole within its limit.
 
@@ -105,6 +108,7 @@ def rollback(cluster: Cluster, release: Release) -> int:
     with step("helm", f"rolling back {release.name} in {release.namespace}"):
         _helm("rollback", release.name, "--namespace", release.namespace, cluster=cluster)
         until_whole(cluster, release)
+        _look_at_images(cluster, release)
     return _revision(cluster, release)
 
 
@@ -129,11 +133,9 @@ def until_whole(cluster: Cluster, release: Release) -> None:
         errors.WaitError: the limit passed.
 
     """
-    printed = _helm("get", "manifest", release.name, "--namespace", release.namespace, cluster=cluster).stdout
-    manifests = [manifest for manifest in yaml.safe_load_all(printed) if manifest]
     workloads = [
         f"{manifest['kind'].lower()}/{manifest['metadata']['name']}"
-        for manifest in manifests
+        for manifest in _installed(cluster, release)
         if manifest["kind"] in _WORKLOADS
     ]
 
@@ -149,6 +151,37 @@ def until_whole(cluster: Cluster, release: Release) -> None:
         what=f"{', '.join(workloads)} are whole",
         last_seen=lambda: diagnose.state(cluster, release.namespace),
     )
+
+
+def _installed(cluster: Cluster, release: Release) -> list[Manifest]:
+    """Return the objects of a release, as it was installed last."""
+    printed = _helm("get", "manifest", release.name, "--namespace", release.namespace, cluster=cluster).stdout
+    return [manifest for manifest in yaml.safe_load_all(printed) if manifest]
+
+
+def _look_at_images(cluster: Cluster, release: Release) -> None:
+    """Have it noticed what the pods of a release run.
+
+    Raises:
+        errors.ChartError: one runs another content than was brought under that name.
+
+    """
+    runs = list(images.running(_every_pod(cluster, release)))
+    images.require_brought(cluster.images, runs)
+    name, value = f"images that the pods of {release.name} run", images.digests_by_name(runs)
+    if value and cluster.images.is_new(name, value):
+        cluster.notice(name, value)
+
+
+def _every_pod(cluster: Cluster, release: Release) -> list[client.V1Pod]:
+    """Return the pods of a release: not every chart labels them as its own, but every workload labels them."""
+    found = cluster.pods(release.namespace, _pods_of(release))
+    for manifest in _installed(cluster, release):
+        labels = manifest.get("spec", {}).get("template", {}).get("metadata", {}).get("labels", {})
+        if manifest["kind"] in _WORKLOADS and labels:
+            namespace = manifest["metadata"].get("namespace", release.namespace)
+            found += cluster.pods(namespace, ",".join(f"{name}={value}" for name, value in labels.items()))
+    return list({pod.metadata.uid: pod for pod in found}.values())
 
 
 def exists(cluster: Cluster, release: Release) -> bool:

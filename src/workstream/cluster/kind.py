@@ -14,14 +14,14 @@ from typing import TYPE_CHECKING
 from pytest_kubernetes.providers.kind import KindManagerBase
 
 from workstream import errors, limits, processes
-from workstream.cluster import cache, waiting
+from workstream.cluster import cache, images, waiting
 from workstream.cluster.access import Cluster
 from workstream.cluster.versions import recipes
 from workstream.progress import say, step
 
 if TYPE_CHECKING:
     import subprocess
-    from collections.abc import Iterator
+    from collections.abc import Collection, Iterator
 
     from pytest_kubernetes.options import ClusterOptions
 
@@ -53,6 +53,7 @@ class KindCluster(KindManagerBase):
         self._diagnostics = diagnostics
         self._home = cache.folder() / "clusters" / name
         self._home.mkdir(parents=True, exist_ok=True)
+        self._images = images.Images()
         super().__init__(name, None, self._home / "kubeconfig")
 
     def _set_cluster_name(self, cluster_name: str, provider_config: str | None) -> str:
@@ -119,12 +120,11 @@ class KindCluster(KindManagerBase):
 
     def load_image(self, image: str) -> None:
         """Load an image of the engine into the workers, unless they have it."""
-        workers = [f"{self.cluster_name}-worker{number}" for number in ("", "2")]
-        if all(self._has(worker, image) for worker in workers):
+        if all(self._has(worker, image) for worker in self._workers):
             say("cluster", f"the workers have {image}")
             return
         with step("cluster", f"loading {image} into the workers"):
-            arguments = ["load", "docker-image", image, "--name", self.cluster_name, "--nodes", ",".join(workers)]
+            arguments = ["load", "docker-image", image, "--name", self.cluster_name, "--nodes", ",".join(self._workers)]
             self._kind(*arguments, limit=limits.IMAGE_LOAD)
 
     def _has(self, node: str, image: str) -> bool:
@@ -132,14 +132,37 @@ class KindCluster(KindManagerBase):
 
         kind looks too, but with crictl, and knows only nodes of its own making to have that.
         """
-        containerd = ("exec", node, "ctr", "--namespace", "k8s.io")
-        listed = map(str.split, self._engine.run(*containerd, "images", "list").stdout.splitlines())
-        digests = [fields[2] for fields in listed if fields and fields[0].endswith(f"/{image}")]
-        if not digests:
-            return False
-        manifest = json.loads(self._engine.run(*containerd, "content", "get", digests[0]).stdout)
-        # An engine knows an image by the digest of its configuration; one that is built on containerd, by this one.
-        return self._engine.image_id(image) in {digests[0], manifest.get("config", {}).get("digest")}
+        return self._engine.image_id(image) in self._digests(node, image)
+
+    def _digests(self, node: str, image: str) -> Iterator[str]:
+        """Yield the digests of what a node has under a name: the name's own, then those of all that this consists of.
+
+        An engine knows an image by the digest of its configuration; one that is built on containerd, by the name's own.
+        """
+        listed = self._listed(node)
+        name = images.listed_as(image, listed, self._images.host)
+        left = [listed[name]] if name else []
+        while left:
+            digest = left.pop(0)
+            yield digest
+            # Of an index, a node has what is for its own kind of machine.
+            content = self._containerd(node, "content", "get", digest, accept=range(256)).stdout
+            found = json.loads(content) if content else {}
+            left += [one["digest"] for one in found.get("manifests", [])]
+            if "config" in found:
+                yield str(found["config"]["digest"])
+
+    def _listed(self, node: str) -> dict[str, str]:
+        """Return the digest of what each name stands for on a node."""
+        lines = map(str.split, self._containerd(node, "images", "list").stdout.splitlines())
+        return {fields[0]: fields[2] for fields in lines if fields}
+
+    def _containerd(self, node: str, *arguments: str, accept: Collection[int] = (0,)) -> processes.Completed:
+        return self._engine.run("exec", node, "ctr", "--namespace", "k8s.io", *arguments, accept=accept)
+
+    @property
+    def _workers(self) -> tuple[str, ...]:
+        return f"{self.cluster_name}-worker", f"{self.cluster_name}-worker2"
 
     # What we call.
 
@@ -190,13 +213,37 @@ class KindCluster(KindManagerBase):
 
     def _access(self) -> Cluster:
         name = self.cluster_name
-        return Cluster(Path(self.kubeconfig), f"kind-{name}", name, self._provide, self)
+        return Cluster(Path(self.kubeconfig), f"kind-{name}", name, self._provide, self, images=self._images)
 
-    def _provide(self, image: str, name: str) -> str:
+    def _provide(self, image: str, name: str = "") -> str:
+        """Bring an image to the workers; see `access.Provide`."""
         with cache.lock("image-names"):  # a run of another tree may give the same name to its image
-            self._engine.run("tag", image, name)
+            image_id = self._engine.image_id(image)
+            own = images.name_with_content(image, image_id)
+            self._engine.run("tag", image_id, own)
+            self.load_image(own)
+            self._learn_host(own)
+            if name:
+                self._name(own, image_id, name)
+            digests = [digest for worker in self._workers for digest in self._digests(worker, own)]
+            for one in filter(None, (own, name)):
+                self._images.bring(one, [*digests, image_id])
+        return name or own
+
+    def _learn_host(self, own: str) -> None:
+        """See how nodes write names that name no host, of one that nobody else has."""
+        if images.full_name(own, "").startswith("/"):
+            self._images.host = images.listed_as(own, self._listed(self._workers[0])).partition("/")[0]
+
+    def _name(self, own: str, image_id: str, name: str) -> None:
+        """Let another name stand for an image that the workers have."""
+        before, after = (images.full_name(one, self._images.host) for one in (own, name))
+        if after.startswith("/"):  # how nodes write such a name was not seen yet: kind knows
+            self._engine.run("tag", image_id, name)
             self.load_image(name)
-        return name
+            return
+        for worker in self._workers:
+            self._containerd(worker, "images", "tag", "--force", before, after)
 
     def _is_kept(self) -> bool:
         try:

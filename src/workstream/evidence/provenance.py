@@ -14,6 +14,7 @@ from workstream.evidence.records import Session
 from workstream.evidence.verdict import context_sha256, text_sha256
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator
     from pathlib import Path
 
     from workstream.documents import Document
@@ -61,6 +62,9 @@ def document_sha256(document: Document) -> str:
 def path_sha256(path: Path) -> str:
     """Return the hash of a file, or of all files of a folder with their names in it; what Python compiled is left out.
 
+    Links are followed, those inside a folder too: what they lead to counts. One that leads nowhere, or back to a
+    folder that it stands in, counts as a link, with the text of its target.
+
     Raises:
         errors.EvidenceError: there is nothing, or it cannot be read.
 
@@ -78,11 +82,29 @@ def path_sha256(path: Path) -> str:
 
 def _folder_sha256(folder: Path) -> str:
     total = hashlib.sha256()
-    for path in sorted(folder.rglob("*")):
-        if path.is_file() and "__pycache__" not in path.parts:
-            name = path.relative_to(folder).as_posix().encode("utf-8", "surrogateescape")
-            total.update(name + b"\0" + path_sha256(path).encode() + b"\n")
+    for path, told in sorted(_contents(folder, frozenset({folder.resolve()}))):
+        name = path.relative_to(folder).as_posix().encode("utf-8", "surrogateescape")
+        total.update(name + b"\0" + told.encode() + b"\n")
     return total.hexdigest()
+
+
+def _contents(folder: Path, around: frozenset[Path]) -> Iterator[tuple[Path, str]]:
+    """Yield every file of a folder with its hash, and every link that is not followed with that of its target's text.
+
+    Args:
+        folder: the folder.
+        around: the folder itself and all that it was reached through, without links: where a loop would lead back to.
+
+    """
+    for path in folder.iterdir():
+        if path.name == "__pycache__":
+            continue
+        if path.is_dir() and (real := path.resolve()) not in around:
+            yield from _contents(path, around | {real})
+        elif path.is_file():
+            yield path, path_sha256(path)
+        elif path.is_symlink():
+            yield path, "link " + hashlib.sha256(os.fsencode(path.readlink())).hexdigest()
 
 
 def _git(root: Path, *arguments: str) -> str | None:

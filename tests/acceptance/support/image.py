@@ -19,15 +19,32 @@ if TYPE_CHECKING:
 _CONTEXT = ("Dockerfile", "entrypoint.sh")
 
 
-def build(engine: Engine) -> str:
+def copied(folder: Path) -> list[Path]:
+    """Copy what the image is built from, so that it is built from what was named and described, whatever is saved then.
+
+    Args:
+        folder: where to; it is empty.
+
+    Returns:
+        The copies.
+
+    """
+    return [Path(shutil.copy(IMAGE / name, folder)) for name in _CONTEXT]
+
+
+def build(engine: Engine, sources: list[Path]) -> str:
     """Return the name of the Spark image, building it if the engine does not have it.
 
     Its tag is the hash of what it is built from; Debian's packages are named by their suite, so the base image
     stands for them.
+
+    Args:
+        engine: where.
+        sources: copies that nobody changes.
+
     """
     pin = pinned()["spark"]
     base = node_image.base_image(engine)
-    sources = [IMAGE / name for name in _CONTEXT]
     name = f"workstream/spark:{pin['version']}-{cache.digest(*sources, repr(pin), engine.image_id(base))}"
     with cache.lock("spark-image"):
         if engine.has_image(name):
@@ -36,14 +53,16 @@ def build(engine: Engine) -> str:
         distribution = inputs.fetch(pin["requirement"], pin["sha256"], source=True)
         arguments = {"BASE": base, "SPARK_VERSION": pin["version"], "SPARK_SHA256": pin["sha256"][0]}
         with tempfile.TemporaryDirectory(dir=cache.folder(), prefix=".context-") as work:
-            for file in [*sources, distribution]:
-                _put(file, Path(work))
+            for file in sources:
+                shutil.copy(file, work)
+            _put(distribution, Path(work))
             with step("images", f"building {name}"):
                 node_image.build(engine, Path(work), name, arguments=arguments)
     return name
 
 
 def _put(file: Path, folder: Path) -> None:
+    """Put a large file into a folder; the build compares it with its hash."""
     try:
         os.link(file, folder / file.name)
     except OSError:  # another disk

@@ -6,6 +6,7 @@ import pytest
 
 from workstream import errors
 from workstream.cluster import access
+from workstream.cluster.images import Provided
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -30,8 +31,11 @@ def existing(
     pretend("kubectl", KUBECTL.replace("LOG", str(tmp_path / "log")))
     (tmp_path / "ours").mkdir()
 
+    def push(image: str, registry: str) -> Provided:
+        return Provided(f"{registry}{image}-51a7", ("sha256:m",))
+
     def use(context: str, registry: str = "") -> access.Cluster:
-        return access.existing(context, registry, tmp_path / "ours", lambda _, name: name)
+        return access.existing(context, registry, tmp_path / "ours", push)
 
     return use
 
@@ -51,11 +55,15 @@ def test_a_cluster_of_others_is_reached_by_a_file_that_knows_no_other(
     assert not found.ours
 
 
-def test_its_nodes_pull_an_image_under_a_name_that_tells_its_content(existing: Callable[..., access.Cluster]) -> None:
-    """Under a name that they pulled before, they would run what they have."""
-    cluster = existing("testing", "registry.example/team/")
+@pytest.mark.parametrize("name", ["", "queue:1"])
+def test_its_nodes_pull_an_image_from_the_registry_whatever_name_it_is_to_have(
+    existing: Callable[..., access.Cluster], name: str
+) -> None:
+    """Pods use the name that it was pushed under, and what was pushed is remembered."""
+    cluster = existing("testing", "registry.example/")
 
-    assert cluster.provide("w/spark:3.5.7-0a", "w/spark:3.5.7") == "registry.example/team/spark:3.5.7-0a"
+    assert cluster.provide("queue:dev", name) == "registry.example/queue:dev-51a7"
+    assert cluster.images.brought == {"registry.example/queue:dev-51a7": ("sha256:m",)}
 
 
 def test_without_a_registry_it_cannot_have_the_image(existing: Callable[..., access.Cluster]) -> None:

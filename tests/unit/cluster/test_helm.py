@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import json
 from pathlib import Path
 from types import SimpleNamespace
 from typing import TYPE_CHECKING, Any, cast
@@ -7,7 +8,7 @@ from typing import TYPE_CHECKING, Any, cast
 import pytest
 
 from workstream import errors
-from workstream.cluster import diagnose, helm
+from workstream.cluster import diagnose, helm, images
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -103,3 +104,65 @@ def test_what_a_pod_cannot_leave_by_itself_is_hopeless(
 
     assert (type(seen) if seen else None) is error
     assert seen is None or "p" in seen.what
+
+
+# A helm that has installed a workload whose pods do not carry the release's label.
+HELM = """
+case "$*" in
+    "get manifest"*) echo "{kind: Deployment, metadata: {name: w}, spec: {template: {metadata: {labels: {app: w}}}}}" ;;
+    list*) echo '[{"revision": "3"}]' ;;
+esac
+"""
+
+
+@pytest.fixture
+def noticing(pretend: Callable[[str, str], Path]) -> SimpleNamespace:
+    """A cluster with a whole release; `noticed` is what it was seen to run, `digest` what it runs."""
+    pretend("helm", HELM)
+    status = {"observedGeneration": 1, "updatedReplicas": 1, "readyReplicas": 1, "replicas": 1}
+    listed = {"kind": "Deployment", "metadata": {"generation": 1}, "spec": {"replicas": 1}, "status": status}
+    fake = SimpleNamespace(images=images.Images(), noticed=[], environment={}, digest="sha256:m")
+    fake.notice = lambda name, value: fake.noticed.append((name, value))
+    fake.kubectl = lambda *_: SimpleNamespace(stdout=json.dumps(listed))
+    fake.pods = lambda _, selector: [labelled(fake.digest)] if selector == "app=w" else []
+    return fake
+
+
+def labelled(digest: str) -> SimpleNamespace:
+    """Return a pod that runs a digest."""
+    state = SimpleNamespace(waiting=None)
+    status = SimpleNamespace(name="main", image_id=f"x@{digest}", state=state, restart_count=0)
+    return SimpleNamespace(
+        metadata=SimpleNamespace(name="p", namespace="n", uid="1", deletion_timestamp=None),
+        spec=SimpleNamespace(init_containers=None, containers=[SimpleNamespace(name="main", image="queue:dev")]),
+        status=SimpleNamespace(
+            phase="Running", conditions=None, init_container_statuses=None, container_statuses=[status]
+        ),
+    )
+
+
+def changed(how: str, fake: SimpleNamespace) -> int:
+    """Install a release, or roll it back."""
+    cluster = cast("Cluster", fake)
+    return helm.rollback(cluster, RELEASE) if how == "rollback" else helm.install(cluster, RELEASE, {})
+
+
+@pytest.mark.parametrize("how", ["install", "rollback"])
+def test_what_a_releases_pods_run_is_noticed_once(noticing: SimpleNamespace, how: str) -> None:
+    """Told when it is something new, by the name that the pods have for it."""
+    assert [changed(how, noticing), changed(how, noticing)] == [3, 3]
+    noticing.digest = "sha256:n"
+    changed(how, noticing)
+
+    told = "images that the pods of r run"
+    assert noticing.noticed == [(told, {"queue:dev": "sha256:m"}), (told, {"queue:dev": "sha256:n"})]
+
+
+@pytest.mark.parametrize("how", ["install", "rollback"])
+def test_a_release_that_runs_another_content_than_was_brought_is_an_error(noticing: SimpleNamespace, how: str) -> None:
+    """Whether or not the chart labels its pods as the release's; nothing of it is told as what is under test."""
+    noticing.images.bring("queue:dev", ["sha256:new"])
+    with pytest.raises(errors.ChartError, match="another content of queue:dev"):
+        changed(how, noticing)
+
+    assert noticing.noticed == []

@@ -13,6 +13,8 @@ from workstream.cluster.kind import KindCluster
 if TYPE_CHECKING:
     from collections.abc import Callable
 
+    from workstream.cluster.access import Cluster
+
 
 @pytest.fixture
 def log(tmp_path: Path) -> Path:
@@ -95,16 +97,40 @@ def test_a_test_that_lets_go_of_the_cluster_does_not_delete_it(
     assert Path(tmp_path / "cache" / "clusters" / "mine").is_dir()
 
 
+# What a node's containerd says, of the image of a name and of its content.
+MANIFEST = '{"config": {"digest": "sha256:engine"}}'
+INDEX = '{"manifests": [{"digest": "sha256:part"}, {"digest": "sha256:attestation"}]}'
+CONTAINERD = """
+case "$*" in
+    *"images list") echo 'REF TYPE DIGEST'; echo 'LISTED' ;;
+    *"content get sha256:attestation") exit 1 ;;
+    *"content get sha256:part") echo 'MANIFEST' ;;
+    *content*) echo 'CONTENT' ;;
+    *inspect*) echo sha256:engine ;;
+esac
+""".replace("MANIFEST", MANIFEST)
+
+
 @pytest.mark.parametrize(
     ("listed", "content", "loads"),
     [
-        ("example/team/app:1 type sha256:m 1.0 MiB linux/amd64 -", '{"config": {"digest": "sha256:engine"}}', False),
-        ("example/team/app:1 type sha256:m 1.0 MiB linux/amd64 -", '{"config": {"digest": "sha256:old"}}', True),
-        ("example/team/app:1 type sha256:engine 1.0 MiB linux/amd64 -", '{"manifests": []}', False),
-        ("example/team/other-app:1 type sha256:m 1.0 MiB linux/amd64 -", "{}", True),
+        ("hub.example/team/app:1 type sha256:m 1.0 MiB linux/amd64 -", MANIFEST, False),
+        ("hub.example/team/app:1 type sha256:m 1.0 MiB linux/amd64 -", '{"config": {"digest": "sha256:old"}}', True),
+        ("hub.example/team/app:1 type sha256:engine 1.0 MiB linux/amd64 -", INDEX, False),
+        ("hub.example/team/app:1 type sha256:i 1.0 MiB linux/amd64 -", INDEX, False),
+        ("hub.example/team/other-app:1 type sha256:m 1.0 MiB linux/amd64 -", MANIFEST, True),
+        ("hub.example/more/team/app:1 type sha256:m 1.0 MiB linux/amd64 -", MANIFEST, True),
         ("", "", True),
     ],
-    ids=["the same", "another of that name", "the same, by its manifest", "another name", "none"],
+    ids=[
+        "the same",
+        "another of that name",
+        "by its index",
+        "within an index",
+        "another name",
+        "another folder",
+        "none",
+    ],
 )
 def test_an_image_is_loaded_unless_every_worker_has_its_very_content(  # noqa: PLR0913, PLR0917 - fixtures
     pretend: Callable[[str, str], Path],
@@ -117,10 +143,66 @@ def test_an_image_is_loaded_unless_every_worker_has_its_very_content(  # noqa: P
 ) -> None:
     """The name alone is no reason: a kept cluster may have an older image under it."""
     pretend("kind", f'echo kind "$@" >> {log}')
-    script = (
-        f"case \"$*\" in *list) echo 'REF TYPE DIGEST'; echo '{listed}';; *content*) echo '{content}';; "
-        "*inspect*) echo sha256:engine;; esac"
-    )
+    script = CONTAINERD.replace("LISTED", listed).replace("CONTENT", content)
     cluster(pretend, tmp_path, monkeypatch, script).load_image("team/app:1")
 
     assert any(line.startswith("kind load") for line in log.read_text().splitlines()) is loads
+
+
+@pytest.fixture
+def provided(
+    pretend: Callable[[str, str], Path], tmp_path: Path, monkeypatch: pytest.MonkeyPatch, log: Path
+) -> Callable[..., Cluster]:
+    """Give a cluster whose engine has one image, `sha256:engine`; its nodes have it under the name of its content."""
+    pretend("kind", f'echo kind "$@" >> {log}')
+
+    def give(listed: str = "hub.example/library/queue:dev-engine type sha256:m 1.0 MiB linux/amd64 -") -> Cluster:
+        script = CONTAINERD.replace("LISTED", listed).replace("CONTENT", MANIFEST)
+        return cluster(pretend, tmp_path, monkeypatch, script)._access()  # noqa: SLF001 - as `running` gives it
+
+    return give
+
+
+def test_an_image_is_brought_under_a_name_that_carries_its_content(provided: Callable[..., Cluster], log: Path) -> None:
+    """The name is the engine's and the nodes', and what it stands for is remembered."""
+    found = provided()
+
+    assert found.provide("queue:dev") == "queue:dev-engine"
+    assert "tag sha256:engine queue:dev-engine" in log.read_text().splitlines()
+    assert not any(line.startswith("kind load") for line in log.read_text().splitlines())
+    assert found.images.brought == {"queue:dev-engine": ("sha256:m", "sha256:engine")}
+
+
+def test_what_the_nodes_do_not_have_is_loaded_and_expected_of_them(provided: Callable[..., Cluster], log: Path) -> None:
+    """Where they do not list what was loaded, the engine's word for it is still what pods are compared with."""
+    found = provided(listed="")
+    found.provide("queue:dev")
+
+    assert any(line.startswith("kind load docker-image queue:dev-engine ") for line in log.read_text().splitlines())
+    assert found.images.brought == {"queue:dev-engine": ("sha256:engine",)}
+
+
+def test_a_name_that_is_wished_for_stands_for_the_same_on_every_worker(
+    provided: Callable[..., Cluster], log: Path
+) -> None:
+    """Whatever the name stood for before on a node, it is the image's now, and that is remembered."""
+    found = provided()
+    assert found.provide("queue:dev", "queue:1") == "queue:1"
+    names = "hub.example/library/queue:dev-engine hub.example/library/queue:1"
+    tagged = f"ctr --namespace k8s.io images tag --force {names}"
+    assert [line for line in log.read_text().splitlines() if " tag --force" in line] == [
+        f"exec mine-worker {tagged}",
+        f"exec mine-worker2 {tagged}",
+    ]
+    assert found.images.expected("hub.example/library/queue:1") == ("sha256:m", "sha256:engine")
+
+
+def test_where_it_is_not_seen_how_nodes_write_a_name_kind_gives_it(provided: Callable[..., Cluster], log: Path) -> None:
+    """The image's own name has a host, the one that is wished for has none: it is loaded under that, too."""
+    found = provided(listed="example.org/queue:dev-engine type sha256:m 1.0 MiB linux/amd64 -")
+    assert found.provide("example.org/queue:dev", "queue:1") == "queue:1"
+    lines = log.read_text().splitlines()
+
+    assert "tag sha256:engine queue:1" in lines
+    assert [line.split()[3] for line in lines if line.startswith("kind load")] == ["queue:1"]
+    assert found.images.expected("queue:1") == ("sha256:m", "sha256:engine")
