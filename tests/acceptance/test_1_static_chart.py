@@ -88,7 +88,7 @@ def test_only_the_worker_daemon_has_the_embedded_service_off(defaults: list[Mani
 
 
 @pytest.mark.criterion(
-    "WS-001-04", "No PersistentVolume holds shuffle data: a folder of the node is enough for standalone", level="static"
+    "WS-001-04", "No PersistentVolume holds shuffle data: a folder of the node is enough for standalone"
 )
 @pytest.mark.parametrize("feature", [None, *FEATURES], ids=lambda path: path.stem if path else "defaults")
 def test_no_values_make_a_persistent_volume(feature: Path | None, evidence: Recorder) -> None:
@@ -102,9 +102,7 @@ def test_no_values_make_a_persistent_volume(feature: Path | None, evidence: Reco
     assert not keys & {"persistentVolumeClaim", "volumeClaimTemplates", "volumeClaimTemplate"}
 
 
-@pytest.mark.criterion(
-    "WS-001-04", "The chart sets no security context by default: that is the work of WS-001-09", level="static"
-)
+@pytest.mark.criterion("WS-001-04", "The chart sets no security context by default: that is the work of WS-001-09")
 def test_no_pod_and_no_container_has_a_security_context(defaults: list[Manifest], evidence: Recorder) -> None:
     """The word securityContext is nowhere in what the chart renders."""
     found = sorted(name for name in manifests.keys(defaults) if name == "securityContext")

@@ -18,7 +18,9 @@ if TYPE_CHECKING:
 
 
 @pytest.mark.criterion(
-    "WS-001-04", "No PersistentVolume holds shuffle data: a folder of the node is enough for standalone"
+    "WS-001-04",
+    "No PersistentVolume holds shuffle data: a folder of the node is enough for standalone",
+    level="cluster",
 )
 def test_no_persistent_volume_is_there(cluster: Cluster, release: Release, evidence: Recorder) -> None:
     """The release's namespace has no claim and no volume of one, and the service's data lies on its nodes."""
@@ -39,7 +41,9 @@ def test_no_persistent_volume_is_there(cluster: Cluster, release: Release, evide
     assert all(found == ["/tmp/spark-shuffle"] for found in paths.values())
 
 
-@pytest.mark.criterion("WS-001-04", "The chart sets no security context by default: that is the work of WS-001-09")
+@pytest.mark.criterion(
+    "WS-001-04", "The chart sets no security context by default: that is the work of WS-001-09", level="cluster"
+)
 def test_no_pod_of_the_release_has_a_security_context(cluster: Cluster, release: Release, evidence: Recorder) -> None:
     """Neither a pod of the release nor a container of one has a security context that says anything."""
     selector = f"app.kubernetes.io/instance={release.name}"

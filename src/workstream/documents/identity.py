@@ -65,9 +65,3 @@ def nearest(text: str, document: Document) -> Criterion | None:
     by_text = {normalise(criterion.text, criterion.kind)[:_LONGEST]: criterion for criterion in document.criteria}
     found = difflib.get_close_matches(normalise(text)[:_LONGEST], by_text, n=1, cutoff=0.5)
     return by_text[found[0]] if found else None
-
-
-def identified(text: str, document: Document) -> tuple[Criterion, ...]:
-    """Return the criteria whose text this is."""
-    wanted = normalise(text)
-    return tuple(criterion for criterion in document.criteria if normalise(criterion.text) == wanted)

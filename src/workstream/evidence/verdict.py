@@ -79,7 +79,7 @@ def text_sha256(criterion: Criterion) -> str:
 
 def context_sha256(document: Document) -> str:
     """Return the hash of what a document says around its criteria: it gives them their meaning."""
-    return hashlib.sha256(getattr(document, "context", "").encode("utf-8", "surrogatepass")).hexdigest()
+    return hashlib.sha256(document.context.encode("utf-8", "surrogatepass")).hexdigest()
 
 
 def verdicts(log: Log, document: Document) -> tuple[Verdict, ...]:
@@ -255,6 +255,10 @@ def _judge_execution(name: str, execution: Execution | None) -> tuple[State, str
     """Return what speaks against a test that is reported to have passed: what was seen around its function."""
     if execution is None:
         return State.FAILED, f"{name} was reported to have passed, and nobody saw it run."
+    if execution.bodies > 1:
+        before = f" One of them ended with {execution.ended['call']}." if execution.ended.get("call") else ""
+        times = f"The function of {name} ran {execution.bodies} times in one session"
+        return State.FLAKY, f"{times}: {_SEVERAL}{before}"
     for when in _PHASES:
         if execution.ended.get(when, "nothing: it never began"):
             return State.FAILED, _changed(f"the {when} of {name}", execution.ended.get(when, "nothing: it never began"))
@@ -262,8 +266,7 @@ def _judge_execution(name: str, execution: Execution | None) -> tuple[State, str
         return State.FAILED, _changed(f"a part of {name}", execution.parts[0])
     if not execution.bodies:
         return State.FAILED, f"{name} was reported to have passed, and its function never ran, or nobody awaited it."
-    times = f"The function of {name} ran {execution.bodies} times in one session"
-    return (State.FLAKY, f"{times}: {_SEVERAL}") if execution.bodies > 1 else None
+    return None
 
 
 def _changed(what: str, message: str) -> str:

@@ -133,6 +133,7 @@ class Inventory:
         self._target = Path(config.getoption("--workstream-inventory"))
         self._project = Project(config, document)
         self._items: list[pytest.Item] = []
+        self._functions: list[object] = []
         self._modules: dict[Path, pytest.Module] = {}
         self._left_out: set[Path] = set()
         self._reports: list[pytest.CollectReport] = []
@@ -159,6 +160,7 @@ class Inventory:
     def pytest_itemcollected(self, item: pytest.Item) -> None:
         """Keep every test, before a hook can drop it."""
         self._items.append(item)
+        self._functions.append(getattr(item, "function", None))
 
     def pytest_collectreport(self, report: pytest.CollectReport) -> None:
         """Keep the modules, and what could not be read."""
@@ -187,12 +189,11 @@ class Inventory:
             found = bind(self._items, self._project)
         except errors.WorkstreamError as error:
             return Bindings(problems=[str(error)])
-        functions = [getattr(item, "function", None) for item in self._items]
         patterns = [*self._config.getini("python_functions"), *self._config.getini("python_classes")]
         for path, module in self._modules.items():
             if not self._speaks(module):
                 continue
-            found.problems += dropped.hidden(module, functions, self._config)
+            found.problems += dropped.hidden(module, self._functions, self._config)
             found.problems += dropped.overwritten(path, module.nodeid, patterns)
         return found
 

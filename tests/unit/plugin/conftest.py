@@ -80,7 +80,13 @@ class Suite:
         self.folder = self.path / "build" / "acceptance" / self.ID
         (self.path / "conftest.py").write_text(WORLD)
         # Most of what is tried has nothing to do with a cluster.
-        settings = [f"workstream_levels = static {self.ID}", "asyncio_default_fixture_loop_scope = function"]
+        marks = ("forgiven", "emptied", "swallowed", "never_called", "until_it_passes", "replaced", "retried")
+        settings = [
+            f"workstream_levels = static {self.ID}",
+            "asyncio_default_fixture_loop_scope = function",
+            "markers =",
+            *(f"    {mark}: what hooks of test_traps.py look for" for mark in marks),
+        ]
         (self.path / "pytest.ini").write_text("\n".join(["[pytest]", *settings, ""]))
 
     def write(self, sources: Mapping[str, str]) -> None:

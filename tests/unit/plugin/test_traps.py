@@ -251,8 +251,528 @@ SITUATIONS = {
         """,
         "unproven",
     ),
+    "recorded by a fixture, around an empty function": (
+        """
+        @pytest.fixture(autouse=True)
+        def guest(evidence):
+            evidence.record("answer", 42)
+
+        def test():
+            pass
+        """,
+        "unproven",
+    ),
+    "waited in its own function": (
+        """
+        def test(evidence):
+            for number in range(3):
+                try:
+                    assert number == 2
+                except AssertionError:
+                    continue
+            evidence.record("number", number)
+        """,
+        "proven",
+    ),
+    "turned green in its report": (
+        """
+        @pytest.mark.forgiven
+        def test(evidence):
+            evidence.record("answer", 41)
+            assert 41 == 42
+        """,
+        "failed",
+    ),
+    "bears that mark, and passed by itself": (
+        """
+        @pytest.mark.forgiven
+        def test(evidence):
+            evidence.record("answer", 42)
+        """,
+        "proven",
+    ),
+    "its exception was taken from its report": (
+        """
+        @pytest.mark.emptied
+        def test(evidence):
+            evidence.record("answer", 41)
+            assert 41 == 42
+        """,
+        "failed",
+    ),
+    "a part of it was turned green": (
+        """
+        @pytest.mark.forgiven
+        def test(evidence, subtests):
+            evidence.record("answer", 41)
+            with subtests.test():
+                assert 41 == 42
+        """,
+        "failed",
+    ),
+    "a hook swallows what its call raises": (
+        """
+        @pytest.mark.swallowed("call")
+        def test(evidence):
+            evidence.record("answer", 41)
+            assert 41 == 42
+        """,
+        "failed",
+    ),
+    "a hook swallows what its setup raises": (
+        """
+        @pytest.fixture(autouse=True)
+        def guest():
+            raise RuntimeError("the guest does not come")
+
+        @pytest.mark.swallowed("setup")
+        def test(request):
+            pass
+        """,
+        "failed",
+    ),
+    "a hook swallows what its teardown raises": (
+        """
+        @pytest.fixture
+        def guest():
+            yield
+            raise RuntimeError("the guest stays")
+
+        @pytest.mark.swallowed("teardown")
+        def test(evidence, guest):
+            evidence.record("answer", 42)
+        """,
+        "failed",
+    ),
+    "a hook never calls it": (
+        """
+        @pytest.fixture(autouse=True)
+        def guest(evidence):
+            evidence.record("answer", 42)
+
+        @pytest.mark.never_called
+        def test(evidence):
+            assert False
+        """,
+        "failed",
+    ),
+    "a hook calls it until it passes": (
+        """
+        count = []
+
+        @pytest.mark.until_it_passes
+        def test(evidence):
+            count.append(1)
+            evidence.record("count", len(count))
+            assert len(count) > 1
+        """,
+        "flaky",
+    ),
+    "its function was replaced by a forgiving one": (
+        """
+        @pytest.mark.replaced
+        def test(evidence):
+            evidence.record("answer", 41)
+            assert 41 == 42
+        """,
+        "failed",
+    ),
+    "its decorator runs it again": (
+        """
+        import tenacity
+
+        count = []
+
+        @tenacity.retry(stop=tenacity.stop_after_attempt(3))
+        def test(evidence):
+            count.append(1)
+            evidence.record("count", len(count))
+            assert len(count) > 1
+        """,
+        "flaky",
+    ),
+    "its decorator runs it once": (
+        """
+        import tenacity
+
+        @tenacity.retry(stop=tenacity.stop_after_attempt(3))
+        def test(evidence):
+            evidence.record("answer", 42)
+        """,
+        "proven",
+    ),
+    "its decorator swallows what it raises": (
+        """
+        import functools
+
+        def forgiving(function):
+            @functools.wraps(function)
+            def called(*arguments, **named):
+                try:
+                    function(*arguments, **named)
+                except AssertionError:
+                    pass
+            return called
+
+        @forgiving
+        def test(evidence):
+            evidence.record("answer", 41)
+            assert 41 == 42
+        """,
+        "failed",
+    ),
+    "a protocol of the suite's own logs only its last attempt": (
+        """
+        count = []
+
+        @pytest.mark.retried
+        def test(evidence):
+            count.append(1)
+            evidence.record("count", len(count))
+            assert len(count) > 1
+        """,
+        "flaky",
+    ),
+    "a protocol of the suite's own runs it once": (
+        """
+        @pytest.mark.retried
+        def test(evidence):
+            evidence.record("answer", 42)
+        """,
+        "proven",
+    ),
+    "returned, with warnings switched off": (
+        """
+        @pytest.mark.filterwarnings("ignore")
+        def test(evidence):
+            import warnings
+            warnings.simplefilter("ignore")
+            evidence.record("answer", 41)
+            return 41 == 42
+        """,
+        "failed",
+    ),
+    "returned in a class of unittest": (
+        """
+        import unittest
+
+        class TestIt(unittest.TestCase):
+            @pytest.fixture(autouse=True)
+            def guest(self, evidence):
+                self.evidence = evidence
+
+            def test(self):
+                self.evidence.record("answer", 41)
+                return 41 == 42
+        """,
+        "failed",
+    ),
+    "in a class of unittest": (
+        """
+        import unittest
+
+        class TestIt(unittest.TestCase):
+            @pytest.fixture(autouse=True)
+            def guest(self, evidence):
+                self.evidence = evidence
+
+            def test(self):
+                self.evidence.record("answer", 42)
+                for number in range(3):
+                    with self.subTest(number=number):
+                        self.assertLess(number, 3)
+        """,
+        "proven",
+    ),
+    "turned green in a class of unittest": (
+        """
+        import unittest
+
+        class TestIt(unittest.TestCase):
+            @pytest.fixture(autouse=True)
+            def guest(self, evidence):
+                self.evidence = evidence
+
+            @pytest.mark.forgiven
+            def test(self):
+                self.evidence.record("answer", 41)
+                self.assertEqual(41, 42)
+        """,
+        "failed",
+    ),
+    "a coroutine in a class of unittest that awaits none": (
+        """
+        import unittest
+
+        class TestIt(unittest.TestCase):
+            @pytest.fixture(autouse=True)
+            def guest(self, evidence):
+                evidence.record("answer", 42)
+
+            async def test(self):
+                assert False
+        """,
+        "failed",
+    ),
+    "a coroutine in a class of unittest that awaits it": (
+        """
+        import unittest
+
+        class TestIt(unittest.IsolatedAsyncioTestCase):
+            @pytest.fixture(autouse=True)
+            def guest(self, evidence):
+                self.evidence = evidence
+
+            async def test(self):
+                self.evidence.record("answer", 42)
+        """,
+        "proven",
+    ),
+    "a coroutine that a plugin awaits": (
+        """
+        @pytest.mark.asyncio
+        async def test(evidence):
+            evidence.record("answer", 42)
+        """,
+        "proven",
+    ),
+    "a coroutine that a plugin awaits, and that fails": (
+        """
+        @pytest.mark.asyncio
+        @pytest.mark.forgiven
+        async def test(evidence):
+            evidence.record("answer", 41)
+            assert 41 == 42
+        """,
+        "failed",
+    ),
+    "a coroutine that nobody awaits": (
+        """
+        async def test(evidence):
+            evidence.record("answer", 42)
+        """,
+        "failed",
+    ),
+    "awaits no check of its own": (
+        """
+        async def check():
+            assert False
+
+        @pytest.mark.filterwarnings("ignore")
+        def test(evidence):
+            evidence.record("answer", 42)
+            check()
+        """,
+        "failed",
+    ),
+    "does not look at a task of its own": (
+        """
+        import asyncio
+
+        async def check():
+            assert False
+
+        @pytest.mark.asyncio
+        async def test(evidence):
+            evidence.record("answer", 42)
+            asyncio.create_task(check())
+            await asyncio.sleep(0)
+            await asyncio.sleep(0)
+        """,
+        "failed",
+    ),
+    "an assertion was lost in a thread": (
+        """
+        import threading
+
+        def check():
+            assert 41 == 42
+
+        @pytest.mark.filterwarnings("ignore")
+        def test(evidence):
+            evidence.record("answer", 42)
+            thread = threading.Thread(target=check)
+            thread.start()
+            thread.join()
+        """,
+        "failed",
+    ),
+    "asserts what a thread found": (
+        """
+        import threading
+
+        def test(evidence):
+            found = []
+            thread = threading.Thread(target=lambda: found.append(42))
+            thread.start()
+            thread.join()
+            evidence.record("found", found)
+            assert found == [42]
+        """,
+        "proven",
+    ),
+    "with many examples of hypothesis": (
+        """
+        from hypothesis import HealthCheck, given, settings, strategies
+
+        @settings(suppress_health_check=list(HealthCheck), database=None, max_examples=5)
+        @given(number=strategies.integers())
+        def test(evidence, number):
+            evidence.record("number", str(number))
+            assert number == number
+        """,
+        "proven",
+    ),
+    "an example of hypothesis fails": (
+        """
+        from hypothesis import HealthCheck, given, settings, strategies
+
+        @pytest.mark.forgiven
+        @settings(suppress_health_check=list(HealthCheck), database=None)
+        @given(number=strategies.integers())
+        def test(evidence, number):
+            evidence.record("number", str(number))
+            assert number < 10
+        """,
+        "failed",
+    ),
+    "records with what another test was given": (
+        """
+        kept = []
+
+        @pytest.fixture(autouse=True)
+        def keep(request, evidence):
+            kept.append(evidence)
+
+        def test_first(evidence):
+            evidence.record("answer", 42)
+
+        def test_second():
+            kept[0].record("answer", 42)
+        """,
+        "failed",
+    ),
+    "asks for the cluster while it runs": (
+        """
+        @pytest.mark.criterion("WS-900", "asks for the cluster while it runs", level="cluster")
+        def test(request, evidence):
+            request.getfixturevalue("cluster")
+            evidence.record("answer", 42)
+        """,
+        "proven",
+    ),
+    "a fixture asks for the cluster, once for two tests": (
+        """
+        pytestmark = pytest.mark.criterion(
+            "WS-900", "a fixture asks for the cluster, once for two tests", level="cluster"
+        )
+
+        @pytest.fixture(scope="module")
+        def product(request):
+            return request.getfixturevalue("cluster")
+
+        def test_first(product, evidence):
+            evidence.record("answer", 42)
+
+        def test_second(product, evidence):
+            evidence.record("answer", 42)
+        """,
+        "proven",
+    ),
+    "a fixture of the suite's own wraps the cluster": (
+        """
+        @pytest.fixture
+        def cluster(cluster):
+            return [cluster]
+
+        @pytest.mark.criterion("WS-900", "a fixture of the suite's own wraps the cluster", level="cluster")
+        def test(cluster, evidence):
+            evidence.record("answer", 42)
+        """,
+        "proven",
+    ),
+    "asks for less than its criterion takes": (
+        """
+        @pytest.mark.criterion("WS-900", "asks for less than its criterion takes", level="static")
+        @pytest.mark.criterion("WS-900", "asks for less than its criterion takes", level="image")
+        def test(evidence):
+            evidence.record("answer", 42)
+        """,
+        "unproven",
+    ),
 }
 
+# What suites do to tests, or to what is reported of them; each to those that bear its mark.
+HOOKS = """
+
+def forgiving(function):
+    def called(*arguments, **named):
+        try:
+            function(*arguments, **named)
+        except AssertionError:
+            pass
+    return called
+
+
+def pytest_collection_modifyitems(items):
+    for item in items:
+        if item.get_closest_marker("replaced"):
+            item.obj = forgiving(item.obj)
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_runtest_makereport(item, call):
+    if item.get_closest_marker("emptied"):
+        call.excinfo = None
+    report = yield
+    if item.get_closest_marker("forgiven"):
+        report.outcome = "passed"
+    return report
+
+
+def swallowing(when):
+    @pytest.hookimpl(wrapper=True)
+    def hook(item):
+        try:
+            return (yield)
+        except Exception:
+            if when not in [name for mark in item.iter_markers("swallowed") for name in mark.args]:
+                raise
+    return hook
+
+
+pytest_runtest_setup = swallowing("setup")
+pytest_runtest_call = swallowing("call")
+pytest_runtest_teardown = swallowing("teardown")
+
+
+@pytest.hookimpl(tryfirst=True)
+def pytest_pyfunc_call(pyfuncitem):
+    if pyfuncitem.get_closest_marker("never_called"):
+        return True
+    if pyfuncitem.get_closest_marker("until_it_passes"):
+        names = pyfuncitem._fixtureinfo.argnames
+        for _ in range(3):
+            try:
+                pyfuncitem.obj(**{name: pyfuncitem.funcargs[name] for name in names})
+                break
+            except AssertionError:
+                continue
+        return True
+
+
+def pytest_runtest_protocol(item, nextitem):
+    if not item.get_closest_marker("retried"):
+        return None
+    from _pytest.runner import runtestprotocol
+    for _ in range(3):
+        reports = runtestprotocol(item, nextitem=nextitem, log=False)
+        if all(report.passed for report in reports):
+            break
+    for report in reports:
+        item.ihook.pytest_runtest_logreport(report=report)
+    return True
+"""
 
 ALONE_AND_DISTRIBUTED = pytest.mark.parametrize(
     "distributed", [(), ("-n1", "--dist=loadgroup")], ids=["alone", "xdist"]
@@ -301,6 +821,8 @@ FLAKY_IN_SETUP = """
 def test_only_what_was_proven_is_ticked(suite: Suite, distributed: tuple[str, ...]) -> None:
     """Each situation gets its own verdict, with and without pytest-xdist, and the run is red."""
     suite.write({text: source for text, (source, _) in SITUATIONS.items()})
+    with (suite.path / "conftest.py").open("a") as file:
+        file.write(HOOKS)
     result = suite.run(*distributed)
     assert suite.states() == {text: state for text, (_, state) in SITUATIONS.items()}
     assert not suite.log().cut
