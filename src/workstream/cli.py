@@ -19,7 +19,7 @@ from workstream.documents import tick as ticking
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
 
-    from workstream.evidence import Verdict
+    from workstream.evidence import Log, Verdict
 
 _PATHS = click.argument("paths", nargs=-1, required=True, type=click.Path(path_type=Path))
 
@@ -145,41 +145,52 @@ def scaffold(path: Path, folder: Path) -> None:
 @click.argument("path", metavar="DOCUMENT", type=click.Path(path_type=Path))
 @click.option(
     "--evidence",
-    "log",
+    "logs",
+    multiple=True,
     type=click.Path(path_type=Path),
-    help="The evidence.jsonl that a run left (default: build/acceptance/ID/evidence.jsonl).",
+    help="The evidence.jsonl that a run left (default: build/acceptance/ID/evidence.jsonl); several times for runs "
+    "that were parts of one suite.",
 )
-def status(path: Path, log: Path | None) -> None:
+def status(path: Path, logs: tuple[Path, ...]) -> None:
     """Say which criteria are proven, stale (and what changed) or not proven; no cluster is asked.
 
     Exit code 0 if every criterion is proven, and nothing that proved it has changed since.
     """
     document = documents.read(path)
-    verdicts = _verdicts(log or Path("build", "acceptance", document.id, "evidence.jsonl"), document)
+    log = _log(logs or (Path("build", "acceptance", document.id, "evidence.jsonl"),), document)
+    verdicts = _verdicts(log, document)
     for one in verdicts:
         text = " ".join(one.criterion.text.split())
         click.echo(f"[{'x' if one.proven else ' '}] {one.criterion_id:<4} {one.state}: {text}")
         if not one.proven:
             click.echo(f"         {one.reason}")
+    if log.selection and log.selection.partial:
+        click.echo("This evidence is of a part of the suite.")
     sys.exit(0 if verdicts and all(one.proven for one in verdicts) else 1)
 
 
 @group.command()
 @click.argument("path", metavar="DOCUMENT", type=click.Path(path_type=Path))
 @click.option(
-    "--evidence", "log", required=True, type=click.Path(path_type=Path), help="The evidence.jsonl that a run left."
+    "--evidence",
+    "logs",
+    required=True,
+    multiple=True,
+    type=click.Path(path_type=Path),
+    help="The evidence.jsonl that a run left; several times for runs that were parts of one suite.",
 )
 @click.option("--write", is_flag=True, help="Tick and untick the boxes in the file.")
 @click.option("--check", is_flag=True, help="Exit with 1 if boxes and evidence disagree; change nothing.")
-def tick(path: Path, log: Path, *, write: bool, check: bool) -> None:
+def tick(path: Path, logs: tuple[Path, ...], *, write: bool, check: bool) -> None:
     """Show which boxes of a document the evidence ticks and unticks; with --write, do it.
 
     Only `proven` ticks. Only the byte between a box's brackets changes. Nothing is written if the evidence is
-    of another document, or if a criterion changed since.
+    of another document, if a criterion changed since, or if tests of a criterion were left out.
     """
     if write and check:
         raise errors.UsageError("--write and --check exclude each other.", instead="Leave one of them away.")
     document = documents.read(path)
+    log = _log(logs, document)
     verdicts = _verdicts(log, document)
     changed = _changed(log, document)
     if changed:
@@ -193,6 +204,12 @@ def tick(path: Path, log: Path, *, write: bool, check: bool) -> None:
     for one in verdicts:
         if not one.proven and one.criterion.box is not None and one.criterion.box.ticked:
             click.echo(f"{one.criterion_id} is {one.state}: {' '.join(one.reason.split())}", err=True)
+    missing = _not_asked(log, verdicts)
+    if missing and (write or check):
+        raise errors.TickRefusedError(
+            f"The evidence is of a part of the suite, and says nothing of {', '.join(missing)}.",
+            instead="Run the whole suite, or name the evidence of the other parts with further --evidence.",
+        )
     if write and content != document.content:
         ticking.write(path, document.content, content)
     click.echo(f"{path}: {_difference(document.content, content)}", err=True)
@@ -200,42 +217,58 @@ def tick(path: Path, log: Path, *, write: bool, check: bool) -> None:
         sys.exit(1)
 
 
-def _verdicts(log: Path, document: documents.Document) -> tuple[Verdict, ...]:
-    """Return the verdict of every criterion as of now.
+def _log(paths: Sequence[Path], document: documents.Document) -> Log:
+    """Read evidence of a document; of several runs that were parts of one suite together.
 
     Raises:
-        errors.TickRefusedError: the log is of another document.
+        errors.TickRefusedError: it is of another document, or of controls.
+        errors.EvidenceError: it cannot be read, or something changed between the parts.
 
     """
     from workstream import evidence  # noqa: PLC0415 - reading documents alone must start fast
-    from workstream.evidence import freshness  # noqa: PLC0415 - likewise
 
-    found = evidence.read(log)
-    if found.session.document_id != document.id:
-        raise errors.TickRefusedError(
-            f"{log} is the evidence of {found.session.document_id}, and {document.path} is {document.id}.",
-            instead="Name the evidence of a run on this document.",
-        )
-    if found.has_controls:
-        raise errors.TickRefusedError(
-            f"{log} is the evidence of controls: the product was broken on purpose.",
-            instead="Name the evidence of a run without --controls.",
-        )
-    return freshness.current(found, document, freshness.root_of(found, document))
+    logs = [evidence.read(path) for path in paths]
+    for one in logs:
+        if one.session.document_id != document.id:
+            raise errors.TickRefusedError(
+                f"{one.path} is the evidence of {one.session.document_id}, and {document.path} is {document.id}.",
+                instead="Name the evidence of a run on this document.",
+            )
+        if one.has_controls:
+            raise errors.TickRefusedError(
+                f"{one.path} is the evidence of controls: the product was broken on purpose.",
+                instead="Name the evidence of a run without --controls.",
+            )
+    return evidence.combined(logs)
 
 
-def _changed(log: Path, document: documents.Document) -> list[str]:
-    """Return the criteria whose text is not the one that was tested."""
+def _verdicts(log: Log, document: documents.Document) -> tuple[Verdict, ...]:
+    """Return the verdict of every criterion as of now."""
+    from workstream.evidence import freshness  # noqa: PLC0415 - reading documents alone must start fast
+
+    return freshness.current(log, document, freshness.root_of(log, document))
+
+
+def _changed(log: Log, document: documents.Document) -> list[str]:
+    """Return the criteria whose text, or what the document says around it, is not what was tested."""
     from workstream import evidence  # noqa: PLC0415 - reading documents alone must start fast
 
-    verdicts = evidence.verdicts(evidence.read(log), document)
-    return [one.criterion_id for one in verdicts if one.state is evidence.State.STALE]
+    return [one.criterion_id for one in evidence.verdicts(log, document) if one.state is evidence.State.STALE]
+
+
+def _not_asked(log: Log, verdicts: Sequence[Verdict]) -> list[str]:
+    """Return the criteria of which a part of the suite says nothing, because it left out tests of them."""
+    from workstream.evidence import State  # noqa: PLC0415 - reading documents alone must start fast
+
+    if log.selection is None or not log.selection.partial:
+        return []
+    return [one.criterion_id for one in verdicts if one.state is State.NOT_RUN]
 
 
 def _states(log: Path, document: documents.Document) -> dict[str, str]:
     """Return the verdict of every criterion, by its id; nothing if the log is of another document."""
     try:
-        return {one.criterion_id: str(one.state) for one in _verdicts(log, document)}
+        return {one.criterion_id: str(one.state) for one in _verdicts(_log([log], document), document)}
     except errors.TickRefusedError:
         return {}
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from workstream.evidence import freshness
+from workstream.evidence.combination import combined
 from workstream.evidence.log import Log, Writer, read
 from workstream.evidence.matrix import matrix
 from workstream.evidence.recorder import Recorder
@@ -16,6 +17,7 @@ __all__ = [
     "State",
     "Verdict",
     "Writer",
+    "combined",
     "freshness",
     "matrix",
     "read",

@@ -127,12 +127,14 @@ class Session:
         broken = session.testsfailed and not session.config.option.continue_on_collection_errors
         if broken or session.config.option.collectonly or not session.items:
             return None
+        if session.config.option.setuponly:
+            return None
+        if any(uses(item, "cluster") for item in session.items):
+            self.world.begin_cluster()
         self.begin()
         self.watch.watch()
         # Now that every other plugin is there: nothing is to stand between it and the tests.
         self.config.pluginmanager.register(self.watch, "workstream-watch")
-        if any(uses(item, "cluster") for item in session.items):
-            self.world.begin_cluster()
         if not self.rounds:
             return None  # pytest's own loop does it
         for number, one in enumerate(self.rounds, start=1):

@@ -347,12 +347,8 @@ class Writing(Session):
             return
         ran = set(self._attempts)
         spoke = [one.criterion_id for one in self.verdicts if not ran.isdisjoint(one.tests)]
-        out = len(self._selection.left_out)
         about = f"It spoke of {', '.join(spoke)}" if spoke else "It spoke of no criterion"
-        count = "1 test of a criterion was" if out == 1 else f"{out} tests of criteria were"
-        write(f"This run was a part of the suite. {about}; {count} not selected.", yellow=True)
-        for sentence in self._selection.unknown:
-            write(f"What the suite holds is not known: {sentence}", yellow=True)
+        write(f"This run was a part of the suite. {about}; {checklist.left_out(self._selection)}", yellow=True)
 
     def _name_files(self, write: Callable[[str], None], *names: str) -> None:
         for name in (*names, evidence_log.NAME):

@@ -12,9 +12,11 @@ from workstream.evidence import rounds
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
 
+    from pydantic import JsonValue
+
     from workstream.documents import Criterion, Document
     from workstream.evidence import Log, Verdict
-    from workstream.evidence.records import Observation
+    from workstream.evidence.records import Observation, Selection
 
 NAME = "checklist.md"
 _LONGEST_VALUE = 300
@@ -51,6 +53,14 @@ def summary(verdicts: Sequence[Verdict]) -> str:
     return f"{total - len(missing)} of {total} criteria are proven; not proven: {', '.join(missing)}."
 
 
+def left_out(selection: Selection) -> str:
+    """Return what a run that was a part of the suite did without."""
+    count = len(selection.left_out)
+    said = "1 test of a criterion was" if count == 1 else f"{count} tests of criteria were"
+    unknown = [f"What the suite holds is not known: {sentence}" for sentence in selection.unknown]
+    return " ".join([f"{said} not selected.", *unknown])
+
+
 def one_line(text: str, longest: int = _LONGEST_VALUE) -> str:
     """Return a text on one line, cut openly; lines that a shell would join are joined."""
     flat = " ".join(text.replace("\\\n", " ").split())
@@ -67,6 +77,8 @@ def _head(document: Document, log: Log, verdicts: Sequence[Verdict]) -> Iterator
     yield f"# {document.id}: {document.title}".rstrip(": ")
     yield ""
     yield f"{summary(verdicts)} Ticked is what was proven, and nothing else."
+    if log.selection and log.selection.partial:
+        yield from ("", f"**This run was a part of the suite.** {left_out(log.selection)}")
     if log.cut:
         yield from ("", "**The evidence breaks off: the run that wrote it did not come to its end.**")
     elif log.end and log.end.interrupted:
@@ -125,6 +137,19 @@ def _reproduce(log: Log) -> Iterator[str]:
     yield f"- document: {code(session.document_path)}, boxes blanked, SHA-256 {code(session.document_sha256)}"
     yield f"- begun: {session.time}; ended: {log.end.time if log.end else 'not'}"
     yield f"- workstream {session.harness}, Python {session.python}"
-    for subject in {subject.name: subject for subject in log.subjects}.values():
-        value = subject.value if isinstance(subject.value, str) else json.dumps(subject.value)
-        yield f"- {prose(subject.name)}: {code(one_line(value, 1000))}"
+    for where, said in (log.selection.options if log.selection else {}).items():
+        if where != "command line":
+            yield f"- {code(where)}: {code(said)}"
+    for name, value in facts(log).items():
+        text = value if isinstance(value, str) else json.dumps(value)
+        yield f"- {prose(name)}: {code(one_line(text, 1000))}"
+
+
+def facts(log: Log) -> dict[str, JsonValue]:
+    """Return what was said of what was under test, by name: the last word of each; of several files their paths."""
+    found: dict[str, JsonValue] = {subject.name: subject.value for subject in log.subjects}
+    for name in found:
+        paths: list[JsonValue] = [*sorted({one.path for one in log.subjects if one.name == name and one.path})]
+        if len(paths) > 1:
+            found[name] = paths
+    return found

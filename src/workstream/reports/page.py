@@ -26,7 +26,10 @@ def html(document: Document, log: Log, verdicts: Sequence[Verdict]) -> str:
     environment.filters["pretty"] = lambda value: (
         value if isinstance(value, str) else json.dumps(value, indent=2, ensure_ascii=False)
     )
-    subjects = {subject.name: subject.value for subject in log.subjects}
     return environment.get_template("report.html.jinja").render(
-        document=document, log=log, verdicts=verdicts, subjects=subjects, summary=checklist.summary(verdicts)
+        document=document,
+        log=log,
+        verdicts=verdicts,
+        subjects=checklist.facts(log),
+        summary=checklist.summary(verdicts),
     )

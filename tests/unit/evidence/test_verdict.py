@@ -6,8 +6,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from workstream import documents, evidence
-from workstream.evidence import Level, State
-from workstream.evidence import records
+from workstream.evidence import Level, State, records
 from workstream.evidence.records import Result
 
 if TYPE_CHECKING:

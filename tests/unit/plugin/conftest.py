@@ -113,6 +113,11 @@ class Suite:
         run = self._pytester.runpytest_subprocess if own_process else self._pytester.runpytest_inprocess
         return run("-p", "no:cacheprovider", f"--workstream={self.document.name}", *arguments)
 
+    def with_cache(self, *arguments: str, own_process: bool = False) -> pytest.RunResult:
+        """Run the suite with what pytest remembers of the last run."""
+        run = self._pytester.runpytest_subprocess if own_process else self._pytester.runpytest_inprocess
+        return run(f"--workstream={self.document.name}", *arguments)
+
     def log(self) -> evidence.Log:
         """Return the log that the last run left."""
         return evidence.read(self.folder / "evidence.jsonl")

@@ -1,0 +1,327 @@
+"""Runs that were narrowed to a part of the suite: a criterion is proven by all of its tests or by none."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import pytest
+
+from workstream import errors
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from tests.unit.plugin.conftest import Suite
+
+PART = errors.PartialRunError.exit_code
+FAILING = "def test_more(evidence):\n    evidence.record('answer', 41)\n    assert 41 == 42\n"
+
+
+IGNORING = """
+
+def pytest_ignore_collect(collection_path):
+    return "more" in collection_path.name or None
+"""
+DROPPING = """
+
+def pytest_collection_modifyitems(items):
+    items[:] = [one for one in items if "more" not in one.name]
+"""
+DROPPING_FIRST = """
+
+@pytest.hookimpl(wrapper=True, tryfirst=True)
+def pytest_collection_modifyitems(items):
+    items[:] = [one for one in items if "more" not in one.name]
+    return (yield)
+"""
+BEGINNING = """
+
+@contextlib.contextmanager
+def cluster(*_):
+    open("BEGUN", "w")
+    yield Cluster()
+"""
+
+
+@pytest.fixture
+def halved(suite: Suite) -> Suite:
+    """A criterion of which one module proves one half, and another one fails to prove the other."""
+    suite.write({"one": suite.PROVING, "two": ""})
+    suite.add("test_more.py", "one", f"@pytest.mark.slow\n{FAILING}")
+    ini = suite.path / "pytest.ini"
+    ini.write_text(ini.read_text() + "    slow: takes long\n")
+    return suite
+
+
+def append(suite: Suite, name: str, text: str) -> None:
+    """Add to a file of a suite."""
+    with (suite.path / name).open("a") as file:
+        file.write(text)
+
+
+@pytest.mark.parametrize(
+    "arguments",
+    [
+        ("test_00.py",),
+        ("test_00.py::test",),
+        ("-k", "not more"),
+        ("-m", "not slow"),
+        ("--ignore=test_more.py",),
+        ("--ignore-glob=*more*",),
+        ("--deselect=test_more.py::test_more",),
+        ("-o", "testpaths=test_00.py"),
+        ("-o", "workstream_testpaths=test_00.py", "test_00.py"),
+        ("-o", "python_files=test_0*.py"),
+        ("-o", "python_functions=test"),
+        ("-o", "addopts=-k 'not more'"),
+    ],
+    ids=" ".join,
+)
+def test_what_an_option_leaves_out_was_not_run(halved: Suite, arguments: tuple[str, ...]) -> None:
+    """The half that was run passed, and the criterion is not proven."""
+    result = halved.run(*arguments, own_process=True)
+    if "python_functions=test" in arguments:  # that takes both in
+        assert halved.states()["one"] == "failed"
+        return
+    assert halved.states() == {"one": "not-run", "two": "uncovered" if not unknown(halved) else "not-run"}
+    assert result.ret in {PART, pytest.ExitCode.TESTS_FAILED}
+
+
+def unknown(suite: Suite) -> tuple[str, ...]:
+    """Return why it is not known what a suite holds."""
+    selection = suite.log().selection
+    assert selection is not None
+    return selection.unknown
+
+
+@pytest.mark.parametrize(
+    ("name", "text"),
+    [
+        ("pytest.ini", "addopts = -k 'not more'\n"),
+        ("conftest.py", "\n\ncollect_ignore = ['test_more.py']\n"),
+        ("conftest.py", "\n\ncollect_ignore_glob = ['*more*']\n"),
+        ("conftest.py", IGNORING),
+        ("conftest.py", DROPPING),
+        ("conftest.py", f"\n\n@pytest.hookimpl(tryfirst=True){DROPPING[1:]}"),
+        ("conftest.py", DROPPING_FIRST),
+    ],
+    ids=["addopts", "ignored", "by a pattern", "by a hook", "dropped", "dropped first", "dropped first of all"],
+)
+def test_what_a_setting_or_a_hook_leaves_out_was_not_run(halved: Suite, name: str, text: str) -> None:
+    """Whatever the project says once narrows every run of it, and no run is whole."""
+    append(halved, name, text)
+    result = halved.run(own_process=True)
+    assert halved.states() == {"one": "not-run", "two": "uncovered"}
+    assert result.ret == pytest.ExitCode.TESTS_FAILED
+
+
+def test_what_the_environment_leaves_out_was_not_run(halved: Suite, monkeypatch: pytest.MonkeyPatch) -> None:
+    """PYTEST_ADDOPTS stands in the evidence, and so does what is said on the command line."""
+    monkeypatch.setenv("PYTEST_ADDOPTS", "-k 'not more'")
+    halved.run()
+    assert halved.states()["one"] == "not-run"
+    selection = halved.log().selection
+    assert selection is not None
+    assert selection.options["PYTEST_ADDOPTS"] == "-k 'not more'"
+    assert "--workstream=WS-900.md" in selection.options["command line"]
+    assert selection.left_out == ("test_more.py::test_more",)
+
+
+def test_the_last_failed_alone_prove_nothing(suite: Suite) -> None:
+    """After a red run one module is mended and another one broken: --lf runs only the mended one."""
+    mended = FAILING.replace("41", "42")
+    suite.write({"one": mended})
+    suite.add("test_more.py", "one", FAILING)
+    run = suite.with_cache
+    run()
+    suite.add("test_more.py", "one", mended)
+    suite.add("test_00.py", "one", FAILING)
+    assert run("--lf").ret == PART
+    assert suite.states() == {"one": "not-run"}
+
+
+@pytest.mark.parametrize("distributed", [(), ("-n2",)], ids=["alone", "xdist"])
+def test_a_part_says_that_it_was_one(halved: Suite, distributed: tuple[str, ...]) -> None:
+    """Everyday work with -k: the criteria that it spoke of are told, and that the rest was not run."""
+    halved.document.write_text("## WS-900: Traps\n\n### Acceptance Criteria\n\n- [ ] one\n- [ ] two\n- [ ] three\n")
+    for name in ("two", "three"):
+        halved.add(f"test_{name}.py", name, halved.PROVING)
+    result = halved.run("-k", "test_two or test_00", *distributed)
+    assert result.ret == PART
+    result.stdout.fnmatch_lines(
+        [
+            "[[] ] AC1  one",
+            "*not-run: test_more is to prove it, and was not run.",
+            "[[]x] AC2  two",
+            "*This run was a part of the suite. It spoke of AC1, AC2; 2 tests of criteria were not selected.",
+        ]
+    )
+    assert "three" not in result.stdout.str()
+    assert "**This run was a part of the suite.**" in (halved.folder / "checklist.md").read_text()
+
+
+def test_what_is_left_out_and_speaks_of_nothing_is_not_missed(suite: Suite) -> None:
+    """A run without the project's other tests proves what it proves."""
+    suite.write({"one": suite.PROVING})
+    (suite.path / "test_plain.py").write_text("def test_plain():\n    assert False\n")
+    assert suite.run("test_00.py").ret == pytest.ExitCode.OK
+    assert suite.states() == {"one": "proven"}
+
+
+def test_a_module_that_cannot_be_read_is_missed_by_every_part(suite: Suite) -> None:
+    """What stands in a broken module is unknown, whether the run was to read it or not."""
+    suite.write({"one": suite.PROVING})
+    (suite.path / "test_more.py").write_text("import no_such_module")
+    suite.run("test_00.py")
+    assert suite.states() == {"one": "blocked"}
+
+
+def test_a_suite_that_cannot_be_collected_is_unknown(suite: Suite) -> None:
+    """A folder whose conftest raises may hold anything: nothing is proven, and the reason is told."""
+    suite.write({"one": suite.PROVING})
+    (suite.path / "more").mkdir()
+    (suite.path / "more" / "conftest.py").write_text("raise RuntimeError('not today')")
+    (suite.path / "more" / "test_more.py").write_text("def test():\n    pass\n")
+    result = suite.run("test_00.py")
+    assert suite.states()["one"] in {"blocked", "not-run"}
+    assert "INTERNALERROR" not in result.stdout.str() + result.stderr.str()
+
+
+def test_tests_outside_of_the_test_paths_are_known_to_be_unknown(suite: Suite) -> None:
+    """A file that speaks of a criterion and stands where nobody collects makes every run a part."""
+    suite.write({"one": suite.PROVING})
+    append(suite, "pytest.ini", "")
+    (suite.path / "pytest.ini").write_text("[pytest]\nworkstream_levels = static WS-900\ntestpaths = inside\n")
+    (suite.path / "inside").mkdir()
+    (suite.path / "test_00.py").rename(suite.path / "inside" / "test_00.py")
+    assert suite.run().ret == pytest.ExitCode.OK
+    suite.add("test_outside.py", "one", suite.PROVING)
+    result = suite.run("inside")
+    assert suite.states() == {"one": "not-run"}
+    assert result.ret == PART
+    assert "test_outside.py:3 speaks of a criterion of WS-900" in unknown(suite)[0]
+    suite.run(".")
+    assert suite.states() == {"one": "not-run"}
+
+
+@pytest.mark.parametrize(
+    "arguments",
+    [
+        ("--collect-only",),
+        ("--setup-plan",),
+        ("--setup-only",),
+        ("--cache-show",),
+        ("-k", "nothing_of_that_name"),
+        ("-m", "slow"),
+        ("no_such_file.py",),
+        ("test_00.py::no_such_test",),
+        ("--no-such-option",),
+        ("--workstream-folder=",),
+    ],
+    ids=" ".join,
+)
+def test_what_is_no_run_leaves_the_last_evidence_alone(suite: Suite, arguments: tuple[str, ...]) -> None:
+    """Nothing is written, and no cluster is begun, where no test is run."""
+    suite.write({"one": "def test(evidence, cluster):\n    evidence.record('answer', 42)\n"})
+    append(suite, "pytest.ini", "    slow: takes long\n")
+    suite.run()
+    before = everything(suite)
+    append(
+        suite,
+        "conftest.py",
+        "\n\n@contextlib.contextmanager\ndef cluster(*_):\n    open('BEGUN', 'w')\n    yield Cluster()\n",
+    )
+    if arguments != ("--workstream-folder=",):
+        suite.with_cache(*arguments, own_process=True)
+        assert everything(suite) == before
+        assert (suite.path / "BEGUN").exists() == ("--setup-only" in arguments)  # which sets it up, and no more
+    else:
+        suite.run(*arguments)
+        assert (suite.path / "BEGUN").exists()
+
+
+def everything(suite: Suite) -> dict[str, bytes]:
+    """Return all that a run left."""
+    return {str(path): path.read_bytes() for path in suite.folder.rglob("*") if path.is_file()}
+
+
+@pytest.mark.parametrize(
+    ("source", "said"),
+    [
+        ("@pytest.mark.criterium('WS-900', 'one')", "'criterium' is unknown, and looks like 'criterion'"),
+        ("@pytest.mark.Criterion('WS-900', 'one')", "'Criterion' is unknown, and looks like 'criterion'"),
+        ("@pytest.mark.proves('WS-900', 'one')", "'proves' is unknown, and looks like 'criterion'"),
+        ("@pytest.mark.criterion('WS-9OO', 'one')", "no document has the id 'WS-9OO'. Was WS-900 meant?"),
+        ("@pytest.mark.criterion('WS-900', 'another')", "has no criterion 'another'"),
+    ],
+    ids=["a letter", "a capital", "another word", "the document", "the text"],
+)
+@pytest.mark.parametrize("distributed", [(), ("-n1",)], ids=["alone", "xdist"])
+def test_a_typo_drops_no_test_in_silence(suite: Suite, source: str, said: str, distributed: tuple[str, ...]) -> None:
+    """A marker that was meant to be one of ours, or names what is not there, stops the run."""
+    suite.write({"one": suite.PROVING})
+    (suite.path / "test_more.py").write_text(f"import pytest\n\n{source}\ndef test():\n    assert False\n")
+    result = suite.run("-W", "ignore", *distributed)
+    assert result.ret == pytest.ExitCode.USAGE_ERROR
+    assert said in result.stderr.str()
+
+
+HIDDEN: dict[str, Callable[[str], str]] = {
+    "a later one of its name": lambda _: f"{FAILING}\n{FAILING.replace('41', '42')}",
+    "a later one of its name in a class": lambda _: (
+        "class TestIt:\n"
+        "    def test_more(self):\n        assert False\n\n"
+        "    def test_more(self, evidence):\n        evidence.record('answer', 42)\n"
+    ),
+    "a later name": lambda _: f"{FAILING}\ntest_more = len\n",
+    "a constructor": lambda _: "class TestIt:\n    def __init__(self):\n        pass\n\n    def test(self):\n        assert False\n",
+    "its own name": lambda mark: f"@{mark}\ndef tset_more(evidence):\n    assert False\n",
+    "its class's name": lambda mark: f"class It:\n    @{mark}\n    def test_more(self):\n        assert False\n",
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("how", HIDDEN)
+def test_a_test_that_pytest_passes_over_stops_the_run(suite: Suite, how: str) -> None:
+    """A test that nobody runs looks like one: that is told, whatever warnings are switched off."""
+    suite.write({"one": suite.PROVING})
+    suite.add("test_more.py", "one", HIDDEN[how]("pytest.mark.criterion('WS-900', 'one')"))
+    result = suite.run("-W", "ignore")
+    assert result.ret == pytest.ExitCode.USAGE_ERROR
+    result.stderr.re_match_lines([r".*test_more\.py.*: .*(only the last one is run|pytest does not collect it)"])
+
+
+def test_python_that_leaves_assertions_away_is_refused(suite: Suite, monkeypatch: pytest.MonkeyPatch) -> None:
+    """With -O an assertion of a helper is none."""
+    suite.write({"one": suite.PROVING})
+    monkeypatch.setenv("PYTHONOPTIMIZE", "1")
+    result = suite.run(own_process=True)
+    assert result.ret == 64
+    result.stderr.fnmatch_lines(["*removes assertions*"])
+    assert not suite.folder.exists()
+
+
+@pytest.mark.parametrize("option", ["--assert=plain", "--import-mode=importlib", "-p no:cacheprovider"])
+def test_a_whole_run_may_have_options(suite: Suite, option: str) -> None:
+    """What narrows nothing is no narrowing."""
+    suite.write({"one": suite.PROVING})
+    assert suite.run(*option.split()).ret == pytest.ExitCode.OK
+
+
+def test_the_files_of_a_suite_are_inputs_without_anybody_describing_them(suite: Suite) -> None:
+    """A helper, a conftest and a module that is imported late are told with their hashes."""
+    (suite.path / "helper.py").write_text("answer = 42\n")
+    (suite.path / "late.py").write_text("answer = 42\n")
+    source = "import helper\n\ndef test(evidence):\n    import late\n    evidence.record('answer', late.answer)\n"
+    suite.write({"one": source})
+    suite.run(own_process=True)
+    found = {one.path for one in suite.log().subjects if one.name == "suite"}
+    assert found == {"conftest.py", "helper.py", "late.py"}
+
+
+def test_a_file_that_changes_during_the_run_proves_nothing(suite: Suite) -> None:
+    """What was tested with one thing and with another is stale at once."""
+    source = "def test(evidence):\n    open('conftest.py', 'a').write('# changed')\n    evidence.record('answer', 42)\n"
+    suite.write({"one": source})
+    result = suite.run(own_process=True)
+    assert result.ret == pytest.ExitCode.TESTS_FAILED
+    result.stdout.fnmatch_lines(["*stale: It was proven, but suite (conftest.py) changed since.*"])
