@@ -70,4 +70,5 @@ RELEASE_UNINSTALL = Limit("removal of a release", 180)
 PODS_READY = Limit("pods ready", 240)
 CONTAINER_READY = Limit("a container alone", 60)
 JOB = Limit("a job", 180)
+LENT = Limit("what another process of this run brings up", 10800)  # it has limits of its own, and says so
 COMPLETION_COMMAND = Limit("a completion command", 330)  # longer than the --timeout 5m that such a command may have

@@ -3,18 +3,21 @@
 from __future__ import annotations
 
 import os
-from concurrent.futures import Future, ThreadPoolExecutor
+from concurrent.futures import Future
 from contextlib import ExitStack, contextmanager
 from dataclasses import replace
-from threading import Lock
-from typing import TYPE_CHECKING, TypeVar
+from threading import Lock, Thread
+from typing import TYPE_CHECKING, Any, TypeVar
 
-from workstream import processes
-from workstream.cluster import environment
+from workstream import lending, processes
+from workstream.cluster import environment, programs
 from workstream.cluster.control import broken_helm, broken_image
+from workstream.lending import Lender
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
+    from contextlib import AbstractContextManager
+    from pathlib import Path
 
     from workstream.cluster.access import Cluster
     from workstream.cluster.control import Control
@@ -38,10 +41,11 @@ class World:
     def __init__(self, wish: Wish) -> None:
         self._wish = wish
         self._stack = ExitStack()
-        self._threads = ThreadPoolExecutor(thread_name_prefix="world")
+        self._threads: list[Thread] = []
         self._lock = Lock()
         self._begun: dict[str, Future[object]] = {}
         self._control: Control | None = None
+        self._lender: Lender | None = None
 
     @property
     def has_cluster(self) -> bool:
@@ -51,17 +55,21 @@ class World:
 
     def engine(self) -> Engine:
         """Return the engine, once it answers."""
-        return self._once("engine", lambda: self._stack.enter_context(environment.engine_ready())).result()
+        return self._begin_engine().result()
 
     def tools(self) -> dict[str, Tool]:
         """Return kind, helm and kubectl, once they are there."""
-        return self._once(
-            "tools", lambda: self._stack.enter_context(environment.tools_ready(self.engine(), self._wish))
-        ).result()
+        return self._begin_tools().result()
 
     def cluster(self) -> Cluster:
         """Return the cluster, once it is ready."""
         return self.begin_cluster().result()
+
+    def _begin_engine(self) -> Future[Engine]:
+        return self._once("engine", lambda: self._stack.enter_context(self._engine_ready()))
+
+    def _begin_tools(self) -> Future[dict[str, Tool]]:
+        return self._once("tools", lambda: self._stack.enter_context(self._tools_ready(self.engine())))
 
     def begin_cluster(self) -> Future[Cluster]:
         """Start to bring up the cluster, and return at once."""
@@ -69,10 +77,35 @@ class World:
         def enter() -> Cluster:
             engine = self.engine()
             self.tools()
-            found = self._stack.enter_context(environment.cluster_ready(engine, self._wish))
+            found = self._stack.enter_context(self._cluster_ready(engine))
             return replace(found, provide=lambda image, name="": self._provide(found, image, name))
 
         return self._once("cluster", enter)
+
+    # Where they come from
+
+    def _engine_ready(self) -> AbstractContextManager[Engine]:
+        return environment.engine_ready()
+
+    def _tools_ready(self, engine: Engine) -> AbstractContextManager[dict[str, Tool]]:
+        return environment.tools_ready(engine, self._wish)
+
+    def _cluster_ready(self, engine: Engine) -> AbstractContextManager[Cluster]:
+        return environment.cluster_ready(engine, self._wish)
+
+    def lend(self, folder: Path) -> None:
+        """Let other processes of this run use what is here, each by a `Borrowed` of the same folder.
+
+        Args:
+            folder: where they ask, and are answered; this run's own. To be called before they are started.
+
+        """
+        begin: dict[str, Callable[[], Future[Any]]] = {
+            "engine": self._begin_engine,
+            "tools": self._begin_tools,
+            "cluster": self.begin_cluster,
+        }
+        self._lender = Lender(folder, lambda part: begin[part]())
 
     @property
     def is_broken(self) -> bool:
@@ -97,19 +130,71 @@ class World:
         return cluster.provide(image, name)
 
     def background(self, work: Callable[[], T]) -> Future[T]:
-        """Do something beside everything else."""
-        return self._threads.submit(work)
+        """Do something beside everything else.
+
+        In a thread of its own: of as many that wait for the cluster as a pool has threads, none would get it.
+        """
+        future: Future[T] = Future()
+
+        def run() -> None:
+            try:
+                result = work()
+            except BaseException as error:  # noqa: BLE001 - it is raised where the result is asked for
+                future.set_exception(error)
+            else:
+                future.set_result(result)
+
+        thread = Thread(target=run, name="world")
+        self._threads.append(thread)
+        thread.start()
+        return future
 
     def _once(self, name: str, work: Callable[[], T]) -> Future[T]:
         with self._lock:
             if name not in self._begun:
-                self._begun[name] = self._threads.submit(work)
-        return self._begun[name]  # type: ignore[return-value] # one type a name
+                self._begun[name] = self.background(work)
+        return self._begun[name]  # type: ignore[return-value] # likewise
 
     def close(self, *, interrupted: bool) -> None:
         """Take everything away again, in the opposite order; what is under way is stopped first if interrupted."""
         if interrupted:
             processes.cancel()
-        self._threads.shutdown(wait=True, cancel_futures=interrupted)
+        if self._lender is not None:
+            self._lender.stop()
+            self._lender = None
+        while self._threads:  # one may start another before it ends
+            self._threads.pop().join()
         with processes.cleaning_up():
             self._stack.close()
+
+
+class Borrowed(World):
+    """Engine, tools and cluster that another process of this run owns and lends; here nothing of them is taken away.
+
+    Args:
+        folder: where that process lends; see `World.lend`.
+        wish: what the run wants; the same as there.
+
+    """
+
+    def __init__(self, folder: Path, wish: Wish) -> None:
+        super().__init__(wish)
+        self._folder = folder
+
+    @contextmanager
+    def _engine_ready(self) -> Iterator[Engine]:
+        found = lending.engine(self._folder)
+        with environment.variables(found.environment):
+            yield found
+
+    @contextmanager
+    def _tools_ready(self, engine: Engine) -> Iterator[dict[str, Tool]]:
+        del engine
+        found = lending.tools(self._folder)
+        with environment.variables({"PATH": programs.on_front_of_path(found.values())}):
+            yield found
+
+    @contextmanager
+    def _cluster_ready(self, engine: Engine) -> Iterator[Cluster]:
+        reach = lending.cluster(self._folder)
+        yield environment.lent_cluster(engine, self._wish, reach.kubeconfig)

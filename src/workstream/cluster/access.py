@@ -199,6 +199,23 @@ def existing(context: str, registry: str, folder: Path, push: Callable[[str, str
         errors.ClusterFailedError: there is no such context, or its cluster does not answer.
 
     """
+    kubeconfig = folder / "kubeconfig"
+    cluster = reached(context, registry, kubeconfig, push)
+    try:
+        only = ["--context", context, "config", "view", "--minify", "--flatten", "--raw"]
+        kubeconfig.write_text(processes.run(["kubectl", *only], limit=limits.QUERY).stdout, encoding="utf-8")
+        cluster.kubectl("config", "set-context", context, "--namespace", "default")
+        cluster.kubectl("get", "--raw", "/readyz", "--request-timeout", "10s", limit=limits.QUERY)
+    except errors.WorkstreamError as error:
+        raise errors.ClusterFailedError(
+            f"The cluster of the context {context} does not answer.\n{error.what}",
+            instead="Name a context of `kubectl config get-contexts`, or leave --kube-context away for a kind cluster.",
+        ) from error
+    return cluster
+
+
+def reached(context: str, registry: str, kubeconfig: Path, push: Callable[[str, str], Provided]) -> Cluster:
+    """Return a cluster that is there and answers, by a file that knows it only; see `existing`."""
     images = Images()
 
     def provide(image: str, name: str = "") -> str:
@@ -211,17 +228,5 @@ def existing(context: str, registry: str, folder: Path, push: Callable[[str, str
         images.bring(pushed.name, pushed.digests)
         return pushed.name
 
-    kubeconfig = folder / "kubeconfig"
     manager = ExternalManagerBase(context, None, kubeconfig)
-    cluster = Cluster(kubeconfig, context, context, provide, manager, ours=False, images=images)
-    try:
-        only = ["--context", context, "config", "view", "--minify", "--flatten", "--raw"]
-        kubeconfig.write_text(processes.run(["kubectl", *only], limit=limits.QUERY).stdout, encoding="utf-8")
-        cluster.kubectl("config", "set-context", context, "--namespace", "default")
-        cluster.kubectl("get", "--raw", "/readyz", "--request-timeout", "10s", limit=limits.QUERY)
-    except errors.WorkstreamError as error:
-        raise errors.ClusterFailedError(
-            f"The cluster of the context {context} does not answer.\n{error.what}",
-            instead="Name a context of `kubectl config get-contexts`, or leave --kube-context away for a kind cluster.",
-        ) from error
-    return cluster
+    return Cluster(kubeconfig, context, context, provide, manager, ours=False, images=images)

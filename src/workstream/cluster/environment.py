@@ -72,6 +72,20 @@ def cluster_ready(found: Engine, wish: Wish) -> Iterator[Cluster]:
         yield cluster
 
 
+def lent_cluster(found: Engine, wish: Wish, kubeconfig: Path) -> Cluster:
+    """Return the cluster that another process of this run has ready.
+
+    Args:
+        found: the engine, which that process has too.
+        wish: what the run wants.
+        kubeconfig: the file that says how to reach the cluster.
+
+    """
+    if wish.kube_context:
+        return access.reached(wish.kube_context, wish.registry, kubeconfig, lambda *where: images.push(found, *where))
+    return kind.KindCluster(found, "", wish.name, wish.diagnostics).access()
+
+
 @contextmanager
 def tools_ready(found: Engine, wish: Wish) -> Iterator[dict[str, Tool]]:
     """Give kind, helm and kubectl, and put them on this process's PATH under their names."""

@@ -181,7 +181,7 @@ class KindCluster(KindManagerBase):
             self._kept.unlink(missing_ok=True)
             self._on_create(self._cluster_options)
         try:
-            yield self._access()
+            yield self.access()
         finally:
             with processes.cleaning_up():
                 self._leave(keep=keep)
@@ -211,7 +211,8 @@ class KindCluster(KindManagerBase):
     def delete(self) -> None:
         """Do nothing: a test that lets go of the cluster does not delete it. The session does, in `running`."""
 
-    def _access(self) -> Cluster:
+    def access(self) -> Cluster:
+        """Return how to use the cluster, which is there."""
         name = self.cluster_name
         return Cluster(Path(self.kubeconfig), f"kind-{name}", name, self._provide, self, images=self._images)
 
@@ -243,7 +244,9 @@ class KindCluster(KindManagerBase):
             self.load_image(name)
             return
         for worker in self._workers:
-            self._containerd(worker, "images", "tag", "--force", before, after)
+            listed = self._listed(worker)
+            if listed.get(after) != listed.get(before):  # a name is gone for a moment, and a pod may want it just then
+                self._containerd(worker, "images", "tag", "--force", before, after)
 
     def _is_kept(self) -> bool:
         try:
@@ -290,7 +293,7 @@ class KindCluster(KindManagerBase):
 
     def _not_ready(self) -> str:
         """Return what is not ready yet; empty if all is."""
-        access = self._access()
+        access = self.access()
         kubectl = ["--request-timeout", "10s"]
         ready = '{range .items[*]}{.metadata.name} {.status.conditions[?(@.type=="Ready")].status}{"\\n"}{end}'
         nodes = access.kubectl("get", "nodes", *kubectl, "--output", f"jsonpath={ready}").stdout.splitlines()

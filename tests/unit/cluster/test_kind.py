@@ -158,7 +158,7 @@ def provided(
 
     def give(listed: str = "hub.example/library/queue:dev-engine type sha256:m 1.0 MiB linux/amd64 -") -> Cluster:
         script = CONTAINERD.replace("LISTED", listed).replace("CONTENT", MANIFEST)
-        return cluster(pretend, tmp_path, monkeypatch, script)._access()  # noqa: SLF001 - as `running` gives it
+        return cluster(pretend, tmp_path, monkeypatch, script).access()
 
     return give
 
@@ -195,6 +195,16 @@ def test_a_name_that_is_wished_for_stands_for_the_same_on_every_worker(
         f"exec mine-worker2 {tagged}",
     ]
     assert found.images.expected("hub.example/library/queue:1") == ("sha256:m", "sha256:engine")
+
+
+def test_a_name_that_stands_for_the_image_already_is_left_alone(provided: Callable[..., Cluster], log: Path) -> None:
+    """Named anew it would be gone for a moment, and a pod that starts just then would find nothing."""
+    lines = [f"hub.example/library/queue:{tag} type sha256:m 1.0 MiB linux/amd64 -" for tag in ("dev-engine", "1")]
+    found = provided(listed="\n".join(lines))
+
+    assert found.provide("queue:dev", "queue:1") == "queue:1"
+    assert " tag --force" not in log.read_text()
+    assert found.images.expected("queue:1") == ("sha256:m", "sha256:engine")
 
 
 def test_where_it_is_not_seen_how_nodes_write_a_name_kind_gives_it(provided: Callable[..., Cluster], log: Path) -> None:
