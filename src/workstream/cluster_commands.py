@@ -29,6 +29,7 @@ def up(name: str, *, verbose: bool) -> None:
     progress.show(sys.stderr, verbose=verbose)
     wish = environment.Wish(name=name, keep=True)
     with (
+        environment.reserved(wish),
         environment.engine_ready() as engine,
         environment.tools_ready(engine, wish),
         environment.cluster_ready(engine, wish) as found,

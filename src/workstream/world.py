@@ -9,7 +9,7 @@ from dataclasses import replace
 from threading import Lock, Thread
 from typing import TYPE_CHECKING, Any, TypeVar
 
-from workstream import lending, processes
+from workstream import errors, lending, processes
 from workstream.cluster import environment, programs
 from workstream.cluster.control import broken_helm, broken_image
 from workstream.lending import Lender
@@ -46,6 +46,7 @@ class World:
         self._begun: dict[str, Future[object]] = {}
         self._control: Control | None = None
         self._lender: Lender | None = None
+        self._reserved = False
 
     @property
     def has_cluster(self) -> bool:
@@ -72,7 +73,13 @@ class World:
         return self._once("tools", lambda: self._stack.enter_context(self._tools_ready(self.engine())))
 
     def begin_cluster(self) -> Future[Cluster]:
-        """Start to bring up the cluster, and return at once."""
+        """Start to bring up the cluster, and return at once.
+
+        Raises:
+            errors.BusyError: another run uses it.
+
+        """
+        self._reserve()
 
         def enter() -> Cluster:
             engine = self.engine()
@@ -81,6 +88,12 @@ class World:
             return replace(found, provide=lambda image, name="": self._provide(found, image, name))
 
         return self._once("cluster", enter)
+
+    def _reserve(self) -> None:
+        with self._lock:
+            if not self._reserved:
+                self._stack.enter_context(environment.reserved(self._wish))
+                self._reserved = True
 
     # Where they come from
 
@@ -105,7 +118,16 @@ class World:
             "tools": self._begin_tools,
             "cluster": self.begin_cluster,
         }
-        self._lender = Lender(folder, lambda part: begin[part]())
+
+        def lent(part: lending.Part) -> Future[Any]:
+            try:
+                return begin[part]()
+            except errors.WorkstreamError as error:
+                refused: Future[Any] = Future()
+                refused.set_exception(error)
+                return refused
+
+        self._lender = Lender(folder, lent)
 
     @property
     def is_broken(self) -> bool:
@@ -180,6 +202,7 @@ class Borrowed(World):
     def __init__(self, folder: Path, wish: Wish) -> None:
         super().__init__(wish)
         self._folder = folder
+        self._reserved = True  # by whoever lends
 
     @contextmanager
     def _engine_ready(self) -> Iterator[Engine]:

@@ -58,7 +58,8 @@ class Story:
     def ran(self, test: str, *results: Result, **more: object) -> Story:
         """Let a test run: how its setup, its call and its teardown ended; passed unless given."""
         given = results or (Result.PASSED,) * 3
-        ended: dict[str, Result] = dict(zip(("setup", "call", "teardown"), given, strict=False))
+        phases: tuple[str, ...] = ("setup", "call", "teardown")
+        ended: dict[str, Result] = dict(zip(phases, given, strict=False))
         for when, result in ended.items():
             self.outcome(test, when, result, **more)
         return self.did(test, {when: "" if one is Result.PASSED else "because" for when, one in ended.items()}, **more)

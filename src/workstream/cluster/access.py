@@ -55,7 +55,7 @@ class Provide(Protocol):
         ...
 
 
-def _unnoticed(_name: str, _value: JsonValue) -> None:
+def unnoticed(_name: str, _value: JsonValue) -> None:
     """Tell nobody."""
 
 
@@ -82,7 +82,7 @@ class Cluster:
     manager: AClusterManager
     ours: bool = True
     images: Images = field(default_factory=Images, compare=False)
-    notice: Callable[[str, JsonValue], None] = field(default=_unnoticed, compare=False)
+    notice: Callable[[str, JsonValue], None] = field(default=unnoticed, compare=False)
 
     @cached_property
     def _api(self) -> client.ApiClient:

@@ -7,8 +7,8 @@ from __future__ import annotations
 
 import os
 import tempfile
-from contextlib import ExitStack, contextmanager
-from dataclasses import dataclass
+from contextlib import ExitStack, contextmanager, nullcontext
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -16,7 +16,10 @@ from workstream.cluster import access, cache, images, kind, node_image, programs
 from workstream.cluster.engine import Engine, PrivateEngine, engine, running_engine
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping
+    from collections.abc import Callable, Iterator, Mapping
+    from contextlib import AbstractContextManager
+
+    from pydantic import JsonValue
 
     from workstream.cluster.access import Cluster
     from workstream.cluster.programs import Tool
@@ -32,6 +35,7 @@ class Wish:
         kube_context: use the cluster of this context instead of a kind cluster.
         registry: where the nodes of that cluster pull images from.
         diagnostics: where logs go when the cluster does not come up.
+        notice: see `Cluster`.
 
     """
 
@@ -40,6 +44,7 @@ class Wish:
     kube_context: str = ""
     registry: str = ""
     diagnostics: Path = Path("build/diagnostics")
+    notice: Callable[[str, JsonValue], None] = access.unnoticed
 
 
 @contextmanager
@@ -49,27 +54,36 @@ def engine_ready() -> Iterator[Engine]:
         yield found
 
 
+def reserved(wish: Wish) -> AbstractContextManager[None]:
+    """Hold the cluster that a run is to use, from before it begins; one that is not ours needs no holding.
+
+    Raises:
+        errors.BusyError: another run uses the cluster of that name.
+
+    """
+    return nullcontext() if wish.kube_context else cache.exclusive(f"cluster-{wish.name}", f"the cluster {wish.name}")
+
+
 @contextmanager
 def cluster_ready(found: Engine, wish: Wish) -> Iterator[Cluster]:
     """Give a cluster that answers, with kind, helm and kubectl on PATH.
 
     Raises:
-        errors.BusyError: another run uses the cluster of that name.
         errors.WorkstreamError: whatever kept it from coming up.
 
     """
     with ExitStack() as stack:
         if wish.kube_context:
             folder = Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="workstream-kubeconfig-")))
-            yield access.existing(wish.kube_context, wish.registry, folder, lambda *where: images.push(found, *where))
+            there = access.existing(wish.kube_context, wish.registry, folder, lambda *where: images.push(found, *where))
+            yield replace(there, notice=wish.notice)
             return
-        stack.enter_context(cache.exclusive(f"cluster-{wish.name}", f"the cluster {wish.name}"))
         image = node_image.available(found) or node_image.build_node_image(found)
         manager = kind.KindCluster(found, image, wish.name, wish.diagnostics)
         cluster = stack.enter_context(manager.running(keep=wish.keep))
         if found.private:
             PrivateEngine().keep_running(keep=wish.keep)
-        yield cluster
+        yield replace(cluster, notice=wish.notice)
 
 
 def lent_cluster(found: Engine, wish: Wish, kubeconfig: Path) -> Cluster:
@@ -82,8 +96,10 @@ def lent_cluster(found: Engine, wish: Wish, kubeconfig: Path) -> Cluster:
 
     """
     if wish.kube_context:
-        return access.reached(wish.kube_context, wish.registry, kubeconfig, lambda *where: images.push(found, *where))
-    return kind.KindCluster(found, "", wish.name, wish.diagnostics).access()
+        there = access.reached(wish.kube_context, wish.registry, kubeconfig, lambda *where: images.push(found, *where))
+    else:
+        there = kind.KindCluster(found, "", wish.name, wish.diagnostics).access()
+    return replace(there, notice=wish.notice)
 
 
 @contextmanager

@@ -20,7 +20,7 @@ from workstream.plugin.exchange import PARCEL, Collected, Obstacle, Parcel, leav
 from workstream.plugin.execution import FUNCTION, Running, Watch
 from workstream.plugin.project import Project
 from workstream.plugin.rounds import planned
-from workstream.world import World
+from workstream.world import Borrowed, World
 
 if TYPE_CHECKING:
     from collections.abc import Generator, Iterator, Sequence
@@ -55,13 +55,18 @@ class Session:
         kind = "controls" if config.getoption("--controls") else "acceptance"
         self.folder = Path(config.getoption("--workstream-folder") or self.root / "build" / kind / document.id)
         options = config.option
-        self.wish = Wish(
-            options.cluster_name, options.keep, options.kube_context, options.registry, self.folder / "diagnostics"
+        wish = Wish(
+            options.cluster_name,
+            options.keep,
+            options.kube_context,
+            options.registry,
+            self.folder / "diagnostics",
+            lambda name, value: self.keep(records.Subject(name=name, value=value)),
         )
-        self.world = World(self.wish)
+        self.is_worker = hasattr(config, "workerinput")
+        self.world = Borrowed(self._exchange, wish) if self.is_worker else World(wish)
         self.round = 1
         self.interrupted_by = 0
-        self.is_worker = hasattr(config, "workerinput")
         self._criteria: dict[str, set[str]] = {}
         self._parcel = Parcel()
         self._suite = None if self.is_worker else inventory.begin(config)
@@ -87,10 +92,14 @@ class Session:
     def collected(self, found: Collected) -> None:
         """Take what this process is to run; here leave it to the process that writes, if there is one."""
         if self.is_worker:
-            workerinput = self.config.workerinput  # type: ignore[attr-defined] # pytest-xdist sets it
-            leave(Path(workerinput[PARCEL]), workerinput["workerid"], found)
+            leave(self._exchange, self.config.workerinput["workerid"], found)  # type: ignore[attr-defined] # likewise
         else:
             require_no_problems(self.suite, found)
+
+    @property
+    def _exchange(self) -> Path:
+        """Where the processes of pytest-xdist and the controller leave something for each other."""
+        return Path(self.config.workerinput[PARCEL])  # type: ignore[attr-defined] # pytest-xdist sets it
 
     def _take_parcel(self) -> str:
         parcel, self._parcel = self._parcel, Parcel()
@@ -130,7 +139,7 @@ class Session:
         if session.config.option.setuponly:
             return None
         if any(uses(item, "cluster") for item in session.items):
-            self.world.begin_cluster()
+            self.begin_cluster()
         self.begin()
         self.watch.watch()
         # Now that every other plugin is there: nothing is to stand between it and the tests.
@@ -144,6 +153,13 @@ class Session:
             with self.world.broken(one.control) if one.control else contextlib.nullcontext():
                 self._run(session, one.criteria)
         return True
+
+    def begin_cluster(self) -> None:
+        """Begin to bring up the cluster, before anything of an earlier run is touched: another run may use it."""
+        try:
+            self.world.begin_cluster()
+        except errors.WorkstreamError as error:
+            pytest.exit(str(error), returncode=error.exit_code)
 
     def begin(self) -> None:
         """Do what is to be done before the first test runs."""

@@ -61,8 +61,9 @@ class Writing(Session):
         self._selection: records.Selection | None = None
         self._described: dict[tuple[str, str], object] = {}
         self._unread: set[str] = set()
+        self._lends = False
         self._obstacle: Obstacle | None = None
-        self._exchange = Path(tempfile.mkdtemp(prefix="workstream-exchange-"))
+        self._folder_of_all = Path(tempfile.mkdtemp(prefix="workstream-exchange-"))
         if getattr(config.option, "xmlpath", "") is None:
             config.option.xmlpath = str(self._exchange / _JUNIT)
         self._terminal = _terminal(config)
@@ -72,6 +73,10 @@ class Writing(Session):
             progress.show(self._terminal, verbose=config.getoption("verbose", 0) > 1),
         ]
         self._signals = Signals()
+
+    @property
+    def _exchange(self) -> Path:
+        return self._folder_of_all
 
     # What other processes pass on to this one, it writes
 
@@ -173,6 +178,9 @@ class Writing(Session):
     @pytest.hookimpl(optionalhook=True)
     def pytest_configure_node(self, node: Any) -> None:  # noqa: ANN401 - pytest-xdist may not be there
         """Say to a process of pytest-xdist where it finds us."""
+        if not self._lends:
+            self._lends = True
+            self.world.lend(self._exchange)
         node.workerinput[PARCEL] = str(self._exchange)
 
     @pytest.hookimpl(optionalhook=True)
@@ -181,6 +189,8 @@ class Writing(Session):
         found = left(self._exchange, node.gateway.id)
         self.collected(found)
         if found.tests:
+            if found.uses_cluster:
+                self.begin_cluster()
             self.begin()
 
     @pytest.hookimpl(optionalhook=True)

@@ -25,6 +25,7 @@ import pathlib
 import pytest
 
 from workstream.cluster import diagnose, environment, programs
+from workstream.cluster import engine as engines
 
 patch = pytest.MonkeyPatch()
 
@@ -34,11 +35,20 @@ class Cluster:
     version: str = "v0"
     nodes: type = list
     provide: object = None
+    kubeconfig: pathlib.Path = pathlib.Path("kubeconfig")
+    context: str = "none"
+    name: str = "none"
+    ours: bool = True
 
 
 @contextlib.contextmanager
 def nothing(*_):
     yield {}
+
+
+@contextlib.contextmanager
+def engine(*_):
+    yield engines.Engine("docker", "0", private=False)
 
 
 @contextlib.contextmanager
@@ -52,7 +62,9 @@ def cluster(*_):
 
 
 def pytest_configure():
-    patch.setattr(environment, "engine_ready", nothing)
+    patch.setattr(environment, "reserved", nothing)
+    patch.setattr(environment, "engine_ready", engine)
+    patch.setattr(environment, "lent_cluster", lambda *_: Cluster())
     patch.setattr(environment, "tools_ready", tools)
     patch.setattr(environment, "cluster_ready", cluster)
     patch.setattr(diagnose, "collect", lambda _, folder: folder.mkdir(parents=True, exist_ok=True))

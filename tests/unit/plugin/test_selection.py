@@ -226,11 +226,7 @@ def test_what_is_no_run_leaves_the_last_evidence_alone(suite: Suite, arguments: 
     append(suite, "pytest.ini", "    slow: takes long\n")
     suite.run()
     before = everything(suite)
-    append(
-        suite,
-        "conftest.py",
-        "\n\n@contextlib.contextmanager\ndef cluster(*_):\n    open('BEGUN', 'w')\n    yield Cluster()\n",
-    )
+    append(suite, "conftest.py", BEGINNING)
     if arguments != ("--workstream-folder=",):
         suite.with_cache(*arguments, own_process=True)
         assert everything(suite) == before
@@ -274,7 +270,9 @@ HIDDEN: dict[str, Callable[[str], str]] = {
         "    def test_more(self, evidence):\n        evidence.record('answer', 42)\n"
     ),
     "a later name": lambda _: f"{FAILING}\ntest_more = len\n",
-    "a constructor": lambda _: "class TestIt:\n    def __init__(self):\n        pass\n\n    def test(self):\n        assert False\n",
+    "a constructor": lambda _: (
+        "class TestIt:\n    def __init__(self):\n        pass\n\n    def test(self):\n        assert False\n"
+    ),
     "its own name": lambda mark: f"@{mark}\ndef tset_more(evidence):\n    assert False\n",
     "its class's name": lambda mark: f"class It:\n    @{mark}\n    def test_more(self):\n        assert False\n",
 }  # fmt: skip
