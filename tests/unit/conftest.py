@@ -59,7 +59,7 @@ class Story:
         """Let a test run: how its setup, its call and its teardown ended; passed unless given."""
         given = results or (Result.PASSED,) * 3
         phases: tuple[str, ...] = ("setup", "call", "teardown")
-        ended: dict[str, Result] = dict(zip(phases, given, strict=False))
+        ended = {when: given[number] for number, when in enumerate(phases) if number < len(given)}
         for when, result in ended.items():
             self.outcome(test, when, result, **more)
         return self.did(test, {when: "" if one is Result.PASSED else "because" for when, one in ended.items()}, **more)
