@@ -20,6 +20,7 @@ REFERENCE = Path(__file__).parent / "reference"
 UNIT = Path(__file__).parents[1] / "tests" / "unit"
 _TRAPS = (
     "plugin/test_traps.py",
+    "plugin/test_selection.py",
     "plugin/test_repeat.py",
     "plugin/test_controls.py",
     "evidence/test_verdict.py",

@@ -67,8 +67,8 @@ class Story:
     def did(self, test: str, ended: dict[str, str], **more: object) -> Story:
         """Let a run of a test be seen: how each of its phases ended, and how often its own function ran (once)."""
         known = {name: more[name] for name in ("attempt", "round", "bodies", "parts") if name in more}
-        plain = {"test": test, "attempt": 1, "ended": ended, "bodies": int("call" in ended), **known}
-        self.lines.append(records.Execution.model_validate(plain))
+        plain: dict[str, object] = {"test": test, "attempt": 1, "ended": ended, "bodies": int("call" in ended)}
+        self.lines.append(records.Execution.model_validate(plain | known))
         return self
 
     def outcome(self, test: str, when: str, result: Result, **more: object) -> Story:

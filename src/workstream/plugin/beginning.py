@@ -33,6 +33,8 @@ def begin(config: pytest.Config) -> None:
 
             config.pluginmanager.register(Inventory(config, document), "workstream-inventory")
             return
+        if config.getoption("dist", "no") == "load":
+            config.option.dist = "loadgroup"  # so that tests that share the cluster stay together
         session = _session(config)(config, document)
     except errors.WorkstreamError as error:
         pytest.exit(str(error), returncode=error.exit_code)
@@ -60,10 +62,11 @@ def _require_sense(config: pytest.Config) -> None:
             "Python runs with -O or PYTHONOPTIMIZE, which removes assertions: tests that assert nothing prove nothing.",
             instead="Run it without.",
         )
-    if config.getoption("dist", "no") == "each":
+    dist = config.getoption("dist", "no")
+    if dist not in {"no", "load", "loadgroup"}:
         raise errors.UsageError(
-            "--dist=each runs every test several times, and a test that is run again proves nothing.",
-            instead="Leave --dist away.",
+            f"--dist={dist} runs tests several times, or does not keep those together that share the cluster.",
+            instead="Leave --dist away: -n means --dist=loadgroup here.",
         )
 
 

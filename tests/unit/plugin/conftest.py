@@ -125,6 +125,10 @@ class Suite:
         run = self._pytester.runpytest_subprocess if own_process else self._pytester.runpytest_inprocess
         return run("-p", "no:cacheprovider", f"--workstream={self.document.name}", *arguments)
 
+    def program(self, path: Path) -> pytest.RunResult:
+        """Run a program of Python."""
+        return self._pytester.runpython(path)
+
     def with_cache(self, *arguments: str, own_process: bool = False) -> pytest.RunResult:
         """Run the suite with what pytest remembers of the last run."""
         run = self._pytester.runpytest_subprocess if own_process else self._pytester.runpytest_inprocess

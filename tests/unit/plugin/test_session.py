@@ -166,6 +166,109 @@ def test_an_interrupted_run_cleans_up_and_tells_what_it_knows(suite: Suite, name
     assert result.ret == code
 
 
+def test_a_test_that_swallows_an_interrupt_does_not_swallow_the_next_one(suite: Suite) -> None:
+    """Ctrl-C works every time."""
+    source = """
+        import os
+        import signal
+
+        def test(evidence):
+            try:
+                os.kill(os.getpid(), signal.SIGINT)
+                signal.pause()
+            except KeyboardInterrupt:
+                evidence.record("swallowed", True)
+            os.kill(os.getpid(), signal.SIGINT)
+            signal.pause()
+    """
+    suite.write({"one": source})
+    result = suite.run(own_process=True)
+    assert result.ret == 130
+    assert suite.states() == {"one": "blocked"}
+
+
+def test_pytest_may_run_in_a_thread(suite: Suite) -> None:
+    """No signal can be taken there, and the run is the same."""
+    suite.write({"one": suite.PROVING})
+    program = suite.path / "program.py"
+    program.write_text(
+        "import threading\n\nimport pytest\n\ncodes = []\n"
+        "arguments = ['--workstream=WS-900.md', '-p', 'no:cacheprovider']\n"
+        "thread = threading.Thread(target=lambda: codes.append(pytest.main(arguments)))\n"
+        "thread.start()\nthread.join()\nraise SystemExit(codes[0])\n"
+    )
+    assert suite.program(program).ret == pytest.ExitCode.OK
+    assert suite.states() == {"one": "proven"}
+
+
+def test_a_cluster_that_another_run_uses_leaves_the_last_evidence_alone(suite: Suite) -> None:
+    """It is asked for before anything is written."""
+    suite.write({"one": "def test(evidence, cluster):\n    evidence.record('answer', 42)\n"})
+    suite.run()
+    before = {path: path.read_bytes() for path in suite.folder.iterdir() if path.is_file()}
+    with (suite.path / "conftest.py").open("a") as file:
+        file.write(
+            "\n\ndef nothing(*_):\n    from workstream import errors\n    raise errors.BusyError("taken")\n"
+        )
+    result = suite.run()
+    assert result.ret == 25
+    assert {path: path.read_bytes() for path in suite.folder.iterdir() if path.is_file()} == before
+
+
+def test_failures_of_tests_with_one_name_leave_diagnostics_of_their_own(suite: Suite) -> None:
+    """So do those with ids of 400 characters, and a call and a teardown that fail; under pytest-xdist too."""
+    source = """
+        @pytest.fixture
+        def guest(cluster):
+            yield
+            raise RuntimeError("the guest stays")
+
+        class TestOne:
+            @pytest.mark.parametrize("text", ["a" * 400, "a" * 401])
+            def test(self, cluster, text):
+                assert False
+
+        class TestTwo:
+            def test(self, cluster, guest):
+                assert False
+    """
+    for distributed in ((), ("-n1",)):
+        suite.write({"one": source})
+        result = suite.run(f"--workstream-folder=with{len(distributed)}", *distributed)
+        assert len(names(suite.path / f"with{len(distributed)}" / "diagnostics")) == 4
+        assert result.ret == pytest.ExitCode.TESTS_FAILED
+
+
+def test_processes_of_xdist_share_one_cluster(suite: Suite) -> None:
+    """Two processes use it, one has it, and its own tests stay together unless the suite says otherwise."""
+    source = """
+        import os
+
+        @pytest.mark.xdist_group("GROUP")
+        def test(evidence, cluster):
+            evidence.record("process", os.getpid())
+            evidence.record("cluster", cluster.name)
+    """
+    together = source.replace('        @pytest.mark.xdist_group("GROUP")\n', "")
+    suite.write({"one": together, "two": together, "three": source, "four": source.replace("GROUP", "OTHER")})
+    result = suite.run("-n2")
+    assert result.ret == pytest.ExitCode.OK
+    processes = [one.value for one in suite.log().observations if one.what == "process"]
+    assert len(processes) == 4
+    tests = {one.test: one.value for one in suite.log().observations if one.what == "process"}
+    assert tests["test_00.py::test"] == tests["test_01.py::test"]
+    assert len(set(processes)) == 2
+
+
+@pytest.mark.parametrize("dist", ["each", "loadfile", "loadscope", "worksteal"])
+def test_processes_that_would_share_no_group_are_refused(suite: Suite, dist: str) -> None:
+    """Two tests that change one release must not run at once."""
+    suite.write({"one": suite.PROVING})
+    result = suite.run("-n2", f"--dist={dist}", own_process=True)
+    assert result.ret == 64
+    result.stderr.fnmatch_lines(["*--dist=*", "Leave --dist away*"])
+
+
 @pytest.mark.parametrize("name", ["SIGINT", "SIGTERM"])
 def test_nothing_interrupts_cleaning_up(suite: Suite, name: str) -> None:
     """A signal while the world is taken away is told, and changes nothing any more."""
