@@ -207,9 +207,7 @@ def test_a_cluster_that_another_run_uses_leaves_the_last_evidence_alone(suite: S
     suite.run()
     before = {path: path.read_bytes() for path in suite.folder.iterdir() if path.is_file()}
     with (suite.path / "conftest.py").open("a") as file:
-        file.write(
-            "\n\ndef nothing(*_):\n    from workstream import errors\n    raise errors.BusyError("taken")\n"
-        )
+        file.write("\n\ndef nothing(*_):\n    from workstream import errors\n    raise errors.BusyError('taken')\n")
     result = suite.run()
     assert result.ret == 25
     assert {path: path.read_bytes() for path in suite.folder.iterdir() if path.is_file()} == before
