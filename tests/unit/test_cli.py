@@ -67,6 +67,40 @@ def prove(path: Path, proven: str, *, document: Path | None = None) -> Path:
     return log
 
 
+def part(log: Path, left_out: str) -> None:
+    """Let evidence be of a run that left out a test of the second criterion."""
+    lines = [json.loads(line) for line in log.read_text().splitlines()]
+    lines[1]["left_out"] = [left_out]
+    lines.insert(2, records.Manifest(test=left_out, criterion_id="AC2", level=Level.CLUSTER).model_dump())
+    log.write_text("".join(f"{json.dumps(line)}\n" for line in lines))
+
+
+def test_a_part_of_the_suite_is_told_and_takes_no_tick_away(run: Run, document: Path) -> None:
+    """What it says nothing of is not written; without --write it is shown."""
+    log = prove(document, "AC1")
+    part(log, "test_mail.py::test_more")
+    before = document.read_bytes()
+    code, out, err = run("tick", document, "--evidence", log, "--write")
+    assert (code, document.read_bytes()) == (32, before)
+    assert "is of a part of the suite, and says nothing of AC2" in err
+    assert run("tick", document, "--evidence", log, "--check")[0] == 32
+    code, out, _ = run("tick", document, "--evidence", log)
+    assert (code, "+- [x] Mail arrives soon" in out) == (0, True)
+    code, out, _ = run("status", document, "--evidence", log)
+    assert (code, "This evidence is of a part of the suite." in out) == (1, True)
+
+
+def test_parts_are_taken_together_or_refused(run: Run, document: Path) -> None:
+    """Evidence that is given twice is of a test that was run twice: that proves nothing."""
+    log = prove(document, "AC1")
+    code, out, _ = run("status", document, "--evidence", log, "--evidence", log)
+    assert (code, "AC1  flaky" in out) == (1, True)
+    other = log.with_name("other.jsonl")
+    other.write_text(log.read_text().replace('"harness":"', '"harness":"9.'))
+    code, _, err = run("tick", document, "--evidence", log, "--evidence", other)
+    assert (code, "cannot be taken together with" in err) == (31, True)
+
+
 def test_criteria_are_listed_for_people_and_for_programs(run: Run, document: Path) -> None:
     """Lines with place and box; with --json a list of objects."""
     code, out, _ = run("criteria", document)

@@ -57,7 +57,7 @@ def pytest_addoption(parser: pytest.Parser) -> None:
     parser.addini(
         "workstream_documents",
         type="linelist",
-        help="Documents, or folders of them, that markers may name (default: the folder of the one that is given).",
+        help="Documents, or folders of them, that markers may name (default: those beside the one that is given).",
     )
     parser.addini(
         "workstream_levels",

@@ -33,8 +33,7 @@ def begin(config: pytest.Config) -> None:
 
             config.pluginmanager.register(Inventory(config, document), "workstream-inventory")
             return
-        if config.getoption("dist", "no") == "load":
-            config.option.dist = "loadgroup"  # so that tests that share the cluster stay together
+        _keep_groups_together(config)
         session = _session(config)(config, document)
     except errors.WorkstreamError as error:
         pytest.exit(str(error), returncode=error.exit_code)
@@ -68,6 +67,14 @@ def _require_sense(config: pytest.Config) -> None:
             f"--dist={dist} runs tests several times, or does not keep those together that share the cluster.",
             instead="Leave --dist away: -n means --dist=loadgroup here.",
         )
+
+
+def _keep_groups_together(config: pytest.Config) -> None:
+    """Let pytest-xdist keep tests of one group in one process: those that share the cluster are one."""
+    if config.getoption("dist", "no") == "load":
+        config.option.dist = "loadgroup"
+    if hasattr(config, "workerinput"):
+        config.option.loadgroup = True  # what pytest-xdist makes of --dist in its processes
 
 
 def _session(config: pytest.Config) -> type[Session]:

@@ -185,10 +185,7 @@ class Inventory:
         self._target.write_text(suite.model_dump_json(), encoding="utf-8")
 
     def _bindings(self) -> Bindings:
-        try:
-            found = bind(self._items, self._project)
-        except errors.WorkstreamError as error:
-            return Bindings(problems=[str(error)])
+        found = bind(self._items, self._project)
         patterns = [*self._config.getini("python_functions"), *self._config.getini("python_classes")]
         for path, module in self._modules.items():
             if not self._speaks(module):

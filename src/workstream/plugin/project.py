@@ -13,7 +13,7 @@ from workstream import documents, errors
 from workstream.evidence import Level
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Sequence
+    from collections.abc import Iterable, Iterator
 
     import pytest
 
@@ -60,7 +60,8 @@ class Project:
         """The ids of the documents that a marker may name."""
         patterns = self.config.getini("workstream_documents")
         named = [Path(path) for pattern in patterns for path in self._found(pattern)]
-        return frozenset(_ids([self.document.path, *(named or [self.document.path.resolve().parent])]))
+        beside = self.document.path.resolve().parent.glob("*.md")
+        return frozenset(_ids([self.document.path, *(named or beside)]))
 
     def _found(self, pattern: str) -> list[str]:
         return sorted(glob.glob(str(self.folder / pattern), recursive=True))  # noqa: PTH207 - the pattern may be absolute
@@ -87,7 +88,7 @@ class Project:
         if document_id.upper() != self.document.id:
             return
         criteria = documents.identified(text, self.document) if text.strip() else self.document.criteria
-        if not criteria:
+        if text.strip() and not criteria:
             near = documents.nearest(text, self.document)
             raise errors.UsageError(
                 f"workstream_levels: {self.document.path} has no criterion {text.strip()!r}.",
@@ -95,18 +96,22 @@ class Project:
             )
         yield from ((Level(level), criterion) for criterion in criteria)
 
-    def level(self, criterion: Criterion) -> Level:
-        """Return the level that a criterion takes: the cluster, unless the configuration allows less.
+    def require_sense(self) -> None:
+        """Read what can be read wrongly.
 
         Raises:
             errors.UsageError: the configuration cannot be understood.
 
         """
+        _ = self._allowed
+
+    def level(self, criterion: Criterion) -> Level:
+        """Return the level that a criterion takes: the cluster, unless the configuration allows less."""
         said = [level for level, other in self._allowed if other is criterion]
         return said[-1] if said else Level.CLUSTER
 
 
-def _ids(paths: Sequence[Path]) -> Iterator[str]:
+def _ids(paths: Iterable[Path]) -> Iterator[str]:
     """Yield the ids of documents, and of those of folders; what is none has none."""
     for path in paths:
         for file in sorted(path.glob("**/*.md")) if path.is_dir() else [path]:

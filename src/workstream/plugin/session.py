@@ -44,6 +44,9 @@ class Session:
         config: pytest's.
         document: the document under acceptance.
 
+    Raises:
+        errors.WorkstreamError: the options, or the project's configuration, cannot be understood.
+
     """
 
     def __init__(self, config: pytest.Config, document: documents.Document) -> None:
@@ -51,6 +54,7 @@ class Session:
         self.document = document
         self.root = config.rootpath
         self.project = Project(config, document)
+        self.project.require_sense()
         self.rounds = planned(config, document)
         kind = "controls" if config.getoption("--controls") else "acceptance"
         self.folder = Path(config.getoption("--workstream-folder") or self.root / "build" / kind / document.id)
@@ -254,7 +258,7 @@ class Session:
         self.world.close(interrupted=bool(self.interrupted_by))
 
 
-SUITE = "suite"  # the name under which files of the suite itself are described
+SUITE = "file of the suite"  # the name under which they are described
 
 
 def test_of(item: pytest.Item) -> str:

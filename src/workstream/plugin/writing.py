@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, TextIO
 
 import pytest
+from _pytest.junitxml import xml_key  # there is no public way to say where it goes once it is known
 
 from workstream import documents, errors, evidence, processes, progress
 from workstream.evidence import freshness, provenance, records
@@ -43,6 +44,9 @@ class Writing(Session):
     Args:
         config: see `Session`.
         document: see `Session`.
+
+    Raises:
+        errors.WorkstreamError: see `Session`.
 
     """
 
@@ -132,6 +136,7 @@ class Writing(Session):
             self._writer = evidence.Writer(self.folder / evidence_log.NAME)
             self._forget_earlier_run()
             self._keep_run_log()
+            self._keep_junit()
         except errors.WorkstreamError as error:
             pytest.exit(str(error), returncode=error.exit_code)
         session, *waiting = self._waiting
@@ -145,6 +150,12 @@ class Writing(Session):
         self._run_log.setTarget(file)
         self._run_log.close()  # hands over what it holds
         self._handlers.append(file)
+
+    def _keep_junit(self) -> None:
+        """Let pytest's own report stand beside the evidence, unless somebody asked for it elsewhere."""
+        junit = self.config.stash.get(xml_key, None)
+        if junit is not None and junit.logfile == str(self._exchange / _JUNIT):
+            junit.logfile = str((self.folder / _JUNIT).absolute())
 
     def _forget_earlier_run(self) -> None:
         """Take away reports that would stand beside evidence that they do not render."""
@@ -252,9 +263,6 @@ class Writing(Session):
             records.End(time=provenance.now(), exit_status=exitstatus, interrupted=bool(self.interrupted_by))
         )
         self._writer.close()
-        junit = self._exchange / _JUNIT
-        if junit.exists():
-            files.move(junit, self.folder / _JUNIT)
         log = evidence.read(self._writer.path)
         if log.has_controls:
             self._end_controls(log)

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import shutil
 import tempfile
 from pathlib import Path
 
@@ -30,19 +29,6 @@ def write(path: Path, text: str) -> None:
             raise
     except OSError as error:
         raise _refused(path, error) from error
-
-
-def move(path: Path, target: Path) -> None:
-    """Put a file into another one's place.
-
-    Raises:
-        errors.EvidenceError: it cannot be written.
-
-    """
-    try:
-        shutil.move(path, target)
-    except OSError as error:
-        raise _refused(target, error) from error
 
 
 def append(path: Path, text: str) -> None:

@@ -98,3 +98,57 @@ def test_the_marker_is_known_without_a_document(suite: Suite) -> None:
     result = suite.run("--strict-markers", "--workstream=")
     assert result.ret == pytest.ExitCode.OK
     assert not suite.folder.exists()
+
+
+@pytest.mark.parametrize(
+    ("lines", "states"),
+    [
+        ("", ["unproven", "unproven"]),
+        ("static WS-900", ["proven", "proven"]),
+        ("static WS-900 one", ["proven", "unproven"]),
+        ("static ws-900 **one**", ["proven", "unproven"]),
+        ("static WS-900\n    cluster WS-900 two", ["proven", "unproven"]),
+        ("static WS-901", ["unproven", "unproven"]),
+    ],
+    ids=["nothing", "the document", "a criterion", "as a reader sees it", "all but one", "another document"],
+)
+def test_a_criterion_takes_the_cluster_unless_the_project_allows_less(
+    suite: Suite, lines: str, states: list[str]
+) -> None:
+    """What is not allowed is told with how to allow it; a test's own word is none."""
+    suite.write({"one": suite.PROVING, "two": suite.PROVING})
+    (suite.path / "pytest.ini").write_text(f"[pytest]\nworkstream_levels =\n    {lines}\n")
+    result = suite.run()
+    assert list(suite.states().values()) == states
+    if "unproven" in states:
+        result.stdout.fnmatch_lines(["*only at level static: its fixtures do not ask for `cluster`*workstream_levels*"])
+
+
+@pytest.mark.parametrize(
+    ("line", "said"),
+    [
+        ("moon WS-900", "says no level and document"),
+        ("static", "says no level and document"),
+        ("static WS-900 three", "has no criterion 'three'"),
+    ],
+)
+def test_a_level_that_cannot_be_understood_stops_the_run(suite: Suite, line: str, said: str) -> None:
+    """The line is told, and what was expected."""
+    suite.write({"one": suite.PROVING})
+    (suite.path / "pytest.ini").write_text(f"[pytest]\nworkstream_levels = {line}\n")
+    result = suite.run()
+    assert result.ret == 64
+    assert said in result.stderr.str()
+    assert "Traceback" not in result.stderr.str() + result.stdout.str()
+
+
+@pytest.mark.parametrize("where", ["documents", "documents/WS-901.md", "doc*/*.md"])
+def test_markers_may_name_the_documents_of_the_project(suite: Suite, where: str) -> None:
+    """workstream_documents says where they stand; an id that none of them has stays unknown."""
+    suite.write({"one": "@pytest.mark.criterion('WS-901', 'something else')\n" + suite.PROVING})
+    (suite.path / "documents").mkdir()
+    (suite.path / "documents" / "WS-901.md").write_text("## WS-901: Other")
+    assert suite.run().ret == pytest.ExitCode.USAGE_ERROR
+    with (suite.path / "pytest.ini").open("a") as file:
+        file.write(f"workstream_documents = {where}\n")
+    assert suite.run().ret == pytest.ExitCode.OK

@@ -312,7 +312,7 @@ def test_the_files_of_a_suite_are_inputs_without_anybody_describing_them(suite: 
     source = "import helper\n\ndef test(evidence):\n    import late\n    evidence.record('answer', late.answer)\n"
     suite.write({"one": source})
     suite.run(own_process=True)
-    found = {one.path for one in suite.log().subjects if one.name == "suite"}
+    found = {one.path for one in suite.log().subjects if one.name == "file of the suite"}
     assert found == {"conftest.py", "helper.py", "late.py"}
 
 
@@ -322,4 +322,4 @@ def test_a_file_that_changes_during_the_run_proves_nothing(suite: Suite) -> None
     suite.write({"one": source})
     result = suite.run(own_process=True)
     assert result.ret == pytest.ExitCode.TESTS_FAILED
-    result.stdout.fnmatch_lines(["*stale: It was proven, but suite (conftest.py) changed since.*"])
+    result.stdout.fnmatch_lines(["*stale: It was proven, but file of the suite (conftest.py) changed since.*"])

@@ -1,0 +1,103 @@
+"""Several parts of one suite, taken together."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import pytest
+
+from workstream import errors, evidence
+from workstream.evidence import records
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from tests.unit.conftest import Story
+
+A, B = "test_a.py::test", "test_b.py::test"
+
+
+@pytest.fixture
+def parts(story: type[Story]) -> tuple[Story, Story]:
+    """Two runs of a suite with a test for each of two criteria: one of them ran the first, the other the second."""
+    first, second = (story("one", "two").bind(A).bind(B, "AC2").described("chart", "abc", "chart") for _ in range(2))
+    first.lines[1] = records.Selection(options={"command line": "-k a"}, test_paths=(".",), left_out=(B,))
+    second.lines[1] = records.Selection(options={"command line": "-k b"}, test_paths=(".",), left_out=(A,))
+    first.saw(A).ran(A).ended()
+    second.saw(B).ran(B).ended()
+    return first, second
+
+
+def together(parts: tuple[Story, ...], folder: Path) -> evidence.Log:
+    """Return the parts as one log."""
+    return evidence.combined(
+        [evidence.read(part.write(folder / f"{number}.jsonl")) for number, part in enumerate(parts)]
+    )
+
+
+def test_each_part_alone_proves_its_own(parts: tuple[Story, Story], tmp_path: Path) -> None:
+    """What the other one is to prove was not run."""
+    assert parts[0].states(tmp_path) == ["proven", "not-run"]
+    assert parts[1].states(tmp_path) == ["not-run", "proven"]
+
+
+def test_parts_together_are_the_whole(parts: tuple[Story, Story], tmp_path: Path) -> None:
+    """Nothing is left out by both, and everything is proven."""
+    log = together(parts, tmp_path)
+    assert [str(one.state) for one in evidence.verdicts(log, parts[0].document)] == ["proven", "proven"]
+    assert log.selection is not None
+    assert not log.selection.partial
+    assert not log.cut
+
+
+def test_one_log_alone_stays_what_it_is(parts: tuple[Story, Story], tmp_path: Path) -> None:
+    """There is nothing to take together."""
+    assert together(parts[:1], tmp_path) == evidence.read(tmp_path / "0.jsonl")
+
+
+def test_what_ran_in_both_was_run_twice(parts: tuple[Story, Story], tmp_path: Path) -> None:
+    """A part that failed is not forgotten because a later one passed."""
+    first, second = parts
+    first.bind(B, "AC2").ran(B, records.Result.PASSED, records.Result.FAILED, records.Result.PASSED)
+    log = together((first, second), tmp_path)
+    assert [str(one.state) for one in evidence.verdicts(log, first.document)] == ["proven", "flaky"]
+
+
+def test_a_part_that_breaks_off_cuts_the_whole(parts: tuple[Story, Story], tmp_path: Path) -> None:
+    """The end of one is not the end of both."""
+    del parts[0].lines[-1]
+    assert together(parts, tmp_path).cut
+
+
+def test_what_one_does_not_know_both_do_not_know(parts: tuple[Story, Story], tmp_path: Path) -> None:
+    """A suite that could not be read whole may hold more, whatever another run found."""
+    parts[0].lines[1] = records.Selection(options={}, test_paths=(".",), unknown=("test_c.py cannot be read",))
+    log = together(parts, tmp_path)
+    assert log.selection is not None
+    assert log.selection.unknown == ("test_c.py cannot be read",)
+
+
+@pytest.mark.parametrize("change", ["input", "tests", "criterion", "context", "harness", "rounds"])
+def test_nothing_may_have_changed_between_them(
+    parts: tuple[Story, Story], story: type[Story], tmp_path: Path, change: str
+) -> None:
+    """Of a product, a suite or a document that changed in between nobody knows which one was proven."""
+    first, second = parts
+    session = second.lines[0]
+    assert isinstance(session, records.Session)
+    match change:
+        case "input":
+            second.described("chart", "def", "chart")
+        case "tests":
+            second.bind("test_c.py::test")
+        case "criterion":
+            other = story("one", "three").lines[0]
+            assert isinstance(other, records.Session)
+            second.lines[0] = session.model_copy(update={"criteria": other.criteria})
+        case "rounds":
+            second.began(1)
+        case _:
+            name = {"context": "context_sha256", "harness": "harness"}[change]
+            second.lines[0] = session.model_copy(update={name: "another"})
+    with pytest.raises(errors.EvidenceError, match="cannot be taken together with"):
+        together((first, second), tmp_path)
