@@ -33,7 +33,6 @@ def begin(config: pytest.Config) -> None:
 
             config.pluginmanager.register(Inventory(config, document), "workstream-inventory")
             return
-        _keep_groups_together(config)
         session = _session(config)(config, document)
     except errors.WorkstreamError as error:
         pytest.exit(str(error), returncode=error.exit_code)
@@ -61,20 +60,11 @@ def _require_sense(config: pytest.Config) -> None:
             "Python runs with -O or PYTHONOPTIMIZE, which removes assertions: tests that assert nothing prove nothing.",
             instead="Run it without.",
         )
-    dist = config.getoption("dist", "no")
-    if dist not in {"no", "load", "loadgroup"}:
+    if config.getoption("dist", "no") == "each":
         raise errors.UsageError(
-            f"--dist={dist} runs tests several times, or does not keep those together that share the cluster.",
-            instead="Leave --dist away: -n means --dist=loadgroup here.",
+            "--dist=each runs every test several times, and a test that is run again proves nothing.",
+            instead="Leave --dist away.",
         )
-
-
-def _keep_groups_together(config: pytest.Config) -> None:
-    """Let pytest-xdist keep tests of one group in one process: those that share the cluster are one."""
-    if config.getoption("dist", "no") == "load":
-        config.option.dist = "loadgroup"
-    if hasattr(config, "workerinput"):
-        config.option.loadgroup = True  # what pytest-xdist makes of --dist in its processes
 
 
 def _session(config: pytest.Config) -> type[Session]:

@@ -54,12 +54,14 @@ class Collected(BaseModel):
     Attributes:
         bindings: which of its tests speak of which criterion.
         tests: the node ids that its tests were collected with, by those that it reports them with.
+        groups: which of them are to run in one process, by those that it reports them with; see `scheduling`.
         uses_cluster: whether one of them uses the fixture `cluster`.
 
     """
 
     bindings: Bindings
     tests: dict[str, str]
+    groups: dict[str, str]
     uses_cluster: bool
 
 

@@ -20,6 +20,7 @@ from workstream.plugin.exchange import PARCEL, Collected, Obstacle, Parcel, leav
 from workstream.plugin.execution import FUNCTION, Running, Watch
 from workstream.plugin.project import Project
 from workstream.plugin.rounds import planned
+from workstream.plugin.scheduling import group_of
 from workstream.world import Borrowed, World
 
 if TYPE_CHECKING:
@@ -34,7 +35,6 @@ _NODE_ID = pytest.StashKey[str]()  # as it was collected; pytest-xdist changes i
 TEST, ATTEMPT = "workstream_test", "workstream_attempt"
 
 _LONGEST_NAME = 100  # characters of a folder's name that a reader still takes in
-_GROUP = "workstream-cluster"
 
 
 class Session:
@@ -120,11 +120,7 @@ class Session:
 
     @pytest.hookimpl(wrapper=True, tryfirst=True)
     def pytest_collection_modifyitems(self, items: list[pytest.Item]) -> Iterator[None]:
-        """Bind the tests that are to run to their criteria; keep those together that share the cluster."""
-        if self.is_worker:
-            for item in items:
-                if uses(item, "cluster") and item.get_closest_marker("xdist_group") is None:
-                    item.add_marker(pytest.mark.xdist_group(_GROUP))
+        """Bind the tests that are to run to their criteria."""
         yield
         renamed = {item.nodeid: test_of(item) for item in items}
         bindings = bind(items, self.project)
@@ -132,7 +128,8 @@ class Session:
         for line in bindings.manifest:
             self._criteria.setdefault(line.test, set()).add(line.criterion_id)
         needs = any(uses(item, "cluster") for item in items)
-        self.collected(Collected(bindings=bindings, tests=renamed, uses_cluster=needs))
+        groups = {item.nodeid: group_of(item) for item in items}
+        self.collected(Collected(bindings=bindings, tests=renamed, groups=groups, uses_cluster=needs))
 
     @pytest.hookimpl(tryfirst=True)
     def pytest_runtestloop(self, session: pytest.Session) -> bool | None:

@@ -18,7 +18,7 @@ from _pytest.junitxml import xml_key  # there is no public way to say where it g
 from workstream import documents, errors, evidence, processes, progress
 from workstream.evidence import freshness, provenance, records
 from workstream.evidence import log as evidence_log
-from workstream.plugin import inventory, outcomes
+from workstream.plugin import inventory, outcomes, scheduling
 from workstream.plugin.exchange import PARCEL, Collected, Obstacle, Parcel, left
 from workstream.plugin.session import ATTEMPT, SUITE, TEST, Session, require_no_problems
 from workstream.plugin.signals import Signals
@@ -61,6 +61,7 @@ class Writing(Session):
         self._matrix: Matrix | None = None
         self._attempts: dict[str, int] = {}
         self._tests: dict[str, str] = {}
+        self._groups: dict[str, str] = {}
         self._manifest: dict[tuple[str, str, evidence.Level], records.Manifest] = {}
         self._selection: records.Selection | None = None
         self._described: dict[tuple[str, str], object] = {}
@@ -105,6 +106,7 @@ class Writing(Session):
         suite = self.suite
         require_no_problems(suite, found)
         self._tests |= found.tests
+        self._groups |= found.groups
         inside = {(line.test, line.criterion_id, line.level): line for line in suite.bindings.manifest}
         own = {(line.test, line.criterion_id, line.level): line for line in found.bindings.manifest}
         self._manifest |= own | inside
@@ -203,6 +205,11 @@ class Writing(Session):
             if found.uses_cluster:
                 self.begin_cluster()
             self.begin()
+
+    @pytest.hookimpl(optionalhook=True, tryfirst=True)
+    def pytest_xdist_make_scheduler(self, config: pytest.Config, log: object) -> Any:  # noqa: ANN401 - likewise
+        """Keep tests together that are not to run at once."""
+        return scheduling.scheduler(config, log, lambda node_id: self._groups.get(node_id, ""))
 
     @pytest.hookimpl(optionalhook=True)
     def pytest_testnodedown(self, node: Any) -> None:  # noqa: ANN401 - likewise

@@ -258,13 +258,20 @@ def test_processes_of_xdist_share_one_cluster(suite: Suite) -> None:
     assert len(set(processes)) == 2
 
 
-@pytest.mark.parametrize("dist", ["each", "loadfile", "loadscope", "worksteal"])
-def test_processes_that_would_share_no_group_are_refused(suite: Suite, dist: str) -> None:
-    """Two tests that change one release must not run at once."""
+def test_processes_that_would_all_run_everything_are_refused(suite: Suite) -> None:
+    """A test that is run again proves nothing."""
     suite.write({"one": suite.PROVING})
-    result = suite.run("-n2", f"--dist={dist}", own_process=True)
+    result = suite.run("-n2", "--dist=each", own_process=True)
     assert result.ret == 64
-    result.stderr.fnmatch_lines(["*--dist=*", "Leave --dist away*"])
+    result.stderr.fnmatch_lines(["*--dist=each*", "Leave --dist away."])
+
+
+@pytest.mark.parametrize("dist", ["loadfile", "loadscope", "worksteal", "loadgroup"])
+def test_tests_are_handed_out_as_one_likes(suite: Suite, dist: str) -> None:
+    """Groups stay together whatever is said of the rest."""
+    suite.write({"one": f"{suite.PROVING}\n{suite.PROVING.replace('test', 'test_more')}", "two": suite.PROVING})
+    assert suite.run("-n2", f"--dist={dist}").ret == pytest.ExitCode.OK
+    assert suite.states() == {"one": "proven", "two": "proven"}
 
 
 @pytest.mark.parametrize("name", ["SIGINT", "SIGTERM"])

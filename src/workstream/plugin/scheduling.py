@@ -1,0 +1,49 @@
+"""Which tests pytest-xdist keeps in one process: those of a group, and those that share the cluster."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from workstream.plugin.binding import uses
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    import pytest
+
+CLUSTER = "cluster"
+_GROUP = "xdist_group"
+
+
+def group_of(item: pytest.Item) -> str:
+    """Return the group of a test: the suite's own word, else that it uses the cluster; empty if it has none."""
+    names = [
+        str(mark.args[0] if mark.args else mark.kwargs.get("name", "default")) for mark in item.iter_markers(_GROUP)
+    ]
+    return "_".join(sorted(set(names))) or (CLUSTER if uses(item, "cluster") else "")
+
+
+def scheduler(config: pytest.Config, log: object, group: Callable[[str], str]) -> Any:  # noqa: ANN401 - pytest-xdist may not be there
+    """Return what hands out tests: those of a group to one process, the others as `--dist` says.
+
+    pytest-xdist's own `--dist=loadgroup` writes groups into node ids, which pytest 9.2 does not take any more.
+
+    Args:
+        config: pytest's.
+        log: pytest-xdist's.
+        group: tells a test's group, by its node id.
+
+    """
+    from xdist.scheduler import LoadScopeScheduling  # noqa: PLC0415 - who asks for a scheduler has it
+
+    scopes: dict[str, Callable[[str], str]] = {
+        "loadscope": lambda node_id: node_id.rpartition("::")[0],
+        "loadfile": lambda node_id: node_id.partition("::")[0],
+    }
+    scope = scopes.get(config.getoption("dist"), str)
+
+    class Grouped(LoadScopeScheduling):
+        def _split_scope(self, nodeid: str) -> str:
+            return group(nodeid) or scope(nodeid)
+
+    return Grouped(config, log)
