@@ -46,4 +46,24 @@ def scheduler(config: pytest.Config, log: object, group: Callable[[str], str]) -
         def _split_scope(self, nodeid: str) -> str:
             return group(nodeid) or scope(nodeid)
 
+        def schedule(self) -> None:
+            super().schedule()
+            # A process that takes a dead one's place gets one test, and would wait for ever for the next: it runs a
+            # test when it knows what follows, or that nothing does.
+            for node in self.nodes:
+                self._reschedule(node)
+
+        def remove_node(self, node: object) -> str | None:
+            """Take back what a process that died was to run, but for the test that it died in: that one has its say."""
+            units: dict[str, dict[str, bool]] = self.assigned_work.pop(node)
+            waiting = [(scope, test) for scope, unit in units.items() for test, done in unit.items() if not done]
+            if not waiting:
+                return None
+            scope, died = waiting[0]
+            units[scope][died] = True
+            self.workqueue.update({scope: unit for scope, unit in units.items() if not all(unit.values())})
+            for other in self.assigned_work:
+                self._reschedule(other)
+            return died
+
     return Grouped(config, log)

@@ -823,7 +823,9 @@ def test_only_what_was_proven_is_ticked(suite: Suite, distributed: tuple[str, ..
     suite.write({text: source for text, (source, _) in SITUATIONS.items()})
     with (suite.path / "conftest.py").open("a") as file:
         file.write(HOOKS)
-    result = suite.run(*distributed)
+    with (suite.path / "pytest.ini").open("a") as file:
+        file.write("asyncio_default_fixture_loop_scope = function\n")
+    result = suite.run(*distributed, without=())
     assert suite.states() == {text: state for text, (_, state) in SITUATIONS.items()}
     assert not suite.log().cut
     assert result.ret not in {pytest.ExitCode.OK, pytest.ExitCode.INTERNAL_ERROR}
