@@ -24,7 +24,7 @@ nox.options.error_on_missing_interpreters = True
 
 @nox.session
 def tests(session: nox.Session) -> None:
-    """Lint, types, layers and unit tests: no cluster, no engine, under two minutes."""
+    """Lint, types, layers and unit tests: no cluster, no engine, in some minutes."""
     _install(session)
     _lint(session)
     session.run("pytest", "-n", "2", *session.posargs)

@@ -44,7 +44,11 @@ class Bindings(BaseModel):
 def bind(items: Iterable[pytest.Item], project: Project) -> Bindings:
     """Return which criteria each test speaks of."""
     found = Bindings()
+    seen = set()
     for item in items:
+        if item.nodeid in seen and item.get_closest_marker(MARKER):
+            found.problems.append(f"{item.nodeid}: there are two tests of this name, and nobody can tell them apart")
+        seen.add(item.nodeid)
         for marker in item.iter_markers():
             try:
                 if marker.name == MARKER:

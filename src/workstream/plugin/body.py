@@ -7,6 +7,7 @@ however often, is seen; and so is what leaves it, before anybody can catch that.
 from __future__ import annotations
 
 import contextlib
+import functools
 import inspect
 import types
 import warnings
@@ -25,6 +26,8 @@ def innermost(function: object) -> types.FunctionType | None:
     What hypothesis runs many times, with other arguments each time, is one test: it is seen from outside of that.
     """
     while True:
+        while isinstance(function, functools.partial):
+            function = function.func
         function = getattr(function, "__func__", function)
         inner = getattr(function, "__wrapped__", None)
         if inner is None or getattr(function, "is_hypothesis_test", False):
@@ -46,11 +49,17 @@ def watched(function: types.FunctionType, around: Callable[[Callable[..., Any]],
         code, function.__globals__, function.__name__, function.__defaults__, function.__closure__
     )
     original.__kwdefaults__ = function.__kwdefaults__
+    signature = inspect.signature(function)
+    marked = "__signature__" in vars(function)
     function.__code__ = _call_of(around(original), code)
+    if not marked:
+        function.__signature__ = signature  # type: ignore[attr-defined] # whoever asks meanwhile sees the test's own
     try:
         yield
     finally:
         function.__code__ = code
+        if not marked:
+            del function.__signature__  # type: ignore[attr-defined] # likewise
 
 
 def _call_of(instead: Callable[..., Any], code: types.CodeType) -> types.CodeType:
@@ -63,14 +72,15 @@ def _call_of(instead: Callable[..., Any], code: types.CodeType) -> types.CodeTyp
     lines = [
         "def make():",
         *(f"    {name} = None" for name in names),
-        f"    {prefix}def call(*arguments, **named):",
+        f"    {prefix}def call(*_workstream_arguments, **_workstream_named):",
+        "        __tracebackhide__ = True",
         *(f"        {name}" for name in names),
-        f"        return {wait}{_PLACE}(*arguments, **named)",
+        f"        return {wait}{_PLACE}(*_workstream_arguments, **_workstream_named)",
         "    return call",
     ]
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", SyntaxWarning)  # a number cannot be called: it will not be
-        module = compile("\n".join(lines), code.co_filename, "exec")
+        module = compile("\n".join(lines), "<workstream>", "exec")  # no line of a file that anybody looks at
     made = _code_in(_code_in(module))
     constants = tuple(instead if constant == _PLACE else constant for constant in made.co_consts)
     return made.replace(co_consts=constants, co_name=code.co_name)

@@ -52,12 +52,25 @@ def _candidates(module: ModuleType, config: pytest.Config) -> Iterator[tuple[str
 def _candidates_of_class(cls: type, config: pytest.Config, *, whole: bool) -> Iterator[tuple[str, object, bool]]:
     tests = _matches(cls.__name__, config.getini("python_classes"))
     whole = _is_marked(cls) or (whole and tests)
-    for name, value in list(vars(cls).items()):
+    for name in dir(cls):
+        value = inspect.getattr_static(cls, name, None)
         function = getattr(value, "__func__", value)
-        if inspect.isfunction(function):
+        if (
+            inspect.isclass(value)
+            and value.__module__ == cls.__module__
+            and value.__qualname__.startswith(cls.__qualname__)
+        ):
+            yield from _candidates_of_class(value, config, whole=whole)
+        elif inspect.isfunction(function) and not _is_overridden(cls, name):
             marked = _is_marked(function)
             if marked or (whole and _matches(name, config.getini("python_functions"))):
                 yield f"{cls.__name__}::{name}", function, marked
+
+
+def _is_overridden(cls: type, name: str) -> bool:
+    """Whether a class is there for others that say what this one leaves to them."""
+    below: list[type] = cls.__subclasses__()
+    return any(name in vars(other) or _is_overridden(other, name) for other in below)
 
 
 def _is_marked(thing: object) -> bool:
@@ -87,7 +100,7 @@ def overwritten(path: Path, nodeid: str, patterns: Sequence[str]) -> Iterator[st
         seen: dict[str, _Named] = {}
         for statement in body:
             for name in _bound(statement):
-                if name in seen:
+                if name in seen and not _uses(statement, name):
                     yield (
                         f"{nodeid}:{seen[name].lineno}: {name!r} is defined again in line {statement.lineno}: "
                         "only the last one is run"
@@ -106,28 +119,36 @@ def _bound(statement: ast.stmt) -> Iterator[str]:
         yield from (alias.asname or alias.name for alias in statement.names)
 
 
+def _uses(statement: ast.stmt, name: str) -> bool:
+    """Whether a statement binds a name to something that is made of what the name stood for."""
+    if isinstance(statement, _Named):
+        looked = statement.decorator_list
+    else:
+        looked = [statement.value] if isinstance(statement, ast.Assign) else []
+    return any(isinstance(node, ast.Name) and node.id == name for one in looked for node in ast.walk(one))
+
+
 def speaks_of(path: Path, document_id: str) -> int | None:
-    """Return in which line a file of Python marks something with a criterion of a document; None if it does not."""
+    """Return in which line a file of Python that holds tests names a document; None if it does not.
+
+    By what name it calls the marker, nobody can tell from outside.
+    """
     try:
         content = path.read_bytes()
-        tree = ast.parse(content) if MARKER.encode() in content else ast.Module([], [])
+        tree = ast.parse(content) if document_id.lower().encode() in content.lower() else ast.Module([], [])
     except (OSError, SyntaxError, ValueError, RecursionError):
         return None
-    for node in ast.walk(tree):
-        if isinstance(node, _Named) or (isinstance(node, ast.Assign) and "pytestmark" in _bound(node)):
-            for call in _marks(node):
-                first = call.args[0] if call.args else None
-                if not isinstance(first, ast.Constant) or str(first.value).upper() == document_id:
-                    return call.lineno
-    return None
+    nodes = list(ast.walk(tree))
+    tests = any(isinstance(node, _Named) and node.name.lower().startswith("test") for node in nodes)
+    lines = (node.lineno for node in nodes if isinstance(node, ast.Constant) and str(node.value).upper() == document_id)
+    return next(lines, None) if tests else None
 
 
-def _marks(node: _Named | ast.Assign) -> list[ast.Call]:
-    """Return the calls that make a criterion's marker, in a statement's decorators or in what it assigns."""
-    where = [node.value] if isinstance(node, ast.Assign) else node.decorator_list
+def _marks(node: _Named) -> list[ast.Call]:
+    """Return the calls that make a criterion's marker, in a statement's decorators."""
     return [
         call
-        for one in where
+        for one in node.decorator_list
         for call in ast.walk(one)
         if isinstance(call, ast.Call) and isinstance(call.func, ast.Attribute) and call.func.attr == MARKER
     ]

@@ -6,11 +6,14 @@ thread, in a coroutine that nobody awaits, in a returned value) fails the test h
 
 from __future__ import annotations
 
+import asyncio
 import contextlib
+import functools
+import gc
 import inspect
-import logging
 import threading
 import warnings
+from concurrent.futures import Future
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 from weakref import WeakKeyDictionary
@@ -42,6 +45,7 @@ class Running:
         ended: how each phase ended that began.
         parts: exceptions that ended subtests.
         lost: what failed where nobody looks, since the body began.
+        futures: work that the body gave to others, and whose failure nobody asked for yet, with what it says.
 
     """
 
@@ -53,6 +57,7 @@ class Running:
     ended: dict[Phase, str] = field(default_factory=dict)
     parts: list[str] = field(default_factory=list)
     lost: list[str] = field(default_factory=list)
+    futures: dict[int, str] = field(default_factory=dict)
 
     @property
     def phase(self) -> Phase:
@@ -125,7 +130,6 @@ class Watch:
         finally:
             running, self.running = self.running, None
             if running is not None:
-                self._note_threads(running)
                 for message in running.lost:
                     self._lose_later(running, message)
                 self._keep(running.record())
@@ -177,11 +181,14 @@ class Watch:
                 yield
             return
         # No function of Python: what pytest calls in its place.
+        before = vars(item).get("runtest")  # somebody's own
         item.runtest = self._around(item.runtest, running)  # type: ignore[method-assign]
         try:
             yield
         finally:
             del item.runtest
+            if before is not None:
+                item.runtest = before  # type: ignore[method-assign]
 
     def _around(self, original: Callable[..., Any], running: Running) -> Callable[..., Any]:
         """Return what is called in place of a test's own function."""
@@ -203,11 +210,16 @@ class Watch:
 
     @contextlib.contextmanager
     def _body(self, running: Running) -> Iterator[None]:
+        gc.collect()  # what tests before left behind is theirs
+        running.lost.clear()
+        for thread in threading.enumerate():
+            self._threads.setdefault(thread, None)  # a fixture's
         running.bodies += 1
         running.depth += 1
         try:
             yield
             self._note_threads(running)
+            gc.collect()  # what nobody asks for says so only when it is taken away
             _require_nothing_lost(running)
         except BaseException as error:
             running.ended["call"] = _told(error)
@@ -220,28 +232,66 @@ class Watch:
     def watch(self) -> None:
         """Look where nobody else does, until `close`."""
         self._threads.update(dict.fromkeys(threading.enumerate()))  # nobody's: they were there before the tests
-        before, told = threading.excepthook, warnings._warn_unawaited_coroutine  # type: ignore[attr-defined] # noqa: SLF001 - Python calls it by this name
+        before = threading.excepthook
 
         def hook(arguments: threading.ExceptHookArgs) -> None:
             owner = self._threads.get(arguments.thread) if arguments.thread else None
-            self._lose(f"An exception was lost in a thread: {_told(arguments.exc_value)}", owner)
+            # What a fixture runs beside its test may end with it; what it asserts counts all the same.
+            if owner is not None or isinstance(arguments.exc_value, AssertionError):
+                self._lose(f"An exception was lost in a thread: {_told(arguments.exc_value)}", owner)
             before(arguments)
 
-        def tell(coroutine: CoroutineType[Any, Any, Any]) -> None:
+        def tell(told: Callable[..., None], coroutine: CoroutineType[Any, Any, Any]) -> None:
             self._lose(f"A coroutine was never awaited: {coroutine.__qualname__}")
             told(coroutine)
 
+        def handle(told: Callable[..., None], loop: object, context: dict[str, Any]) -> None:
+            if context.get("exception") is not None:
+                self._lose(f"An exception was lost in asyncio: {_told(context['exception'])}")
+            told(loop, context)
+
         threading.excepthook = hook
-        warnings._warn_unawaited_coroutine = tell  # type: ignore[attr-defined] # noqa: SLF001 - likewise
-        handler = _NeverRetrieved(self._lose)
-        logging.getLogger("asyncio").addHandler(handler)
+        self._stack.callback(setattr, threading, "excepthook", before)
+        self._replace(warnings, "_warn_unawaited_coroutine", tell)  # Python calls it by this name
+        self._replace(asyncio.BaseEventLoop, "call_exception_handler", handle)
+        self._watch_futures()
 
-        def restore() -> None:
-            threading.excepthook = before
-            warnings._warn_unawaited_coroutine = told  # type: ignore[attr-defined] # noqa: SLF001 - likewise
-            logging.getLogger("asyncio").removeHandler(handler)
+    def _watch_futures(self) -> None:
+        """See whose failure nobody asks for, of the work that a body gives to others."""
 
-        self._stack.callback(restore)
+        def made(told: Callable[..., None], future: Future[Any]) -> None:
+            told(future)
+            future.workstream = self.running if self.running and self.running.depth else None  # type: ignore[attr-defined]
+
+        def failed(told: Callable[..., None], future: Future[Any], error: BaseException | None) -> None:
+            owner: Running | None = getattr(future, "workstream", None)
+            if owner is not None:
+                owner.futures[id(future)] = _told(error)
+            told(future, error)
+
+        def asked(told: Callable[..., Any], future: Future[Any], *arguments: object, **named: object) -> Any:  # noqa: ANN401 - anything
+            try:
+                return told(future, *arguments, **named)
+            finally:
+                owner: Running | None = getattr(future, "workstream", None)
+                if owner is not None and future.done():
+                    owner.futures.pop(id(future), None)
+
+        self._replace(Future, "__init__", made)
+        self._replace(Future, "set_exception", failed)
+        self._replace(Future, "result", asked)
+        self._replace(Future, "exception", asked)
+
+    def _replace(self, where: Any, name: str, instead: Callable[..., Any]) -> None:  # noqa: ANN401 - a module or a class
+        """Let something be called with what it stands for in front of its arguments, until `close`."""
+        before = getattr(where, name)
+
+        @functools.wraps(before)
+        def called(*arguments: object, **named: object) -> Any:  # noqa: ANN401 - anything
+            return instead(before, *arguments, **named)
+
+        setattr(where, name, called)
+        self._stack.callback(setattr, where, name, before)
 
     def close(self) -> None:
         """Look no more."""
@@ -275,20 +325,6 @@ class Watch:
         )
 
 
-class _NeverRetrieved(logging.Handler):
-    """Takes what asyncio says of tasks whose exception nobody looked at."""
-
-    def __init__(self, lose: Callable[[str], None]) -> None:
-        super().__init__()
-        self._take = lose
-
-    def emit(self, record: logging.LogRecord) -> None:
-        """Take a message."""
-        if "exception was never retrieved" in record.getMessage():
-            error = record.exc_info[1] if record.exc_info else None
-            self._take(f"An exception was lost in a task: {_told(error)}")
-
-
 def _require_nothing_lost(running: Running) -> None:
     """Refuse what failed where nobody looks.
 
@@ -296,6 +332,8 @@ def _require_nothing_lost(running: Running) -> None:
         errors.EvidenceError: something did.
 
     """
+    running.lost += [f"A failure was lost in a future: {said}" for said in running.futures.values()]
+    running.futures.clear()
     if running.lost:
         lost, running.lost = running.lost, []
         raise errors.EvidenceError("; ".join(lost), instead="Let the test itself see it: join, await, assert.")

@@ -12,6 +12,7 @@ import fnmatch
 import os
 import shlex
 import sys
+import sysconfig
 import tempfile
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
@@ -25,9 +26,10 @@ from workstream.evidence import provenance, records
 from workstream.plugin import dropped, outcomes
 from workstream.plugin.binding import MARKER, Bindings, bind
 from workstream.plugin.project import Project
+from workstream.reports import checklist
 
 if TYPE_CHECKING:
-    from collections.abc import Generator, Iterable, Iterator
+    from collections.abc import Generator, Iterable, Iterator, Mapping
     from concurrent.futures import Future
 
     from workstream.documents import Document
@@ -96,16 +98,16 @@ def _collect(config: pytest.Config) -> Suite:
             completed = processes.run(
                 command,
                 limit=limits.COLLECTION,
-                environment={"PYTHONPATH": os.pathsep.join(filter(None, sys.path))},
+                environment={"PYTHONPATH": os.pathsep.join(path or str(Path.cwd()) for path in sys.path)},
                 folder=config.invocation_params.dir,
                 accept=range(256),
             )
             return Suite.model_validate_json(left.read_bytes())
         except FileNotFoundError:
-            said = processes.tail(completed.stderr.strip() or completed.stdout.strip())
+            said = checklist.one_line(processes.tail(completed.stderr.strip() or completed.stdout.strip()), 600)
             return Suite(unknown=[f"it could not be collected as a whole: {said}"])
         except errors.WorkstreamError as error:
-            return Suite(unknown=[f"it could not be collected as a whole: {error.what}"])
+            return Suite(unknown=[f"it could not be collected as a whole: {checklist.one_line(error.what, 600)}"])
 
 
 def options(config: pytest.Config) -> dict[str, str]:
@@ -183,12 +185,15 @@ class Inventory:
             sources=self._sources(),
         )
         self._target.write_text(suite.model_dump_json(), encoding="utf-8")
+        # What the suite takes away at the end of a session, the run needs, which goes on.
+        os._exit(pytest.ExitCode.OK)
 
     def _bindings(self) -> Bindings:
         found = bind(self._items, self._project)
         patterns = [*self._config.getini("python_functions"), *self._config.getini("python_classes")]
+        broken = {report.nodeid for report in self._reports}
         for path, module in self._modules.items():
-            if not self._speaks(module):
+            if module.nodeid in broken or not self._speaks(module):
                 continue
             found.problems += dropped.hidden(module, self._functions, self._config)
             found.problems += dropped.overwritten(path, module.nodeid, patterns)
@@ -206,8 +211,9 @@ class Inventory:
 
     def _elsewhere(self) -> Iterator[str]:
         """Yield which files speak of our document's criteria, and were not collected."""
+        helpers = {code.co_filename for one in self._functions if (code := getattr(one, "__code__", None))}
         for path in _python_files(self._project.folder):
-            if path in self._modules:
+            if path in self._modules or str(path) in helpers:
                 continue
             line = dropped.speaks_of(path, self._project.document.id)
             if line is not None:
@@ -245,7 +251,7 @@ def _source_files(config: pytest.Config, folder: Path) -> set[Path]:
     """Return the files below a folder that this process runs as modules or plugins."""
     modules = [*list(sys.modules.values()), *config.pluginmanager.get_plugins()]
     named = {Path(name) for one in modules if isinstance(name := getattr(one, "__file__", None), str)}
-    installed = [Path(sys.prefix), Path(__file__).parents[1]]
+    installed = [Path(__file__).parents[1], *map(Path, sysconfig.get_paths().values())]
     return {
         path
         for path in named
@@ -258,7 +264,11 @@ def _source_files(config: pytest.Config, folder: Path) -> set[Path]:
 
 def _features(items: list[pytest.Item]) -> set[Path]:
     """Return the files in which the scenarios of pytest-bdd stand."""
-    scenarios = [getattr(getattr(item, "function", None), "__scenario__", None) for item in items]
+    known: Mapping[object, Any] = getattr(
+        sys.modules.get("pytest_bdd.scenario"), "scenario_wrapper_template_registry", {}
+    )
+    functions = [getattr(item, "function", None) for item in items]
+    scenarios = [known.get(one) or getattr(one, "__scenario__", None) for one in functions if one is not None]
     return {Path(one.feature.filename) for one in scenarios if one is not None}
 
 

@@ -43,11 +43,15 @@ class Project:
         known = [self.config.rootpath, self.config.invocation_params.dir, self.document.path.resolve().parent]
         return Path(os.path.commonpath(known))
 
+    @property
+    def overridden(self) -> set[str]:
+        """The settings that the command line sets for this run."""
+        return {one.partition("=")[0] for one in self.config.getoption("override_ini") or ()}
+
     @cached_property
     def test_paths(self) -> tuple[Path, ...]:
         """Where tests stand: the configuration says it; one that was put together for this run does not count."""
-        overridden = [one.partition("=")[0] for one in self.config.getoption("override_ini") or ()]
-        own = not self.config.getoption("inifilename") and not set(_PATHS) & set(overridden)
+        own = not self.config.getoption("inifilename") and not set(_PATHS) & self.overridden
         for name in _PATHS if own else ():
             patterns = self.config.getini(name)
             found = [Path(path) for pattern in patterns for path in self._found(pattern)]

@@ -33,6 +33,15 @@ if TYPE_CHECKING:
 _JUNIT = "junit.xml"
 _RUN_LOG = "run.log"
 _LEFT_BEHIND = (checklist.NAME, page.NAME, matrix.MARKDOWN, matrix.JSON, _JUNIT, _RUN_LOG)
+# Settings that say what is a test, or what a criterion takes.
+_COLLECTING = {
+    "python_files",
+    "python_classes",
+    "python_functions",
+    "norecursedirs",
+    "workstream_documents",
+    "workstream_levels",
+}
 _MANY = 100_000  # lines of the run's log that may come before its file
 
 
@@ -67,6 +76,8 @@ class Writing(Session):
         self._described: dict[tuple[str, str], object] = {}
         self._unread: set[str] = set()
         self._lends = False
+        self._session: pytest.Session | None = None
+        self._code = 0
         self._obstacle: Obstacle | None = None
         self._folder_of_all = Path(tempfile.mkdtemp(prefix="workstream-exchange-"))
         if getattr(config.option, "xmlpath", "") is None:
@@ -121,8 +132,10 @@ class Writing(Session):
         for outcome in suite.uncollected:
             self._uncollected(outcome)
 
-    @staticmethod
-    def _unknown(outside: list[str], suite: inventory.Suite) -> Iterator[str]:
+    def _unknown(self, outside: list[str], suite: inventory.Suite) -> Iterator[str]:
+        overridden = sorted(self.project.overridden & _COLLECTING)
+        if overridden:
+            yield f"{', '.join(overridden)} was set for this run alone, and not by the project."
         if outside and not suite.unknown:
             where = ", ".join(suite.test_paths)
             yield (
@@ -251,7 +264,8 @@ class Writing(Session):
             finally:
                 with self._meeting_obstacles():
                     self._end(int(exitstatus))
-                session.exitstatus = self._exit_status(int(exitstatus))
+                self._session, self._code = session, self._exit_status(int(exitstatus))
+                session.exitstatus = self._code
 
     @contextlib.contextmanager
     def _meeting_obstacles(self) -> Iterator[None]:
@@ -311,7 +325,9 @@ class Writing(Session):
             return exitstatus
         if self._obstacle:
             return self._obstacle.exit_code
-        return exitstatus if self._writer is None else self._judged(exitstatus)
+        if self._writer is None:
+            return pytest.ExitCode.TESTS_FAILED  # somebody ended it before the first test, and called that a success
+        return self._judged(exitstatus)
 
     def _judged(self, exitstatus: int) -> int:
         """Return the exit code that the verdicts give, or the matrix."""
@@ -393,6 +409,8 @@ class Writing(Session):
     def pytest_unconfigure(self) -> None:
         """Let go of the log too: it is still open if the session never came to its end."""
         super().pytest_unconfigure()
+        if self._session is not None:
+            self._session.exitstatus = self._code  # whatever somebody made of it since
         if self._writer is not None:
             self._writer.close()
         shutil.rmtree(self._exchange, ignore_errors=True)

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 from workstream import errors
+from workstream.evidence import freshness
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -323,3 +324,112 @@ def test_a_file_that_changes_during_the_run_proves_nothing(suite: Suite) -> None
     result = suite.run(own_process=True)
     assert result.ret == pytest.ExitCode.TESTS_FAILED
     result.stdout.fnmatch_lines(["*stale: It was proven, but file of the suite (conftest.py) changed since.*"])
+
+
+def test_a_marker_under_another_name_is_found_outside_of_the_test_paths(suite: Suite) -> None:
+    """By what name a file calls the marker does not matter: it holds tests, and names the document."""
+    suite.write({"one": suite.PROVING})
+    append(suite, "pytest.ini", "testpaths = test_00.py\n")
+    source = "import pytest\n\ncriterion = pytest.mark.criterion\n\n\n@criterion('WS-900', 'one')\n" + FAILING
+    (suite.path / "test_more.py").write_text(source)
+    suite.run("test_00.py")
+    assert suite.states() == {"one": "not-run"}
+    assert "test_more.py:6 speaks of" in unknown(suite)[0]
+
+
+@pytest.mark.parametrize(
+    "setting", ["python_functions=test_0*", "python_classes=It", "workstream_levels=static WS-900"]
+)
+def test_settings_for_one_run_alone_make_it_a_part(suite: Suite, setting: str) -> None:
+    """What is a test, and what a criterion takes, the project says."""
+    suite.write({"one": suite.PROVING.replace("test", "test_0")})
+    suite.run("-o", setting)
+    assert suite.states() == {"one": "not-run"}
+    assert "was set for this run alone" in unknown(suite)[0]
+
+
+def test_tests_of_a_base_class_in_a_helper_are_no_tests_that_are_left_out(suite: Suite) -> None:
+    """A file whose functions are collected elsewhere hides nothing."""
+    (suite.path / "base.py").write_text(
+        "import pytest\n\n\nclass TestBase:\n    @pytest.mark.criterion('WS-900', 'one')\n"
+        "    def test(self, evidence):\n        evidence.record('answer', 42)\n"
+    )
+    suite.write({"one": "import base\n\nclass TestIt(base.TestBase):\n    pass\n"})
+    assert suite.run(own_process=True).ret == pytest.ExitCode.OK
+
+
+def test_a_broken_module_that_speaks_of_criteria_is_told_in_one_line(suite: Suite) -> None:
+    """The reason is its own error, whatever was selected."""
+    suite.write({"one": suite.PROVING})
+    suite.add("test_more.py", "one", "import no_such_module\n")
+    result = suite.run("test_00.py")
+    assert suite.states() == {"one": "blocked"}
+    result.stdout.fnmatch_lines(["*blocked: test_more.py could not be collected*No module named 'no_such_module'*"])
+    assert "INTERNALERROR" not in result.stdout.str()
+
+
+def test_a_path_that_is_not_there_is_told_by_processes_of_xdist_too(suite: Suite) -> None:
+    """A process that had nothing to collect left nothing."""
+    suite.write({"one": suite.PROVING})
+    result = suite.run("-n1", "no_such_file.py")
+    assert result.ret not in {pytest.ExitCode.OK, pytest.ExitCode.INTERNAL_ERROR}
+    assert not suite.folder.exists()
+
+
+def test_two_tests_of_one_node_id_stop_the_run(suite: Suite) -> None:
+    """What one of them saw would speak for the other."""
+    suite.write({"one": suite.PROVING})
+    append(suite, "conftest.py", "\n\ndef pytest_collection_modifyitems(items):\n    items.append(items[0])\n")
+    assert suite.run().ret == pytest.ExitCode.USAGE_ERROR
+
+
+ENDING = """
+
+def pytest_collection_finish():
+    pytest.exit("enough", returncode=0)
+"""
+CHANGING = """
+
+@pytest.hookimpl(wrapper=True, tryfirst=True)
+def pytest_sessionfinish(session):
+    yield
+    session.exitstatus = 0
+"""
+
+
+@pytest.mark.parametrize("hook", [ENDING, CHANGING], ids=["ended at once", "changed at the end"])
+def test_nobody_calls_a_run_a_success_that_proved_nothing(suite: Suite, hook: str) -> None:
+    """The exit code is 0 only where every criterion is proven."""
+    suite.write({"one": FAILING})
+    append(suite, "conftest.py", hook)
+    assert suite.run(own_process=True).ret != pytest.ExitCode.OK
+
+
+def test_the_scenarios_of_pytest_bdd_are_inputs(suite: Suite) -> None:
+    """Steps are part of the test's own function; a feature that changes makes what it proved stale."""
+    feature = suite.path / "pods.feature"
+    feature.write_text("Feature: Pods\n  Scenario: All there\n    Given two pods\n    Then there are two\n")
+    source = """
+        from pytest_bdd import given, scenario, then
+
+        @scenario("pods.feature", "All there")
+        def test():
+            pass
+
+        @given("two pods", target_fixture="pods")
+        def _():
+            return 2
+
+        @then("there are two")
+        def _(pods, evidence):
+            evidence.record("pods", pods)
+            assert pods == EXPECTED
+    """
+    suite.write({"one": source.replace("EXPECTED", "2"), "two": source.replace("EXPECTED", "3")})
+    suite.run(without=())
+    assert suite.states() == {"one": "proven", "two": "failed"}
+    current = freshness.current(suite.log(), suite.read(), suite.path)
+    assert [str(one.state) for one in current] == ["proven", "failed"]
+    feature.write_text(feature.read_text().replace("two pods", "three pods"))
+    current = freshness.current(suite.log(), suite.read(), suite.path)
+    assert [str(one.state) for one in current] == ["stale", "failed"]

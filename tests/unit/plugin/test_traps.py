@@ -700,6 +700,90 @@ SITUATIONS = {
         """,
         "unproven",
     ),
+    "nobody asks what became of its checks": (
+        """
+        from concurrent.futures import ThreadPoolExecutor
+
+        def check(number):
+            assert number != 2
+
+        def test(evidence):
+            evidence.record("answer", 42)
+            with ThreadPoolExecutor() as pool:
+                pool.map(check, range(3))
+        """,
+        "failed",
+    ),
+    "asks what became of its checks": (
+        """
+        from concurrent.futures import ThreadPoolExecutor
+
+        def check(number):
+            assert number != 3
+            return number
+
+        def test(evidence):
+            with ThreadPoolExecutor() as pool:
+                found = list(pool.map(check, range(3)))
+                with pytest.raises(AssertionError):
+                    pool.submit(check, 3).result()
+            evidence.record("found", found)
+        """,
+        "proven",
+    ),
+    "loses a task, and nobody is to hear of it": (
+        """
+        import asyncio
+        import logging
+
+        async def check(kept):
+            kept.append(asyncio.current_task())
+            assert False
+
+        @pytest.mark.asyncio
+        async def test(evidence):
+            evidence.record("answer", 42)
+            logging.getLogger("asyncio").disabled = True
+            asyncio.get_running_loop().set_exception_handler(lambda *_: None)
+            kept = []
+            await asyncio.wait([asyncio.create_task(check(kept))])
+            logging.getLogger("asyncio").disabled = False
+        """,
+        "failed",
+    ),
+    "made by functools.partial": (
+        """
+        import functools
+
+        def check(evidence, number):
+            evidence.record("number", number)
+            assert number == 42
+
+        test = functools.partial(check, number=41)
+        """,
+        "failed",
+    ),
+    "closes over names of all kinds": (
+        """
+        def made(arguments, named, original):
+            def test(evidence):
+                evidence.record("found", [arguments, named, original])
+            return test
+
+        test = made(1, 2, 3)
+        """,
+        "proven",
+    ),
+    "asks for its own signature": (
+        """
+        import inspect
+
+        def test(request, evidence):
+            evidence.record("names", list(inspect.signature(request.function).parameters))
+            assert list(inspect.signature(request.function).parameters) == ["request", "evidence"]
+        """,
+        "proven",
+    ),
 }
 
 # What suites do to tests, or to what is reported of them; each to those that bear its mark.
