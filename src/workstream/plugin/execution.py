@@ -78,6 +78,7 @@ class Running:
         )
 
 
+_YOUNG, _OLD = 1, 2  # generations of the garbage collector
 FUNCTION = pytest.StashKey[Any]()  # the test's own function, as it was collected
 
 
@@ -196,7 +197,7 @@ class Watch:
 
             async def awaited(*arguments: object, **named: object) -> None:
                 __tracebackhide__ = True
-                with self._body(running):
+                with self._body(running, old=True):
                     _require_nothing(await original(*arguments, **named))
 
             return awaited
@@ -209,8 +210,17 @@ class Watch:
         return called
 
     @contextlib.contextmanager
-    def _body(self, running: Running) -> Iterator[None]:
-        gc.collect()  # what tests before left behind is theirs
+    def _body(self, running: Running, *, old: bool = False) -> Iterator[None]:
+        """See a test's own function run.
+
+        Args:
+            running: the run of the test.
+            old: whether what it leaves behind may be old by its end, as what a loop of events held for it: to look
+                for that takes longer.
+
+        """
+        generation = _OLD if old else _YOUNG
+        gc.collect(generation)  # what tests before left behind is theirs
         running.lost.clear()
         for thread in threading.enumerate():
             self._threads.setdefault(thread, None)  # a fixture's
@@ -219,7 +229,7 @@ class Watch:
         try:
             yield
             self._note_threads(running)
-            gc.collect()  # what nobody asks for says so only when it is taken away
+            gc.collect(generation)  # what nobody asks for says so only when it is taken away
             _require_nothing_lost(running)
         except BaseException as error:
             running.ended["call"] = _told(error)
