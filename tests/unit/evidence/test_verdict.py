@@ -237,6 +237,13 @@ def test_the_worst_speaks_for_all(story: type[Story], tmp_path: Path) -> None:
     assert (verdict.state, verdict.reason) == (State.FAILED, "b: because (And 2 more.)")
 
 
+def test_the_worst_speaks_for_all_however_little_it_says(story: type[Story], tmp_path: Path) -> None:
+    """What was skipped is no proof, and its reason is not mixed with those of what passed."""
+    told = story("one").proved(T).bind("test_a.py::a").ran("test_a.py::a", SKIPPED).bind("test_a.py::b")
+    verdict = only(told, tmp_path)
+    assert (verdict.state, verdict.reason) == (State.SKIPPED, "a was skipped: because (And 1 more.)")
+
+
 def test_a_proven_criterion_rests_on_all_its_tests(story: type[Story], tmp_path: Path) -> None:
     """The reason of a proof is what each of its tests says of itself."""
     told = story("one")

@@ -69,6 +69,13 @@ def test_a_run_without_rounds_says_nothing_of_them(suite: Suite) -> None:
     assert "rounds" not in (suite.folder / "checklist.md").read_text()
 
 
+def test_one_round_may_be_asked_for(suite: Suite) -> None:
+    """It is what a run is anyway."""
+    suite.write({"one": suite.PROVING})
+    assert suite.run("--repeat=1").ret == pytest.ExitCode.OK
+    assert suite.log().rounds == ()
+
+
 @pytest.mark.parametrize("count", ["0", "-1", "often", "1.5", ""])
 def test_what_is_no_number_of_rounds_is_refused(suite: Suite, count: str) -> None:
     """The error says what was expected."""

@@ -442,7 +442,7 @@ def test_asking_pytest_something_runs_nothing(suite: Suite, option: str) -> None
     assert not (suite.path / "build").exists()
 
 
-@pytest.mark.parametrize("missing", ["terminal", "junitxml", "capture", "subtests"])
+@pytest.mark.parametrize("missing", ["terminal", "junitxml", "capture", "subtests", "xdist"])
 def test_a_session_gets_by_without_plugins_of_pytest(suite: Suite, missing: str) -> None:
     """Without a terminal reporter, JUnit, capturing or subtests the evidence is the same."""
     suite.write({"one": suite.PROVING})

@@ -1,0 +1,43 @@
+"""What the controls of a session showed, from its log alone."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from workstream import evidence
+from workstream.evidence.records import Result
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from tests.unit.conftest import Story
+
+T = "test_a.py::test_it"
+PASSED, FAILED = Result.PASSED, Result.FAILED
+
+
+def told(story: type[Story], results: list[Result]) -> Story:
+    """Tell of rounds: whole, then as many controls as fit, then whole; how the one test ended in each."""
+    found = story("one").bind(T)
+    for number, result in enumerate(results, start=1):
+        broken = 1 < number < len(results)
+        more = {"control": f"c{number}", "sentence": "It is broken.", "turns_red": ("AC1",)} if broken else {}
+        found.began(number, time=f"2026-01-02T03:{number:02}:00.000+00:00", **more)
+        found.saw(T, attempt=number).ran(T, PASSED, result, PASSED, attempt=number, round=number)
+    return found.ended()
+
+
+def test_a_criterion_that_does_not_come_back_is_told(story: type[Story], tmp_path: Path) -> None:
+    """What was proven in the control's own round, or before, is no sign that it came back."""
+    run = told(story, [PASSED, FAILED, PASSED, FAILED])
+    matrix = evidence.matrix(run.log(tmp_path), run.document, 2, every=True)
+    assert [row.missing_again for row in matrix.rows] == [(), ("AC1",)]
+    assert not matrix.agrees
+
+
+def test_every_row_says_how_long_it_took(story: type[Story], tmp_path: Path) -> None:
+    """From where its round begins to where the next one does."""
+    run = told(story, [PASSED, FAILED, FAILED, PASSED])
+    matrix = evidence.matrix(run.log(tmp_path), run.document, 2, every=True)
+    assert [row.seconds for row in matrix.rows] == [60, 60]
+    assert matrix.agrees
