@@ -10,8 +10,6 @@ import argparse
 
 import pytest
 
-DEFAULT_CLUSTER = "workstream"
-
 _SHOW_ONLY = ("help", "version", "markers", "showfixtures", "show_fixtures_per_test", "cacheshow")
 
 
@@ -24,9 +22,7 @@ def pytest_addoption(parser: pytest.Parser) -> None:
         metavar="FOLDER",
         help="Where evidence, checklist and diagnostics go (default: build/acceptance/ID).",
     )
-    group.addoption(
-        "--cluster-name", default=DEFAULT_CLUSTER, help="The name of the kind cluster (default: %(default)s)."
-    )
+    group.addoption("--cluster-name", default="", metavar="NAME", help="The name of the kind cluster, if not ours.")
     group.addoption(
         "--repeat",
         type=_count,

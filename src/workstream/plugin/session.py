@@ -13,6 +13,7 @@ import pytest
 from workstream import documents, errors, progress
 from workstream.cluster import diagnose
 from workstream.cluster.environment import Wish
+from workstream.cluster.kind import DEFAULT_NAME
 from workstream.evidence import records
 from workstream.plugin import body, inventory
 from workstream.plugin.binding import bind, uses
@@ -60,7 +61,7 @@ class Session:
         self.folder = Path(config.getoption("--workstream-folder") or self.root / "build" / kind / document.id)
         options = config.option
         wish = Wish(
-            options.cluster_name,
+            options.cluster_name or DEFAULT_NAME,
             options.keep,
             options.kube_context,
             options.registry,
