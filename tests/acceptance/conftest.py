@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import pytest
@@ -12,7 +11,7 @@ from support import image
 from support.applications import Submitter
 from support.containers import LABELS, Lab
 from support.install import install
-from support.places import CHART, DEFAULT_IMAGE, IMAGE, JOBS, RELEASE, SUPPORT, VERSIONS
+from support.places import CHART, DEFAULT_IMAGE, IMAGE, JOBS, RELEASE, VERSIONS
 from workstream import errors
 from workstream.cluster import helm
 
@@ -90,8 +89,6 @@ def release(cluster: Cluster, spark_image: str, values: dict[str, Any], subject:
     """Give the release that the document speaks of, installed anew and whole; on a cluster of others, leave none."""
     del spark_image  # described, because a release was won with it
     subject.describe_input("chart", CHART)
-    subject.describe_input("the suite's fixtures", Path(__file__))
-    subject.describe_input("the suite's support", SUPPORT)
     subject.describe_input("the suite's jobs", JOBS)
     if cluster.ours:  # and was kept, perhaps: its pods may run an older image of the same name
         helm.uninstall(cluster, RELEASE)

@@ -10,7 +10,6 @@ ROOT = Path(__file__).parents[3]
 CHART = ROOT / "charts" / "spark-standalone"
 DOCUMENT = ROOT / "workstreams" / "WS-001-04-external-shuffle-service.md"
 IMAGE = ROOT / "docker" / "spark"
-SUPPORT = Path(__file__).parent
 VERSIONS = ROOT / "docker" / "versions.toml"
 JOBS = Path(__file__).parents[1] / "jobs"
 
