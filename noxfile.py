@@ -15,6 +15,9 @@ import nox
 ROOT = Path(__file__).parent
 DOCUMENT = "workstreams/WS-001-04-external-shuffle-service.md"
 
+# Options of ours that may be typed without `workstream-` behind `nox -s acceptance --`.
+SHORT = ("--cluster-name", "--controls", "--keep", "--kube-context", "--registry", "--repeat")
+
 nox.needs_version = ">=2025.5.1"
 nox.options.sessions = ["tests"]
 nox.options.default_venv_backend = "uv"
@@ -42,8 +45,8 @@ def acceptance(session: nox.Session) -> None:
     """Prove the criteria of WS-001-04 on a kind cluster; options go to pytest: `-- --keep`."""
     _install(session)
     # What was captured is in run.log, beside the evidence, and would fill the screen.
-    short = ["--tb=short", "--show-capture=no"]
-    _run_to_its_own_exit_code(session, "pytest", "tests/acceptance", *short, "--workstream", DOCUMENT, *session.posargs)
+    brief = ["--tb=short", "--show-capture=no", "--workstream", DOCUMENT]
+    _run_to_its_own_exit_code(session, "pytest", "tests/acceptance", *brief, *_in_full(session.posargs))
 
 
 @nox.session
@@ -51,7 +54,7 @@ def controls(session: nox.Session) -> None:
     """See whether the suite notices: the same criteria on products that are broken on purpose, one after the other."""
     _install(session)
     quiet = ["--tb=no", "--show-capture=no", "-rN"]  # tests fail here by design; the matrix says what that means
-    chosen = ["--workstream", DOCUMENT, "--controls", "tests/controls", *session.posargs]
+    chosen = ["--workstream", DOCUMENT, "--workstream-controls", "tests/controls", *_in_full(session.posargs)]
     _run_to_its_own_exit_code(session, "pytest", "tests/acceptance", *quiet, *chosen)
 
 
@@ -90,6 +93,11 @@ def _install(session: nox.Session) -> None:
     """Install what is locked, and nothing else; the project itself as it stands here."""
     session.install("--quiet", "--require-hashes", "-r", "requirements/development.txt")
     session.install("--quiet", "--no-build-isolation", "--no-deps", "--editable", ".")
+
+
+def _in_full(options: list[str]) -> list[str]:
+    """Return options with the names that pytest knows them by."""
+    return [one.replace("--", "--workstream-", 1) if one.partition("=")[0] in SHORT else one for one in options]
 
 
 def _lint(session: nox.Session) -> None:

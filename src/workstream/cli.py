@@ -237,7 +237,7 @@ def _log(paths: Sequence[Path], document: documents.Document) -> Log:
         if one.has_controls:
             raise errors.TickRefusedError(
                 f"{one.path} is the evidence of controls: the product was broken on purpose.",
-                instead="Name the evidence of a run without --controls.",
+                instead="Name the evidence of a run without --workstream-controls.",
             )
     return evidence.combined(logs)
 

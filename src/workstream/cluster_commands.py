@@ -7,7 +7,7 @@ import sys
 import click
 
 from workstream import progress
-from workstream.cluster import environment, kind
+from workstream.cluster import kind, provisioning
 
 _NAME = click.option("--cluster-name", "name", default=kind.DEFAULT_NAME, show_default=True, help="The cluster's name.")
 
@@ -27,12 +27,11 @@ def up(name: str, *, verbose: bool) -> None:
     nothing is installed. A cluster that is already there is used. `nox -s acceptance` uses it too.
     """
     progress.show(sys.stderr, verbose=verbose)
-    wish = environment.Wish(name=name, keep=True)
+    options = provisioning.Options(name=name, keep=True)
     with (
-        environment.reserved(wish),
-        environment.engine_ready() as engine,
-        environment.tools_ready(engine, wish),
-        environment.cluster_ready(engine, wish) as found,
+        provisioning.reserved(options),
+        provisioning.engine_ready() as engine,
+        provisioning.cluster_ready(engine, provisioning.tools_ready(engine, options), options) as found,
     ):
         click.echo(f"{found.name}: Kubernetes {found.version}, {len(found.eligible_nodes())} nodes take pods")
         click.echo(f"export KUBECONFIG={found.kubeconfig}")
@@ -42,7 +41,7 @@ def up(name: str, *, verbose: bool) -> None:
 @_NAME
 def status(name: str) -> None:
     """Say whether the cluster is there and answers; exit code 1 if not."""
-    found = environment.status(name)
+    found = provisioning.status(name)
     click.echo(f"engine:  {found.engine or 'none answers'}")
     state = "ready" if found.ready else "there, but not ready" if found.exists else "not there"
     click.echo(f"cluster: {name}: {state}")
@@ -56,5 +55,5 @@ def status(name: str) -> None:
 def down(name: str) -> None:
     """Delete the cluster, and stop the private engine if it ran in one. Images stay in the cache."""
     progress.show(sys.stderr)
-    there = environment.down(name)
+    there = provisioning.down(name)
     click.echo(f"{name}: {'deleted' if there else 'there was none'}")

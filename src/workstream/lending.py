@@ -15,11 +15,10 @@ from typing import TYPE_CHECKING, Literal
 
 from pydantic import BaseModel, JsonValue, TypeAdapter
 
-from workstream import errors, limits
+from workstream import errors, files, limits
 from workstream.cluster import waiting
 from workstream.cluster.engine import Engine
 from workstream.cluster.programs import Tool
-from workstream.reports import files
 
 if TYPE_CHECKING:
     from collections.abc import Callable

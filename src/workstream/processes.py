@@ -14,8 +14,9 @@ import signal
 import subprocess
 import threading
 import time
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager, suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -23,7 +24,7 @@ from workstream import errors
 from workstream.progress import logger
 
 if TYPE_CHECKING:
-    from collections.abc import Collection, Iterator, Mapping, Sequence
+    from collections.abc import Collection, Sequence
 
     from workstream.limits import Limit
 
@@ -35,6 +36,40 @@ _outliving: list[subprocess.Popen[bytes]] = []  # kept, because Python complains
 _running_lock = threading.Lock()
 _cancelled = threading.Event()
 _this_thread = threading.local()
+
+
+@dataclass(frozen=True, slots=True)
+class Environment(Mapping[str, str]):
+    """What programs are started with on top of this process's own environment: a mapping of variables.
+
+    It is passed on to whatever starts programs, so that nobody has to change the environment of this process, which
+    belongs to the tests that run in it. `one | other` has both; the other's come first.
+
+    Attributes:
+        variables: by name.
+        folders: where programs are looked for before this process's PATH.
+
+    """
+
+    variables: Mapping[str, str] = field(default_factory=dict)
+    folders: tuple[Path, ...] = ()
+
+    def __or__(self, other: Environment) -> Environment:
+        folders = dict.fromkeys([*other.folders, *self.folders])
+        return Environment({**self.variables, **other.variables}, tuple(folders))
+
+    def __getitem__(self, name: str) -> str:
+        if name == "PATH" and self.folders:
+            return os.pathsep.join([*map(str, self.folders), os.environ.get("PATH", os.defpath)])
+        return self.variables[name]
+
+    def __iter__(self) -> Iterator[str]:
+        yield from self.variables
+        if self.folders:
+            yield "PATH"
+
+    def __len__(self) -> int:
+        return len(self.variables) + bool(self.folders)
 
 
 @dataclass(frozen=True, slots=True)
@@ -209,12 +244,21 @@ def cancel() -> None:
         stop(process)
 
 
+def resume() -> None:
+    """Let programs be started again: all that was under way has ended."""
+    _cancelled.clear()
+
+
 def has_ended(process_id: int) -> bool:
     """Whether a process that outlives us, started by this run or by an earlier one, has ended."""
     ours = [process for process in _outliving if process.pid == process_id]
     if ours:
         return ours[0].poll() is not None  # and reaped: it would stay as a zombie otherwise
-    return not Path(f"/proc/{process_id}").exists()
+    try:
+        state = Path(f"/proc/{process_id}/stat").read_text(encoding="utf-8").rpartition(")")[2].split()[0]
+    except (FileNotFoundError, ProcessLookupError):
+        return True
+    return state in {"Z", "X"}  # nobody reaps it where the first process of a container is no init
 
 
 @atexit.register

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 from concurrent.futures import Future
 from contextlib import ExitStack, contextmanager
 from dataclasses import replace
@@ -10,9 +9,12 @@ from threading import Lock, Thread
 from typing import TYPE_CHECKING, Any, TypeVar
 
 from workstream import errors, lending, processes
-from workstream.cluster import environment, programs
-from workstream.cluster.control import broken_helm, broken_image
+from workstream.cluster import programs, provisioning
+from workstream.controls.helm import broken_helm
+from workstream.controls.image import broken_image
 from workstream.lending import Lender
+from workstream.processes import Environment
+from workstream.progress import say
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -20,10 +22,11 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from workstream.cluster.access import Cluster
-    from workstream.cluster.control import Control
     from workstream.cluster.engine import Engine
-    from workstream.cluster.environment import Wish
     from workstream.cluster.programs import Tool
+    from workstream.cluster.provisioning import Options
+    from workstream.controls import Control
+    from workstream.lending import Part
 
 T = TypeVar("T")
 
@@ -34,24 +37,28 @@ class World:
     What fails to come up raises the same error for everybody who asks for it.
 
     Args:
-        wish: what the run wants.
+        options: what the run is to use.
 
     """
 
-    def __init__(self, wish: Wish) -> None:
-        self._wish = wish
+    def __init__(self, options: Options) -> None:
+        self._options = options
         self._stack = ExitStack()
         self._threads: list[Thread] = []
         self._lock = Lock()
-        self._begun: dict[str, Future[object]] = {}
+        self._begun: dict[Part, Future[object]] = {}
         self._control: Control | None = None
+        self._broken_programs = Environment()
         self._lender: Lender | None = None
         self._reserved = False
 
     @property
     def has_cluster(self) -> bool:
         """Whether there is a cluster that answered."""
-        future = self._begun.get("cluster")
+        return self._is_ready("cluster")
+
+    def _is_ready(self, part: Part) -> bool:
+        future = self._begun.get(part)
         return future is not None and future.done() and future.exception() is None
 
     def engine(self) -> Engine:
@@ -63,14 +70,25 @@ class World:
         return self._begin_tools().result()
 
     def cluster(self) -> Cluster:
-        """Return the cluster, once it is ready."""
-        return self.begin_cluster().result()
+        """Return the cluster, once it is ready; programs that act on it find a control's, while one is in force."""
+        found = self.begin_cluster().result()
+        return replace(found, programs=found.programs | self._broken_programs) if self._control else found
+
+    def environment(self, part: Part) -> Environment:
+        """Return what makes programs use a part, and all that it rests on; nothing as long as it is not ready."""
+        if not self._is_ready(part):
+            return Environment()
+        if part == "engine":
+            return self.engine().environment
+        if part == "tools":
+            return self.engine().environment | programs.environment(self.tools()) | self._broken_programs
+        return self.environment("tools") | self.cluster().environment
 
     def _begin_engine(self) -> Future[Engine]:
         return self._once("engine", lambda: self._stack.enter_context(self._engine_ready()))
 
     def _begin_tools(self) -> Future[dict[str, Tool]]:
-        return self._once("tools", lambda: self._stack.enter_context(self._tools_ready(self.engine())))
+        return self._once("tools", lambda: self._tools_ready(self.engine()))
 
     def begin_cluster(self) -> Future[Cluster]:
         """Start to bring up the cluster, and return at once.
@@ -82,9 +100,8 @@ class World:
         self._reserve()
 
         def enter() -> Cluster:
-            engine = self.engine()
-            self.tools()
-            found = self._stack.enter_context(self._cluster_ready(engine))
+            engine, tools = self.engine(), self.tools()
+            found = self._stack.enter_context(self._cluster_ready(engine, tools))
             return replace(found, provide=lambda image, name="": self._provide(found, image, name))
 
         return self._once("cluster", enter)
@@ -92,19 +109,19 @@ class World:
     def _reserve(self) -> None:
         with self._lock:
             if not self._reserved:
-                self._stack.enter_context(environment.reserved(self._wish))
+                self._stack.enter_context(provisioning.reserved(self._options))
                 self._reserved = True
 
     # Where they come from
 
     def _engine_ready(self) -> AbstractContextManager[Engine]:
-        return environment.engine_ready()
+        return provisioning.engine_ready()
 
-    def _tools_ready(self, engine: Engine) -> AbstractContextManager[dict[str, Tool]]:
-        return environment.tools_ready(engine, self._wish)
+    def _tools_ready(self, engine: Engine) -> dict[str, Tool]:
+        return provisioning.tools_ready(engine, self._options)
 
-    def _cluster_ready(self, engine: Engine) -> AbstractContextManager[Cluster]:
-        return environment.cluster_ready(engine, self._wish)
+    def _cluster_ready(self, engine: Engine, tools: dict[str, Tool]) -> AbstractContextManager[Cluster]:
+        return provisioning.cluster_ready(engine, tools, self._options)
 
     def lend(self, folder: Path) -> None:
         """Let other processes of this run use what is here, each by a `Borrowed` of the same folder.
@@ -113,13 +130,13 @@ class World:
             folder: where they ask, and are answered; this run's own. To be called before they are started.
 
         """
-        begin: dict[str, Callable[[], Future[Any]]] = {
+        begin: dict[Part, Callable[[], Future[Any]]] = {
             "engine": self._begin_engine,
             "tools": self._begin_tools,
             "cluster": self.begin_cluster,
         }
 
-        def lent(part: lending.Part) -> Future[Any]:
+        def lent(part: Part) -> Future[Any]:
             try:
                 return begin[part]()
             except errors.WorkstreamError as error:
@@ -138,13 +155,11 @@ class World:
     def broken(self, control: Control) -> Iterator[None]:
         """Break whatever is installed, for a while: what helm installs, and images that are brought to the cluster."""
         with broken_helm(control, self.tools()["helm"]) as folder:
-            path = os.pathsep.join([str(folder), os.environ["PATH"]])
-            with environment.variables({"PATH": path}):
-                self._control = control
-                try:
-                    yield
-                finally:
-                    self._control = None
+            self._control, self._broken_programs = control, Environment(folders=(folder,))
+            try:
+                yield
+            finally:
+                self._control, self._broken_programs = None, Environment()
 
     def _provide(self, cluster: Cluster, image: str, name: str) -> str:
         if self._control is not None and self._control.layer:
@@ -171,21 +186,31 @@ class World:
         thread.start()
         return future
 
-    def _once(self, name: str, work: Callable[[], T]) -> Future[T]:
+    def _once(self, name: Part, work: Callable[[], T]) -> Future[T]:
         with self._lock:
             if name not in self._begun:
                 self._begun[name] = self.background(work)
         return self._begun[name]  # type: ignore[return-value] # likewise
 
     def close(self, *, interrupted: bool) -> None:
-        """Take everything away again, in the opposite order; what is under way is stopped first if interrupted."""
-        if interrupted:
+        """Take everything away again, in the opposite order; what is still under way is stopped: nobody waits for it.
+
+        Args:
+            interrupted: whether somebody stopped the run; then no program is to be started after this either.
+
+        """
+        under_way = any(thread.is_alive() for thread in self._threads)
+        if under_way and not interrupted:
+            say("run", "has ended: stopping what no test has waited for")
+        if under_way or interrupted:
             processes.cancel()
         if self._lender is not None:
             self._lender.stop()
             self._lender = None
         while self._threads:  # one may start another before it ends
             self._threads.pop().join()
+        if not interrupted:
+            processes.resume()
         with processes.cleaning_up():
             self._stack.close()
 
@@ -195,29 +220,24 @@ class Borrowed(World):
 
     Args:
         folder: where that process lends; see `World.lend`.
-        wish: what the run wants; the same as there.
+        options: what the run is to use; the same as there.
 
     """
 
-    def __init__(self, folder: Path, wish: Wish) -> None:
-        super().__init__(wish)
+    def __init__(self, folder: Path, options: Options) -> None:
+        super().__init__(options)
         self._folder = folder
         self._reserved = True  # by whoever lends
 
     @contextmanager
     def _engine_ready(self) -> Iterator[Engine]:
-        found = lending.engine(self._folder)
-        with environment.variables(found.environment):
-            yield found
+        yield lending.engine(self._folder)
 
-    @contextmanager
-    def _tools_ready(self, engine: Engine) -> Iterator[dict[str, Tool]]:
+    def _tools_ready(self, engine: Engine) -> dict[str, Tool]:
         del engine
-        found = lending.tools(self._folder)
-        with environment.variables({"PATH": programs.on_front_of_path(found.values())}):
-            yield found
+        return lending.tools(self._folder)
 
     @contextmanager
-    def _cluster_ready(self, engine: Engine) -> Iterator[Cluster]:
+    def _cluster_ready(self, engine: Engine, tools: dict[str, Tool]) -> Iterator[Cluster]:
         reach = lending.cluster(self._folder)
-        yield environment.lent_cluster(engine, self._wish, reach.kubeconfig)
+        yield provisioning.lent_cluster(engine, tools, self._options, reach.kubeconfig)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 from typing import TYPE_CHECKING
 
 import pytest
@@ -26,11 +25,10 @@ COMMANDS = [one for one in documents.read(DOCUMENT).criteria if one.kind is Kind
 def test_the_command_succeeds(command: str, cluster: Cluster, release: Release, evidence: Recorder) -> None:
     """The command, run literally by a shell in the repository's root, ends with exit code 0 and says something."""
     del release
-    kubeconfig = {**cluster.environment, "PATH": os.environ["PATH"]}
     # pipefail: a command before a pipe that fails must not be hidden by the one behind it.
     shell = ["bash", "-o", "pipefail", "-c", command]
     limit = limits.COMPLETION_COMMAND
-    ended = processes.run(shell, limit=limit, environment=kubeconfig, folder=ROOT, accept=range(256))
+    ended = processes.run(shell, limit=limit, environment=cluster.environment, folder=ROOT, accept=range(256))
     evidence.record("exit status", ended.returncode, command=command)
     evidence.record("output", processes.tail(ended.stdout, 25), command=command)
     evidence.record("complaints", processes.tail(ended.stderr, 25))

@@ -13,18 +13,18 @@ from typing import TYPE_CHECKING, Any, cast
 import pytest
 
 from workstream import errors, limits, processes
-from workstream.cluster import environment, images, waiting
+from workstream.cluster import images, provisioning, waiting
 from workstream.cluster.access import Cluster
 from workstream.cluster.engine import Engine
-from workstream.cluster.environment import Wish
 from workstream.cluster.programs import Tool
+from workstream.cluster.provisioning import Options
 from workstream.world import Borrowed, World
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
     from pathlib import Path
 
-WISH = Wish(name="mine")
+OPTIONS = Options(name="mine")
 MANY = 64  # more than any pool has threads
 LONG_ENOUGH = limits.Limit("a test", 30)
 
@@ -42,11 +42,14 @@ class Real:
         self.log: list[str] = []
         self.broken: dict[str, Exception] = {}
 
-    @contextmanager
-    def _part(self, name: str, value: Any) -> Iterator[Any]:  # noqa: ANN401 - engine, tools or cluster
+    def _begin(self, name: str) -> None:
         if name in self.broken:
             raise self.broken[name]
         self.log.append(f"{name} up")
+
+    @contextmanager
+    def _part(self, name: str, value: Any) -> Iterator[Any]:  # noqa: ANN401 - engine, tools or cluster
+        self._begin(name)
         yield value
         self.log.append(f"{name} down")
 
@@ -55,13 +58,14 @@ class Real:
         docker, socket = self.folder / "engine" / "docker", self.folder / "socket"
         return self._part("engine", Engine(str(docker), "28", private=True, socket=socket))
 
-    def tools(self, _engine: Engine, _wish: Wish) -> Any:  # noqa: ANN401 - a context
+    def tools(self, _engine: Engine, _options: Options) -> Any:  # noqa: ANN401 - a context
         """Give a tool that was built, and one that was not."""
         helm = Tool("helm", self.folder / "built" / "helm", "4.0.5", built=True)
         kind = Tool("kind", self.folder / "found" / "kind", "0.30.0", built=False)
-        return self._part("tools", {"helm": helm, "kind": kind})
+        self._begin("tools")
+        return {"helm": helm, "kind": kind}
 
-    def cluster(self, _engine: Engine, _wish: Wish) -> Any:  # noqa: ANN401 - a context
+    def cluster(self, _engine: Engine, _tools: dict[str, Tool], _options: Options) -> Any:  # noqa: ANN401 - a context
         """Give a cluster; nothing can be brought there."""
         nothing = cast("Any", None)
         found = Cluster(self.folder / "kubeconfig", "kind-mine", "mine", nothing, nothing)
@@ -73,7 +77,7 @@ def real(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Real:
     """What every World of this process finds, in place of the real one."""
     found = Real(tmp_path)
     for name, part in (("engine", found.engine), ("tools", found.tools), ("cluster", found.cluster)):
-        monkeypatch.setattr(environment, f"{name}_ready", part)
+        monkeypatch.setattr(provisioning, f"{name}_ready", part)
     monkeypatch.setenv("WORKSTREAM_CACHE", str(tmp_path / "cache"))
     return found
 
@@ -82,7 +86,7 @@ def real(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Real:
 def lent(real: Real, tmp_path: Path) -> Iterator[tuple[World, Path]]:
     """A World of this process that lends, and where."""
     del real
-    world = World(WISH)
+    world = World(OPTIONS)
     world.lend(tmp_path / "lent")
     yield world, tmp_path / "lent"
     world.close(interrupted=False)
@@ -93,10 +97,10 @@ BORROW = """
 import json, os, sys
 from pathlib import Path
 from workstream import errors
-from workstream.cluster.environment import Wish
+from workstream.cluster.provisioning import Options
 from workstream.world import Borrowed
 
-world = Borrowed(Path(sys.argv[1]), Wish(name="mine"))
+world = Borrowed(Path(sys.argv[1]), Options(name="mine"))
 try:
     if sys.argv[2] == "cluster":
         cluster = world.cluster()
@@ -107,8 +111,8 @@ try:
     print(json.dumps({
         "told": told,
         "engine": [engine.docker, engine.version, engine.private, str(engine.socket)],
-        "host": os.environ["DOCKER_HOST"],
-        "path": os.environ["PATH"].split(os.pathsep)[:2],
+        "host": world.environment("engine")["DOCKER_HOST"],
+        "path": world.environment("tools")["PATH"].split(os.pathsep)[:2],
         "pid": os.getpid(),
     }))
 except errors.WorkstreamError as error:
@@ -128,19 +132,19 @@ def borrow(folder: Path, part: str) -> Any:  # noqa: ANN401 - what the other pro
 
 def test_each_part_comes_up_once_and_all_go_in_the_opposite_order(real: Real) -> None:
     """Whoever asks gets the same, and the end takes away what came up."""
-    world = World(WISH)
+    world = World(OPTIONS)
     seen = [world.has_cluster]
     assert world.cluster() is world.cluster()
     seen.append(world.has_cluster)
     world.close(interrupted=False)
 
     assert seen == [False, True]
-    assert real.log == ["engine up", "tools up", "cluster up", "cluster down", "tools down", "engine down"]
+    assert real.log == ["engine up", "tools up", "cluster up", "cluster down", "engine down"]
 
 
 def test_any_number_may_wait_for_the_cluster_in_the_background(real: Real) -> None:
     """However many ask, before it is begun, none keeps it from coming up."""
-    world = World(WISH)
+    world = World(OPTIONS)
     waiting_for_it = [world.background(lambda: world.cluster().name) for _ in range(MANY)]
 
     assert {one.result(LONG_ENOUGH.seconds) for one in waiting_for_it} == {"mine"}
@@ -151,7 +155,7 @@ def test_any_number_may_wait_for_the_cluster_in_the_background(real: Real) -> No
 def test_what_fails_in_the_background_is_raised_where_it_is_asked_for(real: Real) -> None:
     """Also what is no error of ours."""
     del real
-    world = World(WISH)
+    world = World(OPTIONS)
     failed = world.background(lambda: 1 // 0)
     world.close(interrupted=False)
     with pytest.raises(ZeroDivisionError):
@@ -160,7 +164,7 @@ def test_what_fails_in_the_background_is_raised_where_it_is_asked_for(real: Real
 
 def test_the_end_waits_for_what_is_under_way(real: Real) -> None:
     """Nothing is taken away under the hands of what still uses it."""
-    world = World(WISH)
+    world = World(OPTIONS)
     world.engine()
     go_on = Event()
     seen = world.background(lambda: go_on.wait() and [*real.log])
@@ -173,6 +177,21 @@ def test_the_end_waits_for_what_is_under_way(real: Real) -> None:
 
     assert seen.result() == ["engine up"]
     assert real.log == ["engine up", "engine down"]
+
+
+def test_the_end_does_not_wait_for_what_nobody_waited_for(real: Real, tmp_path: Path) -> None:
+    """A run that ends early, as with -x, stops programs that are still at work; the next run may start its own."""
+    del real
+    started = tmp_path / "started"
+    script = ["sh", "-c", f"touch {started}; sleep 1000"]
+    world = World(OPTIONS)
+    forever = world.background(lambda: processes.run(script, limit=limits.COMPILE))
+    waiting.until(started.exists, LONG_ENOUGH, what="the program runs")
+    world.close(interrupted=False)
+
+    with pytest.raises(errors.CancelledError):
+        forever.result()
+    assert processes.run(["echo", "next"], limit=LONG_ENOUGH).stdout == "next\n"
 
 
 def test_another_process_gets_what_this_one_has(lent: tuple[World, Path], real: Real) -> None:
@@ -200,15 +219,16 @@ def test_nothing_comes_up_that_nobody_asks_for(lent: tuple[World, Path], real: R
 
 
 def test_who_borrows_takes_nothing_away(lent: tuple[World, Path], real: Real, tmp_path: Path) -> None:
-    """Its end leaves everything as it is, but for its own process's variables."""
-    before = os.environ["PATH"]
-    borrowed = Borrowed(lent[1], WISH)
+    """Its end leaves everything as it is; neither changes its process's own environment."""
+    before = dict(os.environ)
+    borrowed = Borrowed(lent[1], OPTIONS)
     found = borrowed.tools()
-    assert os.environ["PATH"] == os.pathsep.join([str(tmp_path / "built"), str(tmp_path / "engine"), before])
+    path = borrowed.environment("tools")["PATH"]
+    assert dict(os.environ) == before
     borrowed.close(interrupted=False)
 
+    assert path == os.pathsep.join([str(tmp_path / "built"), str(tmp_path / "engine"), before["PATH"]])
     assert found == lent[0].tools()
-    assert os.environ["PATH"] == before
     assert not any("down" in line for line in real.log)
 
 
@@ -226,7 +246,7 @@ def test_what_keeps_it_from_coming_up_is_raised_in_every_process(
     """The same class, the same three parts, the same exit code, and whatever else the error carries."""
     real.broken["cluster"] = error
     told = borrow(lent[1], "cluster")
-    borrowed = Borrowed(lent[1], WISH)
+    borrowed = Borrowed(lent[1], OPTIONS)
     with pytest.raises(type(error)) as caught:
         borrowed.cluster()
     borrowed.close(interrupted=False)
@@ -239,7 +259,7 @@ def test_what_keeps_it_from_coming_up_is_raised_in_every_process(
 def test_what_is_no_error_of_ours_reaches_every_process_too(lent: tuple[World, Path], real: Real) -> None:
     """Nobody waits for what failed by a mistake; the error says which."""
     real.broken["tools"] = KeyError("helm")
-    borrowed = Borrowed(lent[1], WISH)
+    borrowed = Borrowed(lent[1], OPTIONS)
     with pytest.raises(errors.WorkstreamError, match="KeyError: 'helm'"):
         borrowed.tools()
     borrowed.close(interrupted=False)
@@ -249,7 +269,7 @@ def test_what_is_no_error_of_ours_reaches_every_process_too(lent: tuple[World, P
 LEND = """
 import contextlib, sys, threading
 from pathlib import Path
-from workstream.cluster import environment
+from workstream.cluster import provisioning
 from workstream.world import World
 
 @contextlib.contextmanager
@@ -258,8 +278,8 @@ def never():
     threading.Event().wait()
     yield
 
-environment.engine_ready = never
-world = World(environment.Wish())
+provisioning.engine_ready = never
+world = World(provisioning.Options())
 world.lend(Path(sys.argv[1]))
 print("lent", flush=True)
 threading.Event().wait()
@@ -273,7 +293,7 @@ def test_nobody_waits_for_a_process_that_was_killed(tmp_path: Path) -> None:
     )
     assert lender.stdout is not None
     assert lender.stdout.readline() == "lent\n"
-    early, late = Borrowed(tmp_path, WISH), Borrowed(tmp_path, WISH)
+    early, late = Borrowed(tmp_path, OPTIONS), Borrowed(tmp_path, OPTIONS)
     asked = early.begin_cluster()
     assert lender.stdout.readline() == "asked\n"
     assert not asked.done()
@@ -290,14 +310,14 @@ def test_nobody_waits_for_a_process_that_was_killed(tmp_path: Path) -> None:
 
 def test_where_nobody_lends_nobody_waits(real: Real, tmp_path: Path) -> None:
     """A folder in which nobody ever lent, and one whose lender has closed, have nothing, not even an old answer."""
-    world = World(WISH)
+    world = World(OPTIONS)
     world.lend(tmp_path / "lent")
-    borrowed = Borrowed(tmp_path / "lent", WISH)
+    borrowed = Borrowed(tmp_path / "lent", OPTIONS)
     borrowed.engine()
     borrowed.close(interrupted=False)
     world.close(interrupted=False)
     for folder in (tmp_path / "lent", tmp_path / "never"):
-        borrowed = Borrowed(folder, WISH)
+        borrowed = Borrowed(folder, OPTIONS)
         with pytest.raises(errors.ClusterFailedError, match="lends nothing"):
             borrowed.engine()
         borrowed.close(interrupted=False)
@@ -309,9 +329,9 @@ def test_what_a_killed_run_left_is_no_answer(real: Real, tmp_path: Path) -> None
     """Who lends begins anew: requests and answers of before are gone."""
     (tmp_path / "wanted-cluster").touch()
     (tmp_path / "engine.json").write_text('{"value": "of before"}')
-    world = World(WISH)
+    world = World(OPTIONS)
     world.lend(tmp_path)
-    borrowed = Borrowed(tmp_path, WISH)
+    borrowed = Borrowed(tmp_path, OPTIONS)
     assert borrowed.engine().version == "28"
     borrowed.close(interrupted=False)
     world.close(interrupted=False)
@@ -330,7 +350,7 @@ def test_the_cluster_of_others_is_lent_too(
         return images.Provided("registry.example/queue:1", ("sha256:m",))
 
     monkeypatch.setattr(images, "push", push)
-    borrowed = Borrowed(lent[1], Wish(kube_context="theirs", registry="registry.example"))
+    borrowed = Borrowed(lent[1], Options(kube_context="theirs", registry="registry.example"))
     found = borrowed.cluster()
 
     assert (found.context, found.kubeconfig, found.ours) == ("theirs", tmp_path / "kubeconfig", False)

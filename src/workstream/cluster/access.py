@@ -12,6 +12,7 @@ from pytest_kubernetes.providers.external import ExternalManagerBase
 
 from workstream import errors, limits, processes
 from workstream.cluster.images import Images
+from workstream.processes import Environment
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Collection
@@ -72,6 +73,7 @@ class Cluster:
         ours: whether this project made it, so that whatever is on it may be removed.
         images: what was brought to it, and what its pods were seen to run.
         notice: is told what is seen of it that tests did not ask for: a name, and a value.
+        programs: what lets kubectl and helm be found; by default they are on PATH.
 
     """
 
@@ -83,6 +85,7 @@ class Cluster:
     ours: bool = True
     images: Images = field(default_factory=Images, compare=False)
     notice: Callable[[str, JsonValue], None] = field(default=unnoticed, compare=False)
+    programs: Environment = field(default_factory=Environment)
 
     @cached_property
     def _api(self) -> client.ApiClient:
@@ -99,9 +102,9 @@ class Cluster:
         return client.AppsV1Api(self._api)
 
     @property
-    def environment(self) -> dict[str, str]:
-        """The variables that make kubectl and helm use this cluster."""
-        return {"KUBECONFIG": str(self.kubeconfig), "HELM_KUBECONTEXT": self.context}
+    def environment(self) -> Environment:
+        """What makes kubectl and helm use this cluster."""
+        return self.programs | Environment({"KUBECONFIG": str(self.kubeconfig), "HELM_KUBECONTEXT": self.context})
 
     @cached_property
     def version(self) -> str:
@@ -183,50 +186,72 @@ class Cluster:
         return self.kubectl("--namespace", namespace, "exec", pod, *chosen, "--", *command, limit=limit, accept=accept)
 
 
-def existing(context: str, registry: str, folder: Path, push: Callable[[str, str], Provided]) -> Cluster:
+@dataclass(frozen=True, slots=True)
+class External:
+    """A cluster that somebody else made.
+
+    Attributes:
+        context: a context that kubectl knows.
+        registry: where its nodes pull images from; empty if none was named.
+        kubeconfig: the file that says how to reach it, and knows nothing else; it holds credentials.
+        push: pushes an image (first argument) to a registry (second).
+        programs: see `Cluster`.
+
+    """
+
+    context: str
+    registry: str
+    kubeconfig: Path
+    push: Callable[[str, str], Provided]
+    programs: Environment = field(default_factory=Environment)
+
+
+def existing(there: External) -> Cluster:
     """Return a cluster that is there, by its context.
 
     Whatever is told no context, as the completion commands of a document, must not act on another cluster: we use a
     kubeconfig file that knows this context only, with the namespace `default`.
 
     Args:
-        context: a context that kubectl knows.
-        registry: where its nodes pull images from; empty if none was named.
-        folder: where the file is written; it holds credentials.
-        push: pushes an image (first argument) to a registry (second).
+        there: the cluster; its kubeconfig file is written.
 
     Raises:
         errors.ClusterFailedError: there is no such context, or its cluster does not answer.
 
     """
-    kubeconfig = folder / "kubeconfig"
-    cluster = reached(context, registry, kubeconfig, push)
+    cluster = reached(there)
     try:
-        only = ["--context", context, "config", "view", "--minify", "--flatten", "--raw"]
-        kubeconfig.write_text(processes.run(["kubectl", *only], limit=limits.QUERY).stdout, encoding="utf-8")
-        cluster.kubectl("config", "set-context", context, "--namespace", "default")
+        only = ["kubectl", "--context", there.context, "config", "view", "--minify", "--flatten", "--raw"]
+        printed = processes.run(only, limit=limits.QUERY, environment=there.programs).stdout
+        there.kubeconfig.write_text(printed, encoding="utf-8")
+        cluster.kubectl("config", "set-context", there.context, "--namespace", "default")
         cluster.kubectl("get", "--raw", "/readyz", "--request-timeout", "10s", limit=limits.QUERY)
     except errors.WorkstreamError as error:
         raise errors.ClusterFailedError(
-            f"The cluster of the context {context} does not answer.\n{error.what}",
-            instead="Name a context of `kubectl config get-contexts`, or leave --kube-context away for a kind cluster.",
+            f"The cluster of the context {there.context} does not answer.\n{error.what}",
+            instead="Name a context of `kubectl config get-contexts`, or leave --workstream-kube-context away for a "
+            "kind cluster.",
         ) from error
     return cluster
 
 
-def reached(context: str, registry: str, kubeconfig: Path, push: Callable[[str, str], Provided]) -> Cluster:
+def reached(there: External) -> Cluster:
     """Return a cluster that is there and answers, by a file that knows it only; see `existing`."""
     images = Images()
 
     def provide(image: str, name: str = "") -> str:
-        if not registry:
+        if not there.registry:
             raise errors.UsageError(
-                f"The cluster of {context} has to pull {name or image} from somewhere.",
-                instead="Name a registry that you may push to and its nodes may pull from: --registry HOST/PATH.",
+                f"The cluster of {there.context} has to pull {name or image} from somewhere.",
+                instead="Name a registry that you may push to and its nodes may pull from: "
+                "--workstream-registry HOST/PATH.",
             )
-        pushed = push(image, registry)
+        pushed = there.push(image, there.registry)
         images.bring(pushed.name, pushed.digests)
         return pushed.name
 
-    manager = ExternalManagerBase(context, None, kubeconfig)
-    return Cluster(kubeconfig, context, context, provide, manager, ours=False, images=images)
+    context = there.context
+    manager = ExternalManagerBase(context, None, there.kubeconfig)
+    return Cluster(
+        there.kubeconfig, context, context, provide, manager, ours=False, images=images, programs=there.programs
+    )

@@ -13,6 +13,7 @@ import os
 import shutil
 import tempfile
 from contextlib import contextmanager
+from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, TextIO
 
@@ -76,9 +77,38 @@ def exclusive(name: str, what: str) -> Iterator[None]:
     with _lock_file(name) as file:
         if not _taken(file):
             raise errors.BusyError(
-                f"Another run uses {what}.", instead="Wait for it to end, or choose another name with --cluster-name."
+                f"Another run uses {what}.",
+                instead="Wait for it to end, or choose another name with --workstream-cluster-name.",
             )
         yield
+
+
+@dataclass(frozen=True, slots=True)
+class Lease:
+    """One of several holds on the same thing.
+
+    Attributes:
+        file: what the hold is a lock on.
+
+    """
+
+    file: TextIO
+
+    def is_the_last(self) -> bool:
+        """Whether nobody else holds the thing; then nobody can until this hold ends. Else this hold has ended."""
+        return _taken(self.file)
+
+
+@contextmanager
+def lease(name: str) -> Iterator[Lease]:
+    """Hold the thing of that name beside others, once nobody holds it alone; it dies with the process."""
+    with _lock_file(f"{name}-leases") as file:
+        try:
+            fcntl.flock(file, fcntl.LOCK_SH | fcntl.LOCK_NB)
+        except BlockingIOError:
+            with step("cache", f"waiting for whoever stops the {name}"):
+                fcntl.flock(file, fcntl.LOCK_SH)
+        yield Lease(file)
 
 
 def _lock_file(name: str) -> TextIO:

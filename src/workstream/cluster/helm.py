@@ -233,7 +233,7 @@ def _helm(
     *arguments: str, values: Mapping[str, Any] | None = None, cluster: Cluster | None = None
 ) -> processes.Completed:
     options = [] if values is None else ["--values", "-"]
-    environment = {} if cluster is None else cluster.environment
+    environment = None if cluster is None else cluster.environment
     stdin = None if values is None else yaml.safe_dump(dict(values)).encode()
     try:
         return processes.run(

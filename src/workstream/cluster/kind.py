@@ -17,6 +17,7 @@ from workstream import errors, limits, processes
 from workstream.cluster import cache, images, waiting
 from workstream.cluster.access import Cluster
 from workstream.cluster.versions import recipes
+from workstream.processes import Environment
 from workstream.progress import say, step
 
 if TYPE_CHECKING:
@@ -29,6 +30,7 @@ if TYPE_CHECKING:
 
 DEFAULT_NAME = "workstream"
 LABEL = "workstream.cluster"
+_ON_PATH = Environment()
 _KIND_LABEL = "io.x-k8s.kind.cluster"
 
 
@@ -44,11 +46,15 @@ class KindCluster(KindManagerBase):
         image: the node image.
         name: the cluster's name.
         diagnostics: where the logs of a failed creation go.
+        programs: what lets kind and kubectl be found; by default they are on PATH.
 
     """
 
-    def __init__(self, engine: Engine, image: str, name: str, diagnostics: Path) -> None:
+    def __init__(
+        self, engine: Engine, image: str, name: str, diagnostics: Path, programs: Environment = _ON_PATH
+    ) -> None:
         self._engine = engine
+        self._programs = programs
         self._image = image
         self._diagnostics = diagnostics
         self._home = cache.folder() / "clusters" / name
@@ -79,11 +85,8 @@ class KindCluster(KindManagerBase):
         raise NotImplementedError  # every program is started by `processes`; nothing of the base class gets here
 
     def _kind(self, *arguments: str | Path, limit: limits.Limit) -> processes.Completed:
-        environment = {
-            **self._engine.environment,
-            "KIND_EXPERIMENTAL_DOCKER_NETWORK": self._network,
-            "KIND_EXPERIMENTAL_PROVIDER": "docker",
-        }
+        own = {"KIND_EXPERIMENTAL_DOCKER_NETWORK": self._network, "KIND_EXPERIMENTAL_PROVIDER": "docker"}
+        environment = self._engine.environment | self._programs | Environment(own)
         return processes.run(["kind", *arguments], limit=limit, environment=environment)
 
     # What pytest-kubernetes calls.
@@ -214,7 +217,8 @@ class KindCluster(KindManagerBase):
     def access(self) -> Cluster:
         """Return how to use the cluster, which is there."""
         name = self.cluster_name
-        return Cluster(Path(self.kubeconfig), f"kind-{name}", name, self._provide, self, images=self._images)
+        where = Path(self.kubeconfig), f"kind-{name}", name
+        return Cluster(*where, self._provide, self, images=self._images, programs=self._programs)
 
     def _provide(self, image: str, name: str = "") -> str:
         """Bring an image to the workers; see `access.Provide`."""
@@ -266,7 +270,7 @@ class KindCluster(KindManagerBase):
             if self._network not in found:
                 raise errors.ClusterNotOursError(
                     f"There is a kind cluster named {self.cluster_name} that workstream did not make.",
-                    instead="Choose another name with --cluster-name, or delete that cluster yourself: "
+                    instead="Choose another name with --workstream-cluster-name, or delete that cluster yourself: "
                     f"kind delete cluster --name {self.cluster_name}",
                 )
 

@@ -5,7 +5,6 @@ The node image's programs (Kubernetes, etcd, CoreDNS) come from the same module 
 
 from __future__ import annotations
 
-import os
 import re
 import sys
 import tempfile
@@ -16,10 +15,11 @@ from typing import TYPE_CHECKING
 from workstream import errors, limits, processes
 from workstream.cluster import cache, inputs
 from workstream.cluster.versions import pinned, recipes
+from workstream.processes import Environment
 from workstream.progress import say, step
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Sequence
+    from collections.abc import Iterable, Mapping, Sequence
 
 NEEDS_BYTES = 7_000_000_000
 
@@ -80,6 +80,16 @@ def tools(*, also: Sequence[str] = ()) -> dict[str, Tool]:
         if name in missing:
             found[name] = Tool(name, path, version_of(path, name), built=True)
             say("tools", f"{name} {found[name].version}, built from the pinned Go module")
+    return found
+
+
+def present() -> dict[str, Tool]:
+    """Return those of kind, helm and kubectl that need not be built: from PATH, else from the cache."""
+    found = {name: tool for name in TOOLS if (tool := on_path(name)) is not None}
+    home = cache.folder() / "programs" / key()
+    for name in TOOLS:
+        if name not in found and (home / name).exists():
+            found[name] = Tool(name, home / name, version_of(home / name, name), built=True)
     return found
 
 
@@ -214,7 +224,6 @@ def _go() -> Tool:
     return Tool("go", path, version_of(path, "go"), built=False)
 
 
-def on_front_of_path(tools: Iterable[Tool]) -> str:
-    """Return a PATH on which these tools are found under their names before any other."""
-    folders = dict.fromkeys(str(tool.path.parent) for tool in tools if tool.built)
-    return os.pathsep.join([*folders, os.environ["PATH"]])
+def environment(tools: Mapping[str, Tool]) -> Environment:
+    """Return what lets these tools be found under their names before any other."""
+    return Environment(folders=tuple(dict.fromkeys(tool.path.parent for tool in tools.values() if tool.built)))

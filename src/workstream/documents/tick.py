@@ -4,14 +4,13 @@ from __future__ import annotations
 
 import os
 import stat
-import tempfile
-from pathlib import Path
 from typing import TYPE_CHECKING
 
-from workstream import errors
+from workstream import errors, files
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
+    from pathlib import Path
 
     from workstream.documents.model import Document
 
@@ -54,21 +53,6 @@ def write(path: Path, expected: bytes, content: bytes) -> None:
         before = target.stat()
         if not os.access(target, os.W_OK) or not before.st_mode & (stat.S_IWUSR | stat.S_IWGRP | stat.S_IWOTH):
             raise errors.TickRefusedError(f"{path} is write-protected.", instead="Make it writable first.")
-        _replace(target, content, before)
+        files.replace(target, content, before=before)
     except OSError as error:
         raise errors.TickRefusedError(f"{path} cannot be written: {error.strerror}. It is as it was.") from error
-
-
-def _replace(target: Path, content: bytes, before: os.stat_result) -> None:
-    descriptor, name = tempfile.mkstemp(dir=target.parent, prefix=f".{target.name}.")
-    try:
-        with os.fdopen(descriptor, "wb") as file:
-            file.write(content)
-            file.flush()
-            os.fsync(file.fileno())
-        os.chown(name, before.st_uid, before.st_gid)
-        Path(name).chmod(stat.S_IMODE(before.st_mode))
-        Path(name).replace(target)
-    except BaseException:
-        Path(name).unlink(missing_ok=True)
-        raise

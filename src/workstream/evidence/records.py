@@ -194,7 +194,7 @@ class Outcome(_Line):
     Attributes:
         test: the test's node id; of `collect` the module's.
         attempt: the first run of the test is 1.
-        round: which round of a session with several (`--repeat`, `--controls`), from 1.
+        round: which round of a session with several (`--workstream-repeat`, `--workstream-controls`), from 1.
         when: `setup`, `call` or `teardown`; `crash` if the process that ran it died; `collect` if a module (or
             class) could not be read for its tests, or was skipped as a whole.
         subtest: which subtest; empty for the test itself.

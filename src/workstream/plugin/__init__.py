@@ -7,10 +7,18 @@ environment that has the package pays for it. This package is the only one that 
 from __future__ import annotations
 
 import argparse
+from typing import TYPE_CHECKING
 
 import pytest
 
+if TYPE_CHECKING:
+    from collections.abc import Generator, Sequence
+
 _SHOW_ONLY = ("help", "version", "markers", "showfixtures", "show_fixtures_per_test", "cacheshow")
+_FIXTURES = ("cluster", "engine", "evidence", "subject", "tools", "world")
+# What options were called before they said whose they are.
+_FORMER = ("--cluster-name", "--controls", "--keep", "--kube-context", "--registry", "--repeat")
+_SESSION = "workstream-session"
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:
@@ -22,27 +30,29 @@ def pytest_addoption(parser: pytest.Parser) -> None:
         metavar="FOLDER",
         help="Where evidence, checklist and diagnostics go (default: build/acceptance/ID).",
     )
-    group.addoption("--cluster-name", default="", metavar="NAME", help="The name of the kind cluster, if not ours.")
     group.addoption(
-        "--repeat",
+        "--workstream-repeat",
         type=_count,
         default=1,
         metavar="N",
         help="Prove the criteria N times on one cluster, with fixtures anew, and say how often each was proven.",
     )
     group.addoption(
-        "--controls",
+        "--workstream-controls",
         metavar="FOLDER",
         help="See whether the tests notice: prove the criteria, then once for each control of the folder (or the one "
         "of this file) on a product that is broken with it. Nothing is ticked; controls.md says what was seen.",
     )
-    group.addoption("--keep", action="store_true", help="Keep the cluster; the next run uses it.")
-    group.addoption(
-        "--kube-context", default="", metavar="NAME", help="Use the cluster of this context instead of a kind cluster."
-    )
-    group.addoption(
-        "--registry", default="", metavar="HOST/PATH", help="Where the nodes of that cluster pull images from."
-    )
+    group.addoption("--workstream-keep", action="store_true", help="Keep the cluster; the next run uses it.")
+    places = {
+        "cluster-name": ("NAME", "The name of the kind cluster (default: workstream)."),
+        "kube-context": ("NAME", "Use the cluster of this context instead of a kind cluster."),
+        "registry": ("HOST/PATH", "Where the nodes of that cluster pull images from."),
+    }
+    for name, (metavar, sentence) in places.items():
+        setting = f"workstream_{name.replace('-', '_')}"
+        group.addoption(f"--workstream-{name}", metavar=metavar, help=f"{sentence} The setting {setting} says it once.")
+        parser.addini(setting, help=f"{sentence} The option --workstream-{name} comes before it.")
     # Given by a run to the process that looks at the whole suite for it: where that leaves what it found.
     group.addoption("--workstream-inventory", help=argparse.SUPPRESS)
     parser.addini(
@@ -62,6 +72,29 @@ def pytest_addoption(parser: pytest.Parser) -> None:
     )
 
 
+@pytest.hookimpl(wrapper=True)
+def pytest_load_initial_conftests(parser: pytest.Parser, args: list[str]) -> Generator[None, object, object]:
+    """Say what an option of ours is called now, unless somebody else has one of its former name."""
+    result = yield  # then conftest files have had their say
+    if any(one.partition("=")[0] == "--workstream" for one in args):
+        _require_new_names(parser, args)
+    return result
+
+
+def _require_new_names(parser: pytest.Parser, args: Sequence[str]) -> None:
+    """Refuse former names.
+
+    Raises:
+        pytest.UsageError: there is one.
+
+    """
+    _, unknown = parser.parse_known_and_unknown_args(args)
+    former = sorted({name for one in unknown if (name := one.partition("=")[0]) in _FORMER})
+    if former:
+        told = (f"{name} is called --workstream-{name.removeprefix('--')} now" for name in former)
+        raise pytest.UsageError("; ".join(told) + ".")
+
+
 @pytest.hookimpl(tryfirst=True)  # before junitxml looks at its option
 def pytest_configure(config: pytest.Config) -> None:
     """Register the marker; begin a session if a document is given."""
@@ -73,10 +106,35 @@ def pytest_configure(config: pytest.Config) -> None:
     )
     if any(config.getoption(name, default=False) for name in _SHOW_ONLY):
         return
-    if config.getoption("--workstream") or config.getoption("--repeat") > 1 or config.getoption("--controls"):
+    rounds = config.getoption("--workstream-repeat") > 1 or config.getoption("--workstream-controls")
+    if config.getoption("--workstream") or rounds:
         from workstream.plugin import beginning  # noqa: PLC0415 - who gives no document does not pay for it
 
         beginning.begin(config)
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_runtest_setup(item: pytest.Item) -> Generator[None, object, object]:
+    """Say how a test gets our fixtures that asks for one in a run without a document."""
+    return (yield from _explained(item))
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_runtest_call(item: pytest.Item) -> Generator[None, object, object]:
+    """Likewise, of a test that asks while it runs."""
+    return (yield from _explained(item))
+
+
+def _explained(item: pytest.Item) -> Generator[None, object, object]:
+    try:
+        return (yield)
+    except pytest.FixtureLookupError as error:
+        if error.argname in _FIXTURES and error.msg is None and not item.config.pluginmanager.has_plugin(_SESSION):
+            error.msg = (
+                f"the fixture {error.argname!r} is one of workstream's, which are there in a run that proves the "
+                "criteria of a document: pytest --workstream DOCUMENT"
+            )
+        raise
 
 
 def _count(text: str) -> int:

@@ -52,7 +52,7 @@ def _require_sense(config: pytest.Config) -> None:
     """
     if not config.getoption("--workstream"):
         raise errors.UsageError(
-            "--repeat and --controls are about the criteria of a document, and none is given.",
+            "--workstream-repeat and --workstream-controls are about the criteria of a document, and none is given.",
             instead="Name it with --workstream.",
         )
     if sys.flags.optimize:

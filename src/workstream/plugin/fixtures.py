@@ -69,14 +69,20 @@ def subject(request: pytest.FixtureRequest) -> Subject:
 
 @pytest.fixture(scope="session")
 def engine(request: pytest.FixtureRequest) -> Engine:
-    """The Docker engine, once it answers."""
-    return request.config.stash[SESSION].world.engine()
+    """The Docker engine, once it answers; a test that asks for it finds it in its process's environment."""
+    session = request.config.stash[SESSION]
+    found = session.world.engine()
+    session.process_environment.ask("engine")
+    return found
 
 
 @pytest.fixture(scope="session")
 def tools(request: pytest.FixtureRequest) -> dict[str, Tool]:
-    """kind, helm and kubectl, once they are there; they are on PATH then."""
-    return request.config.stash[SESSION].world.tools()
+    """kind, helm and kubectl, once they are there; a test that asks for them finds them on PATH."""
+    session = request.config.stash[SESSION]
+    found = session.world.tools()
+    session.process_environment.ask("tools")
+    return found
 
 
 @pytest.fixture(scope="session")
@@ -87,9 +93,10 @@ def world(request: pytest.FixtureRequest) -> World:
 
 @pytest.fixture(scope="session")
 def cluster(request: pytest.FixtureRequest, subject: Subject) -> Cluster:
-    """The cluster, once it is ready."""
-    world = request.config.stash[SESSION].world
-    found = world.cluster()
+    """The cluster, once it is ready; `kubectl` and `helm` of a test that asks for it act on it."""
+    session = request.config.stash[SESSION]
+    world, found = session.world, session.world.cluster()
+    session.process_environment.ask("cluster")
     subject.describe("Kubernetes", found.version)
     subject.describe("nodes", [node.metadata.name for node in found.nodes()])
     for tool in world.tools().values():

@@ -48,6 +48,11 @@ class Project:
         """The settings that the command line sets for this run."""
         return {one.partition("=")[0] for one in self.config.getoption("override_ini") or ()}
 
+    def setting(self, name: str) -> str:
+        """Return what the command line says for this run, else the configuration for all; empty if neither does."""
+        said = self.config.getoption(f"--workstream-{name}")
+        return str(said or self.config.getini(f"workstream_{name.replace('-', '_')}") or "")
+
     @cached_property
     def test_paths(self) -> tuple[Path, ...]:
         """Where tests stand: the configuration says it; one that was put together for this run does not count."""

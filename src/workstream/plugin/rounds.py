@@ -6,8 +6,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from workstream import errors
-from workstream.cluster import control
+from workstream import controls, errors
 from workstream.evidence import provenance, records
 
 if TYPE_CHECKING:
@@ -15,7 +14,7 @@ if TYPE_CHECKING:
 
     import pytest
 
-    from workstream.cluster.control import Control
+    from workstream.controls import Control
     from workstream.documents import Document
 
 
@@ -56,19 +55,21 @@ def planned(options: pytest.Config, document: Document) -> Sequence[Round]:
         errors.ControlError: a control cannot be read, or names a criterion that is none.
 
     """
-    repeat, path = options.getoption("--repeat"), options.getoption("--controls")
+    repeat, path = options.getoption("--workstream-repeat"), options.getoption("--workstream-controls")
     if (repeat > 1 or path) and getattr(options.option, "numprocesses", None):
         raise errors.UsageError(
-            "--repeat and --controls exclude -n: rounds come one after the other.",
+            "--workstream-repeat and --workstream-controls exclude -n: rounds come one after the other.",
             instead="Leave -n of pytest-xdist away.",
         )
     every = frozenset(criterion.id for criterion in document.criteria)
     if not path:
         return [Round(), *(Round(criteria=every) for _ in range(1, repeat))] if repeat > 1 else []
     if repeat > 1:
-        raise errors.UsageError("--repeat and --controls exclude each other.", instead="Leave one of them away.")
+        raise errors.UsageError(
+            "--workstream-repeat and --workstream-controls exclude each other.", instead="Leave one of them away."
+        )
     rounds = [Round(criteria=every)]
-    for one in control.load(Path(path)):
+    for one in controls.load(Path(path)):
         unknown = ", ".join(sorted(set(one.turns_red) - every))
         if unknown:
             raise errors.ControlError(

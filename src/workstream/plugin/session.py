@@ -12,13 +12,14 @@ import pytest
 
 from workstream import documents, errors, progress
 from workstream.cluster import diagnose
-from workstream.cluster.environment import Wish
 from workstream.cluster.kind import DEFAULT_NAME
+from workstream.cluster.provisioning import Options
 from workstream.evidence import records
 from workstream.plugin import body, inventory
 from workstream.plugin.binding import bind, uses
 from workstream.plugin.exchange import PARCEL, Collected, Obstacle, Parcel, leave
 from workstream.plugin.execution import FUNCTION, Running, Watch
+from workstream.plugin.process_environment import ProcessEnvironment
 from workstream.plugin.project import Project
 from workstream.plugin.rounds import planned
 from workstream.plugin.scheduling import group_of
@@ -57,19 +58,19 @@ class Session:
         self.project = Project(config, document)
         self.project.require_sense()
         self.rounds = planned(config, document)
-        kind = "controls" if config.getoption("--controls") else "acceptance"
+        kind = "controls" if config.getoption("--workstream-controls") else "acceptance"
         self.folder = Path(config.getoption("--workstream-folder") or self.root / "build" / kind / document.id)
-        options = config.option
-        wish = Wish(
-            options.cluster_name or DEFAULT_NAME,
-            options.keep,
-            options.kube_context,
-            options.registry,
+        wanted = Options(
+            self.project.setting("cluster-name") or DEFAULT_NAME,
+            config.getoption("--workstream-keep"),
+            self.project.setting("kube-context"),
+            self.project.setting("registry"),
             self.folder / "diagnostics",
             lambda name, value: self.keep(records.Subject(name=name, value=value)),
         )
         self.is_worker = hasattr(config, "workerinput")
-        self.world = Borrowed(self._exchange, wish) if self.is_worker else World(wish)
+        self.world = Borrowed(self._exchange, wanted) if self.is_worker else World(wanted)
+        self.process_environment = ProcessEnvironment(self.world)
         self.round = 1
         self.interrupted_by = 0
         self._criteria: dict[str, set[str]] = {}
@@ -186,7 +187,23 @@ class Session:
         item.stash[_ATTEMPT] = item.stash.get(_ATTEMPT, 0) + 1
         item.stash[RUNNING] = Running(test_of(item), item.stash[_ATTEMPT], self.round)
         self.watch.begin(item.stash[RUNNING])
+        self.process_environment.begin_phase(item)
         return (yield)
+
+    @pytest.hookimpl(wrapper=True, tryfirst=True)
+    def pytest_runtest_call(self, item: pytest.Item) -> Generator[None, object, object]:
+        """Let a test find what it asked for while it was set up."""
+        self.process_environment.begin_phase(item)
+        return (yield)
+
+    @pytest.hookimpl(wrapper=True, tryfirst=True)
+    def pytest_runtest_teardown(self) -> Generator[None, object, object]:
+        """Let fixtures find what they were set up with, and the next test nothing of it."""
+        self.process_environment.begin_teardown()
+        try:
+            return (yield)
+        finally:
+            self.process_environment.end()
 
     @pytest.hookimpl(wrapper=True)
     def pytest_runtest_makereport(

@@ -15,14 +15,14 @@ from typing import TYPE_CHECKING, Any, TextIO
 import pytest
 from _pytest.junitxml import xml_key  # there is no public way to say where it goes once it is known
 
-from workstream import documents, errors, evidence, processes, progress
+from workstream import documents, errors, evidence, files, processes, progress
 from workstream.evidence import freshness, provenance, records
 from workstream.evidence import log as evidence_log
 from workstream.plugin import inventory, outcomes, scheduling
 from workstream.plugin.exchange import PARCEL, Collected, Obstacle, Parcel, left
 from workstream.plugin.session import ATTEMPT, SUITE, TEST, Session, require_no_problems
 from workstream.plugin.signals import Signals
-from workstream.reports import checklist, files, github, matrix, page
+from workstream.reports import checklist, github, matrix, page
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -309,7 +309,7 @@ class Writing(Session):
 
     def _end_controls(self, log: evidence.Log) -> None:
         """Say what the controls showed, and nothing of the product: it was broken on purpose."""
-        every = Path(self.config.getoption("--controls")).is_dir()
+        every = Path(self.config.getoption("--workstream-controls")).is_dir()
         planned = sum(one.control is not None for one in self.rounds)
         found = evidence.matrix(log, self.document, planned, every=every)
         self._matrix = found

@@ -35,7 +35,7 @@ def existing(
         return Provided(f"{registry}{image}-51a7", ("sha256:m",))
 
     def use(context: str, registry: str = "") -> access.Cluster:
-        return access.existing(context, registry, tmp_path / "ours", push)
+        return access.existing(access.External(context, registry, tmp_path / "ours" / "kubeconfig", push))
 
     return use
 
@@ -71,7 +71,7 @@ def test_without_a_registry_it_cannot_have_the_image(existing: Callable[..., acc
     with pytest.raises(errors.UsageError, match="testing") as caught:
         existing("testing").provide("w/spark:3.5.7-0a", "w/spark:3.5.7")
 
-    assert "--registry" in caught.value.instead
+    assert "--workstream-registry" in caught.value.instead
 
 
 def test_a_context_that_there_is_not_is_named(existing: Callable[..., access.Cluster]) -> None:

@@ -105,7 +105,7 @@ def test_what_another_run_uses_is_refused_at_once() -> None:
         with cache.exclusive("cluster-x", "the cluster x"):
             pass
 
-    assert "--cluster-name" in caught.value.instead
+    assert "--workstream-cluster-name" in caught.value.instead
 
 
 def test_what_was_made_read_only_is_removed_too(tmp_path: Path) -> None:

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 from workstream import errors
-from workstream.cluster import debian, engine
+from workstream.cluster import debian, engine, private_engine
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -19,7 +19,7 @@ def test_the_engine_that_answers_is_used(pretend: Callable[[str, str], Path]) ->
     found = engine.answering()
 
     assert found == engine.Engine(str(path), "28.2.2", private=False)
-    assert found.environment == {}
+    assert dict(found.environment) == {}
     assert found.build_options == ()
 
 
@@ -34,7 +34,7 @@ def test_without_root_the_error_says_so_and_what_to_do(monkeypatch: pytest.Monke
     """Whoever is not root learns that, and how else it can work."""
     monkeypatch.setattr(os, "geteuid", lambda: 1000)
     with pytest.raises(errors.EngineUnavailableError, match="it needs root") as caught:
-        engine.require_private_possible()
+        private_engine.require_possible()
 
     assert "Start Docker" in caught.value.instead
     assert "DOCKER_HOST" in caught.value.instead
@@ -44,7 +44,7 @@ def test_without_root_the_error_says_so_and_what_to_do(monkeypatch: pytest.Monke
 def test_off_the_debian_family_the_error_says_so() -> None:
     """Where there is no apt, the error says that the machine is of another family."""
     with pytest.raises(errors.EngineUnavailableError, match="not of the Debian family"):
-        engine.require_private_possible()
+        private_engine.require_possible()
 
 
 def test_a_missing_keyring_is_named_with_its_package(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:

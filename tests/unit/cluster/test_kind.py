@@ -47,7 +47,7 @@ def test_a_cluster_that_somebody_else_made_is_refused_and_not_touched(
     with pytest.raises(errors.ClusterNotOursError) as caught:
         cluster(pretend, tmp_path, monkeypatch, FOREIGN).down()
 
-    assert "--cluster-name" in caught.value.instead
+    assert "--workstream-cluster-name" in caught.value.instead
     assert not any(line.startswith(("rm", "network rm")) for line in log.read_text().splitlines())
 
 

@@ -24,8 +24,9 @@ import pathlib
 
 import pytest
 
-from workstream.cluster import diagnose, environment, programs
+from workstream.cluster import diagnose, programs, provisioning
 from workstream.cluster import engine as engines
+from workstream.processes import Environment
 
 patch = pytest.MonkeyPatch()
 
@@ -39,6 +40,11 @@ class Cluster:
     context: str = "none"
     name: str = "none"
     ours: bool = True
+    programs: Environment = Environment()
+
+    @property
+    def environment(self):
+        return self.programs | Environment({"KUBECONFIG": str(self.kubeconfig)})
 
 
 @contextlib.contextmanager
@@ -51,9 +57,8 @@ def engine(*_):
     yield engines.Engine("docker", "0", private=False)
 
 
-@contextlib.contextmanager
 def tools(*_):
-    yield {"helm": programs.Tool("helm", pathlib.Path("helm").absolute(), "4.0.5", built=False)}
+    return {"helm": programs.Tool("helm", pathlib.Path("helm").absolute(), "4.0.5", built=False)}
 
 
 @contextlib.contextmanager
@@ -62,11 +67,11 @@ def cluster(*_):
 
 
 def pytest_configure():
-    patch.setattr(environment, "reserved", nothing)
-    patch.setattr(environment, "engine_ready", engine)
-    patch.setattr(environment, "lent_cluster", lambda *_: Cluster())
-    patch.setattr(environment, "tools_ready", tools)
-    patch.setattr(environment, "cluster_ready", cluster)
+    patch.setattr(provisioning, "reserved", nothing)
+    patch.setattr(provisioning, "engine_ready", engine)
+    patch.setattr(provisioning, "lent_cluster", lambda *_: Cluster())
+    patch.setattr(provisioning, "tools_ready", tools)
+    patch.setattr(provisioning, "cluster_ready", cluster)
     patch.setattr(diagnose, "collect", lambda _, folder: folder.mkdir(parents=True, exist_ok=True))
 
 

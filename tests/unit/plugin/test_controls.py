@@ -58,7 +58,7 @@ class Controlled:
         """Run the suite against controls."""
         for name, plain in controls.items():
             (self.folder / f"{name}.yaml").write_text(yaml.safe_dump(json.loads(json.dumps(plain))))
-        return self.suite.run(f"--controls={path}", "--tb=no", *arguments)
+        return self.suite.run(f"--workstream-controls={path}", "--tb=no", *arguments)
 
     def matrix(self) -> dict[str, Any]:
         """Return what the session left for programs."""
@@ -120,7 +120,7 @@ def test_a_test_that_is_only_blocked_is_untested(controlled: Controlled) -> None
         import os
 
         @pytest.fixture
-        def product():
+        def product(tools):
             assert "workstream-control-" not in os.environ["PATH"], "does not come up"
 
         def test(product, evidence):
@@ -239,7 +239,7 @@ def test_what_is_no_control_is_refused(suite: Suite, text: str, said: str) -> No
     """The error names the file and what was expected, before anything runs."""
     suite.write({"one": suite.PROVING})
     (suite.path / "bad.yaml").write_text(text)
-    result = suite.run("--controls=bad.yaml", own_process=True)
+    result = suite.run("--workstream-controls=bad.yaml", own_process=True)
 
     assert result.ret == 34
     assert "bad" in result.stderr.str() + result.stdout.str()
@@ -251,7 +251,7 @@ def test_where_there_is_no_control_that_is_said(suite: Suite, path: str) -> None
     """A folder without controls is no folder of controls."""
     suite.write({"one": suite.PROVING})
 
-    assert suite.run(f"--controls={path}", own_process=True).ret == 34
+    assert suite.run(f"--workstream-controls={path}", own_process=True).ret == 34
 
 
 def test_controls_and_other_ways_to_run_several_times_exclude_each_other(suite: Suite) -> None:
@@ -259,5 +259,5 @@ def test_controls_and_other_ways_to_run_several_times_exclude_each_other(suite: 
     suite.write({"one": suite.PROVING})
     (suite.path / "one.yaml").write_text(yaml.safe_dump({**control("left"), "turns_red": ["AC1"]}))
 
-    assert suite.run("--controls=one.yaml", "--repeat=2", own_process=True).ret == 64
-    assert suite.run("--controls=one.yaml", "-n2", own_process=True).ret == 64
+    assert suite.run("--workstream-controls=one.yaml", "--workstream-repeat=2", own_process=True).ret == 64
+    assert suite.run("--workstream-controls=one.yaml", "-n2", own_process=True).ret == 64

@@ -37,7 +37,7 @@ FIXTURES = """
 def test_what_fails_in_one_round_is_flaky_and_the_round_is_named(suite: Suite) -> None:
     """A criterion that failed once is not ticked, though it is proven before and after."""
     suite.write({"always": suite.PROVING, "mostly": UNRELIABLE})
-    result = suite.run("--repeat=3")
+    result = suite.run("--workstream-repeat=3")
 
     assert suite.states() == {"always": "proven", "mostly": "flaky"}
     assert result.ret == pytest.ExitCode.TESTS_FAILED
@@ -51,7 +51,7 @@ def test_every_round_has_its_own_fixtures_and_its_own_evidence(suite: Suite) -> 
     """What a session's fixture makes is made and taken away in every round; every observation has its attempt."""
     suite.write({"one": FIXTURES})
     (suite.path / "test_plain.py").write_text("def test_that_speaks_of_nothing():\n    pass\n")
-    result = suite.run("--repeat=4")
+    result = suite.run("--workstream-repeat=4")
     log = suite.log()
 
     assert result.ret == pytest.ExitCode.OK
@@ -72,7 +72,7 @@ def test_a_run_without_rounds_says_nothing_of_them(suite: Suite) -> None:
 def test_one_round_may_be_asked_for(suite: Suite) -> None:
     """It is what a run is anyway."""
     suite.write({"one": suite.PROVING})
-    assert suite.run("--repeat=1").ret == pytest.ExitCode.OK
+    assert suite.run("--workstream-repeat=1").ret == pytest.ExitCode.OK
     assert suite.log().rounds == ()
 
 
@@ -80,21 +80,21 @@ def test_one_round_may_be_asked_for(suite: Suite) -> None:
 def test_what_is_no_number_of_rounds_is_refused(suite: Suite, count: str) -> None:
     """The error says what was expected."""
     suite.write({"one": suite.PROVING})
-    result = suite.run(f"--repeat={count}", own_process=True)
+    result = suite.run(f"--workstream-repeat={count}", own_process=True)
 
     assert result.ret == pytest.ExitCode.USAGE_ERROR
-    result.stderr.fnmatch_lines(["*--repeat*expected a whole number above zero*"])
+    result.stderr.fnmatch_lines(["*--workstream-repeat*expected a whole number above zero*"])
 
 
 def test_rounds_and_processes_of_xdist_exclude_each_other(suite: Suite) -> None:
     """Rounds come one after the other: that is said at once."""
     suite.write({"one": suite.PROVING})
-    result = suite.run("--repeat=2", "-n2", own_process=True)
+    result = suite.run("--workstream-repeat=2", "-n2", own_process=True)
 
     assert result.ret == 64
 
 
-@pytest.mark.parametrize("option", ["--repeat=2", "--controls=."])
+@pytest.mark.parametrize("option", ["--workstream-repeat=2", "--workstream-controls=."])
 def test_rounds_without_a_document_are_refused(pytester: pytest.Pytester, option: str) -> None:
     """Who asks for rounds does not get an ordinary run instead."""
     pytester.makepyfile("def test():\n    pass\n")

@@ -237,6 +237,73 @@ def test_failures_of_tests_with_one_name_leave_diagnostics_of_their_own(suite: S
         assert result.ret == pytest.ExitCode.TESTS_FAILED
 
 
+# The harness's own kubectl, which is on nobody's PATH; tests that say what they find; what is seen after each test.
+BUILT = """
+import pathlib
+
+built = pathlib.Path("built").absolute()
+provisioning_tools = {"kubectl": programs.Tool("kubectl", built / "kubectl", "1.34.4", built=True)}
+
+
+def pytest_sessionstart():
+    patch.setattr(provisioning, "tools_ready", lambda *_: provisioning_tools)
+
+
+@pytest.hookimpl(trylast=True)
+def pytest_runtest_logfinish(nodeid):
+    import os
+
+    with open("after", "a") as file:
+        print("KUBECONFIG" in os.environ, str(built) in os.environ["PATH"], file=file)
+"""
+ASKING = """
+    import os, subprocess
+
+    @pytest.fixture(scope="session")
+    def installed(FIXTURE):
+        yield
+        subprocess.run(["kubectl", "delete"], check=True)
+
+    def test_asks(installed, evidence):
+        said = subprocess.run(["kubectl", "get"], stdout=subprocess.PIPE, text=True, check=True).stdout
+        evidence.record("said", said)
+
+    def test_asks_while_it_runs(request, evidence, monkeypatch):
+        monkeypatch.setenv("PATH", "/of/the/test", prepend=os.pathsep)
+        request.getfixturevalue("own")
+        evidence.record("said", subprocess.run(["kubectl", "get"], stdout=subprocess.PIPE, text=True).stdout)
+
+    @pytest.fixture
+    def own(cluster):
+        return cluster
+
+    def test_does_not_ask(evidence):
+        evidence.record("KUBECONFIG", os.environ.get("KUBECONFIG", "none"))
+        evidence.record("kubectl", not any((os.path.exists(f"{one}/kubectl")) for one in os.get_exec_path()))
+"""
+
+
+def test_a_program_that_a_test_starts_acts_on_the_tests_cluster(suite: Suite, monkeypatch: pytest.MonkeyPatch) -> None:
+    """It finds kubectl and the cluster while the test runs and while its fixtures go; nobody else finds them."""
+    monkeypatch.delenv("KUBECONFIG", raising=False)
+    monkeypatch.setenv("PATH", "/usr/bin:/bin")
+    suite.write({"one": ASKING.replace("FIXTURE", "cluster")})
+    conftest = suite.path / "conftest.py"
+    conftest.write_text(conftest.read_text() + BUILT)
+    kubectl = suite.path / "built" / "kubectl"
+    kubectl.parent.mkdir()
+    kubectl.write_text(f'#!/bin/sh\necho "$1 $KUBECONFIG" | tee -a {suite.path}/calls\n')
+    kubectl.chmod(0o755)
+    result = suite.run()
+
+    assert result.ret == pytest.ExitCode.OK
+    seen = [(one.what, one.value) for one in suite.log().observations]
+    assert seen == [("said", "get kubeconfig\n")] * 2 + [("KUBECONFIG", "none"), ("kubectl", True)]
+    assert (suite.path / "calls").read_text().splitlines() == ["get kubeconfig"] * 2 + ["delete kubeconfig"]
+    assert (suite.path / "after").read_text().splitlines() == ["False False"] * 3
+    assert os.environ["PATH"] == "/usr/bin:/bin"
+
+
 def test_processes_of_xdist_share_one_cluster(suite: Suite) -> None:
     """Two processes use it, one has it, and its own tests stay together unless the suite says otherwise."""
     source = """

@@ -12,7 +12,7 @@ from markdown_it import MarkdownIt
 
 from workstream import documents, errors, evidence
 from workstream.evidence.records import Result
-from workstream.reports import checklist, files, github, page
+from workstream.reports import checklist, github, page
 
 if TYPE_CHECKING:
     from collections.abc import Callable

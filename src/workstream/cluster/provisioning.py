@@ -5,15 +5,17 @@ Nothing here is silent: what is used and where it comes from is one line of outp
 
 from __future__ import annotations
 
-import os
 import tempfile
 from contextlib import ExitStack, contextmanager, nullcontext
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from workstream.cluster import access, cache, images, kind, node_image, programs
-from workstream.cluster.engine import Engine, PrivateEngine, engine, running_engine
+from workstream import processes
+from workstream.cluster import access, cache, images, kind, node_image, private_engine, programs
+from workstream.cluster.engine import answering
+from workstream.cluster.private_engine import PrivateEngine
+from workstream.progress import say
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping
@@ -22,12 +24,13 @@ if TYPE_CHECKING:
     from pydantic import JsonValue
 
     from workstream.cluster.access import Cluster
+    from workstream.cluster.engine import Engine
     from workstream.cluster.programs import Tool
 
 
 @dataclass(frozen=True, slots=True)
-class Wish:
-    """What a run wants of the real world.
+class Options:
+    """What a run is to use of the real world.
 
     Attributes:
         name: the name of the kind cluster.
@@ -49,81 +52,109 @@ class Wish:
 
 @contextmanager
 def engine_ready() -> Iterator[Engine]:
-    """Give an engine, and make every program that this process starts use it."""
-    with engine() as found, variables(found.environment):
+    """Give an engine for as long as the context lasts: the one that answers, else a private one.
+
+    Raises:
+        errors.EngineUnavailableError: none answers, and this machine cannot run a private one.
+        errors.EngineFailedError: the private one does not start.
+
+    """
+    found = answering()
+    if found is not None:
+        say("engine", f"Docker {found.version} answers: using it")
         yield found
+        return
+    private_engine.require_possible()
+    say("engine", "no Docker engine answers: using a private one (nothing is installed)")
+    private = PrivateEngine()
+    with private.lease():
+        try:
+            yield private.start()
+        finally:
+            with processes.cleaning_up():
+                private.leave()
 
 
-def reserved(wish: Wish) -> AbstractContextManager[None]:
+def running_engine() -> Engine | None:
+    """Return the engine that answers, be it the private one; start none."""
+    found = answering()
+    if found is not None:
+        return found
+    private = PrivateEngine()
+    return None if private.process_id() is None else private.reach()
+
+
+def reserved(options: Options) -> AbstractContextManager[None]:
     """Hold the cluster that a run is to use, from before it begins; one that is not ours needs no holding.
 
     Raises:
         errors.BusyError: another run uses the cluster of that name.
 
     """
-    return nullcontext() if wish.kube_context else cache.exclusive(f"cluster-{wish.name}", f"the cluster {wish.name}")
+    if options.kube_context:
+        return nullcontext()
+    return cache.exclusive(f"cluster-{options.name}", f"the cluster {options.name}")
 
 
 @contextmanager
-def cluster_ready(found: Engine, wish: Wish) -> Iterator[Cluster]:
-    """Give a cluster that answers, with kind, helm and kubectl on PATH.
+def cluster_ready(found: Engine, tools: Mapping[str, Tool], options: Options) -> Iterator[Cluster]:
+    """Give a cluster that answers.
+
+    Args:
+        found: the engine.
+        tools: kind, helm and kubectl.
+        options: what the run is to use.
 
     Raises:
         errors.WorkstreamError: whatever kept it from coming up.
 
     """
     with ExitStack() as stack:
-        if wish.kube_context:
+        if options.kube_context:
             folder = Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="workstream-kubeconfig-")))
-            there = access.existing(wish.kube_context, wish.registry, folder, lambda *where: images.push(found, *where))
-            yield replace(there, notice=wish.notice)
+            there = access.existing(_external(found, tools, options, folder / "kubeconfig"))
+            yield replace(there, notice=options.notice)
             return
         image = node_image.available(found) or node_image.build_node_image(found)
-        manager = kind.KindCluster(found, image, wish.name, wish.diagnostics)
-        cluster = stack.enter_context(manager.running(keep=wish.keep))
+        manager = kind.KindCluster(found, image, options.name, options.diagnostics, programs.environment(tools))
+        cluster = stack.enter_context(manager.running(keep=options.keep))
         if found.private:
-            PrivateEngine().keep_running(keep=wish.keep)
-        yield replace(cluster, notice=wish.notice)
+            PrivateEngine().keep_running(keep=options.keep)
+        yield replace(cluster, notice=options.notice)
 
 
-def lent_cluster(found: Engine, wish: Wish, kubeconfig: Path) -> Cluster:
+def lent_cluster(found: Engine, tools: Mapping[str, Tool], options: Options, kubeconfig: Path) -> Cluster:
     """Return the cluster that another process of this run has ready.
 
     Args:
         found: the engine, which that process has too.
-        wish: what the run wants.
+        tools: kind, helm and kubectl, likewise.
+        options: what the run is to use.
         kubeconfig: the file that says how to reach the cluster.
 
     """
-    if wish.kube_context:
-        there = access.reached(wish.kube_context, wish.registry, kubeconfig, lambda *where: images.push(found, *where))
+    if options.kube_context:
+        there = access.reached(_external(found, tools, options, kubeconfig))
     else:
-        there = kind.KindCluster(found, "", wish.name, wish.diagnostics).access()
-    return replace(there, notice=wish.notice)
+        environment = programs.environment(tools)
+        there = kind.KindCluster(found, "", options.name, options.diagnostics, environment).access()
+    return replace(there, notice=options.notice)
 
 
-@contextmanager
-def tools_ready(found: Engine, wish: Wish) -> Iterator[dict[str, Tool]]:
-    """Give kind, helm and kubectl, and put them on this process's PATH under their names."""
-    node_programs = () if wish.kube_context or node_image.available(found) else programs.NODE_PROGRAMS
-    tools = programs.tools(also=node_programs)
-    with variables({"PATH": programs.on_front_of_path(tools.values())}):
-        yield tools
+def _external(found: Engine, tools: Mapping[str, Tool], options: Options, kubeconfig: Path) -> access.External:
+    return access.External(
+        options.kube_context,
+        options.registry,
+        kubeconfig,
+        push=lambda *where: images.push(found, *where),
+        programs=programs.environment(tools),
+    )
 
 
-@contextmanager
-def variables(wanted: Mapping[str, str]) -> Iterator[None]:
-    """Set environment variables of this process (libraries read them there), and restore them."""
-    before = {name: os.environ.get(name) for name in wanted}
-    os.environ.update(wanted)
-    try:
-        yield
-    finally:
-        for name, value in before.items():
-            if value is None:
-                os.environ.pop(name, None)
-            else:
-                os.environ[name] = value
+def tools_ready(found: Engine, options: Options) -> dict[str, Tool]:
+    """Return kind, helm and kubectl, building what PATH does not offer in an accepted version."""
+    node_programs = () if options.kube_context or node_image.available(found) else programs.NODE_PROGRAMS
+    return programs.tools(also=node_programs)
 
 
 @dataclass(frozen=True, slots=True)
@@ -149,7 +180,7 @@ def status(name: str) -> Status:
     found = running_engine()
     if found is None:
         return Status("", exists=False, ready=False, kubeconfig=Path())
-    manager = kind.KindCluster(found, "", name, Path())
+    manager = kind.KindCluster(found, "", name, Path(), programs.environment(programs.present()))
     said = f"Docker {found.version}{' (private)' if found.private else ''}"
     return Status(said, manager.exists(), manager.exists() and manager.ready(), Path(manager.kubeconfig))
 

@@ -7,10 +7,10 @@ from pathlib import Path
 import pytest
 import yaml
 
-from workstream import errors, limits, processes
-from workstream.cluster import control
-from workstream.cluster.control import Control, Patch
+from workstream import controls, errors, limits, processes
 from workstream.cluster.programs import Tool
+from workstream.controls import Control, Patch
+from workstream.controls.helm import broken_helm
 
 CONFIGURATION = {"kind": "ConfigMap", "metadata": {"name": "config"}, "data": {"lines": ["port 1", "host 1"]}}
 SERVICE = {"kind": "Service", "metadata": {"name": "config"}, "spec": {"port": 1}}
@@ -71,7 +71,7 @@ def test_helm_on_path_renders_the_product_broken(version: str, tmp_path: Path) -
     helm.write_text(HELM)
     helm.chmod(0o755)
     broken = a_control(values={"a": 1}, patches=[{"target": "configmap/config", "replace": {"port 1": "port 2"}}])
-    with control.broken_helm(broken, Tool("helm", helm, version, built=False)) as folder:
+    with broken_helm(broken, Tool("helm", helm, version, built=False)) as folder:
         path = {"PATH": f"{folder}{os.pathsep}{os.environ['PATH']}"}
         given = yaml.safe_dump(CONFIGURATION).encode()
         upgrade = ["helm", "-n", "x y", "upgrade", "--values", "-"]
@@ -89,7 +89,7 @@ def test_a_patch_that_never_changed_anything_is_told(tmp_path: Path, caplog: pyt
     """The control may be harmless: its target has another name by now."""
     broken = a_control(patches=[{"target": "configmap/gone", "replace": {"a": "b"}}])
     with caplog.at_level("INFO", logger="workstream"):  # noqa: SIM117 - said at its end
-        with control.broken_helm(broken, Tool("helm", tmp_path / "helm", "4.0.5", built=False)):
+        with broken_helm(broken, Tool("helm", tmp_path / "helm", "4.0.5", built=False)):
             pass
 
     assert "its patch of configmap/gone never changed anything" in caplog.text
@@ -101,8 +101,8 @@ def test_the_controls_of_a_folder_are_read_by_name(tmp_path: Path) -> None:
         plain = {"sentence": "It is broken.", "turns_red": ["AC1"], "layer": "RUN false"}
         (tmp_path / f"{name}.yaml").write_text(yaml.safe_dump(plain))
 
-    assert [one.name for one in control.load(tmp_path)] == ["a", "b"]
-    assert [one.name for one in control.load(tmp_path / "b.yaml")] == ["b"]
+    assert [one.name for one in controls.load(tmp_path)] == ["a", "b"]
+    assert [one.name for one in controls.load(tmp_path / "b.yaml")] == ["b"]
 
 
 @pytest.mark.parametrize("content", [b"\xff\xfe", b"a: [", b"sentence: 1\nturns_red: 2\nvalues: {a: 1}"])
@@ -111,4 +111,4 @@ def test_a_file_that_is_no_control_is_an_error_of_ours(content: bytes, tmp_path:
     file = tmp_path / "x.yaml"
     file.write_bytes(content)
     with pytest.raises(errors.ControlError, match=r"x\.yaml"):
-        control.load(file)
+        controls.load(file)

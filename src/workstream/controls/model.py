@@ -1,41 +1,18 @@
-"""Controls: a product that is broken on purpose, so that a suite can be seen to notice.
-
-A control breaks the product on its way into the cluster, whoever brings it there: the `helm` on PATH renders it
-broken, and images get one more layer. The suite that is under test knows nothing of it.
-"""
+"""What a control is, and how it changes rendered objects."""
 
 from __future__ import annotations
 
 import json
-import shlex
-import sys
-import tempfile
-from contextlib import contextmanager
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import yaml
 from pydantic import BaseModel, ConfigDict, JsonValue, ValidationError
 
 from workstream import errors, limits, processes
-from workstream.cluster import node_image
-from workstream.progress import say, step
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator
-
-    from workstream.cluster.engine import Engine
-    from workstream.cluster.programs import Tool
-
-_PLUGIN = "workstream-control"
-_PLUGIN_FILE = {
-    "apiVersion": "v1",
-    "type": "postrenderer/v1",
-    "name": _PLUGIN,
-    "version": "1.0.0",
-    "runtime": "subprocess",
-    "runtimeConfig": {"platformCommand": [{"command": "${HELM_PLUGIN_DIR}/render"}]},
-}
+    from collections.abc import Iterable
+    from pathlib import Path
 
 
 class _Strict(BaseModel):
@@ -144,72 +121,3 @@ def _replaced(value: Any, old: str, new: str) -> Any:  # noqa: ANN401 - anything
     if isinstance(value, dict):
         return {key: _replaced(one, old, new) for key, one in value.items()}
     return [_replaced(one, old, new) for one in value] if isinstance(value, list) else value
-
-
-@contextmanager
-def broken_helm(control: Control, helm: Tool) -> Iterator[Path]:
-    """Give a folder whose `helm` installs, upgrades and renders the product broken, and else does what helm does."""
-    with tempfile.TemporaryDirectory(prefix="workstream-control-") as name:
-        folder = Path(name)
-        plugin = folder / "plugins" / _PLUGIN
-        plugin.mkdir(parents=True)
-        (plugin / "plugin.yaml").write_text(yaml.safe_dump(_PLUGIN_FILE))
-        (folder / "control.json").write_text(control.model_dump_json())
-        (folder / "values.yaml").write_text(yaml.safe_dump(control.values))
-        changed = folder / "changed"
-        changed.touch()
-        _program(plugin / "render", _line(["exec", sys.executable, "-m", __name__, folder / "control.json", changed]))
-        # Helm 3 takes a program, Helm 4 the name of a plugin.
-        legacy = int(helm.version.partition(".")[0]) < 4  # noqa: PLR2004 - Helm 4
-        renderer = plugin / "render" if legacy else _PLUGIN
-        more = _line(["--values", folder / "values.yaml", "--post-renderer", renderer])
-        _program(
-            folder / "bin" / "helm",
-            f"export HELM_PLUGINS={shlex.quote(str(folder / 'plugins'))}",
-            'for argument in "$@"; do',
-            '    case "$argument" in',
-            f'        install | upgrade | template) exec {shlex.quote(str(helm.path))} "$@" {more} ;;',
-            "    esac",
-            "done",
-            f'exec {shlex.quote(str(helm.path))} "$@"',
-        )
-        yield folder / "bin"
-        idle = set(range(len(control.patches))) - {int(line) for line in changed.read_text().split()}
-        for number in sorted(idle):
-            say("control", f"{control.name}: its patch of {control.patches[number].target} never changed anything")
-
-
-def _line(command: Iterable[str | Path]) -> str:
-    return shlex.join(str(part) for part in command)
-
-
-def _program(path: Path, *lines: str) -> None:
-    path.parent.mkdir(parents=True, exist_ok=True)
-    path.write_text("\n".join(["#!/bin/sh", *lines, ""]))
-    path.chmod(0o755)
-
-
-def broken_image(control: Control, engine: Engine, image: str) -> str:
-    """Build an image with the control's layer, and return its name."""
-    name = f"{image}-{control.name}"
-    with tempfile.TemporaryDirectory(prefix="workstream-control-") as folder:
-        (Path(folder) / "Dockerfile").write_text(f"FROM {image}\n{control.layer}\n")
-        with step("control", f"building {name}"):
-            node_image.build(engine, Path(folder), name)
-    return name
-
-
-def main() -> None:
-    """Read rendered objects, write them broken: what Helm calls."""
-    control = Control.model_validate_json(Path(sys.argv[1]).read_bytes())
-    try:
-        manifests, changed = control.render(yaml.safe_load_all(sys.stdin))
-    except errors.WorkstreamError as error:
-        sys.exit(str(error))
-    with Path(sys.argv[2]).open("a", encoding="utf-8") as file:
-        file.writelines(f"{number}\n" for number in changed)
-    yaml.safe_dump_all(manifests, sys.stdout)
-
-
-if __name__ == "__main__":
-    main()

@@ -1,0 +1,9 @@
+"""Controls: a product that is broken on purpose, so that a suite can be seen to notice.
+
+A control breaks the product on its way into the cluster, whoever brings it there: the `helm` that is found first
+renders it broken, and images get one more layer. The suite that is under test knows nothing of it.
+"""
+
+from workstream.controls.model import Control, Patch, load
+
+__all__ = ["Control", "Patch", "load"]

@@ -1,0 +1,24 @@
+"""Images with a control's layer on top."""
+
+from __future__ import annotations
+
+import tempfile
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from workstream.cluster import node_image
+from workstream.progress import step
+
+if TYPE_CHECKING:
+    from workstream.cluster.engine import Engine
+    from workstream.controls.model import Control
+
+
+def broken_image(control: Control, engine: Engine, image: str) -> str:
+    """Build an image with the control's layer, and return its name."""
+    name = f"{image}-{control.name}"
+    with tempfile.TemporaryDirectory(prefix="workstream-control-") as folder:
+        (Path(folder) / "Dockerfile").write_text(f"FROM {image}\n{control.layer}\n")
+        with step("control", f"building {name}"):
+            node_image.build(engine, Path(folder), name)
+    return name
