@@ -69,8 +69,8 @@ def _require_sense(config: pytest.Config) -> None:
 
 def _session(config: pytest.Config) -> type[Session]:
     """Return this process's part: only one process writes, and none that does not run tests."""
+    from workstream.plugin.controller import Controller  # noqa: PLC0415 - see `begin`
     from workstream.plugin.session import Session  # noqa: PLC0415 - see `begin`
-    from workstream.plugin.writing import Writing  # noqa: PLC0415 - see `begin`
 
     runs_nothing = any(config.getoption(name, default=False) for name in _RUNS_NOTHING)
-    return Session if runs_nothing or hasattr(config, "workerinput") else Writing
+    return Session if runs_nothing or hasattr(config, "workerinput") else Controller

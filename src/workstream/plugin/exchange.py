@@ -1,4 +1,4 @@
-"""What processes of pytest-xdist and the controller leave for each other: small files, and parcels with the reports."""
+"""What processes of pytest-xdist and the controller leave for each other: files, and messages with the reports."""
 
 from __future__ import annotations
 
@@ -14,10 +14,10 @@ if TYPE_CHECKING:
 
     from workstream import errors
 
-PARCEL = "workstream"  # the attribute of a report, or the key of a process's last words, that holds a parcel
+MESSAGE = "workstream"  # the attribute of a report, or the key of a process's last words, that holds a message
 
 
-class Obstacle(BaseModel):
+class EnvironmentFailure(BaseModel):
     """What kept a test from running: an error of ours in its setup.
 
     Attributes:
@@ -35,17 +35,17 @@ class Obstacle(BaseModel):
         return cls(exit_code=error.exit_code, text=str(error))
 
 
-class Parcel(BaseModel):
+class Message(BaseModel):
     """What a process that does not write passes on to the one that does.
 
     Attributes:
         lines: what was seen, in order.
-        obstacle: the first thing that kept a test from running.
+        failure: the first thing that kept a test from running.
 
     """
 
     lines: list[records.Observation | records.Subject | records.Round | records.Execution | records.Outcome] = []
-    obstacle: Obstacle | None = None
+    failure: EnvironmentFailure | None = None
 
 
 class Collected(BaseModel):

@@ -23,7 +23,7 @@ import pytest
 from workstream import errors
 from workstream.evidence import records
 from workstream.plugin import binding, body
-from workstream.reports import checklist
+from workstream.text import one_line
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Generator, Iterator
@@ -362,11 +362,11 @@ def _require_nothing(result: object) -> None:
     if inspect.iscoroutine(result):
         result.close()  # said here, and not again by Python
     raise errors.EvidenceError(
-        f"The test returned {checklist.one_line(repr(result))}, and what a test returns proves nothing.",
+        f"The test returned {one_line(repr(result))}, and what a test returns proves nothing.",
         instead="Write `assert` where it says `return`.",
     )
 
 
 def _told(error: BaseException | None) -> str:
     """Return an exception in one line."""
-    return checklist.one_line(f"{type(error).__name__}: {error}".removesuffix(": "))
+    return one_line(f"{type(error).__name__}: {error}".removesuffix(": "))

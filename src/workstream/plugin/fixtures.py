@@ -72,7 +72,7 @@ def engine(request: pytest.FixtureRequest) -> Engine:
     """The Docker engine, once it answers; a test that asks for it finds it in its process's environment."""
     session = request.config.stash[SESSION]
     found = session.world.engine()
-    session.process_environment.ask("engine")
+    session.process_environment.ask("engine", request)
     return found
 
 
@@ -81,7 +81,7 @@ def tools(request: pytest.FixtureRequest) -> dict[str, Tool]:
     """kind, helm and kubectl, once they are there; a test that asks for them finds them on PATH."""
     session = request.config.stash[SESSION]
     found = session.world.tools()
-    session.process_environment.ask("tools")
+    session.process_environment.ask("tools", request)
     return found
 
 
@@ -96,7 +96,7 @@ def cluster(request: pytest.FixtureRequest, subject: Subject) -> Cluster:
     """The cluster, once it is ready; `kubectl` and `helm` of a test that asks for it act on it."""
     session = request.config.stash[SESSION]
     world, found = session.world, session.world.cluster()
-    session.process_environment.ask("cluster")
+    session.process_environment.ask("cluster", request)
     subject.describe("Kubernetes", found.version)
     subject.describe("nodes", [node.metadata.name for node in found.nodes()])
     for tool in world.tools().values():

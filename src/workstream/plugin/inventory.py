@@ -26,7 +26,7 @@ from workstream.evidence import provenance, records
 from workstream.plugin import dropped, outcomes
 from workstream.plugin.binding import MARKER, Bindings, bind
 from workstream.plugin.project import Project
-from workstream.reports import checklist
+from workstream.text import one_line
 
 if TYPE_CHECKING:
     from collections.abc import Generator, Iterable, Iterator, Mapping
@@ -104,10 +104,10 @@ def _collect(config: pytest.Config) -> Suite:
             )
             return Suite.model_validate_json(left.read_bytes())
         except FileNotFoundError:
-            said = checklist.one_line(processes.tail(completed.stderr.strip() or completed.stdout.strip()), 600)
+            said = one_line(processes.tail(completed.stderr.strip() or completed.stdout.strip()), 600)
             return Suite(unknown=[f"it could not be collected as a whole: {said}"])
         except errors.WorkstreamError as error:
-            return Suite(unknown=[f"it could not be collected as a whole: {checklist.one_line(error.what, 600)}"])
+            return Suite(unknown=[f"it could not be collected as a whole: {one_line(error.what, 600)}"])
 
 
 def options(config: pytest.Config) -> dict[str, str]:

@@ -6,13 +6,14 @@ import re
 from typing import TYPE_CHECKING
 
 from workstream.evidence import records
-from workstream.reports import checklist
+from workstream.text import one_line
 
 if TYPE_CHECKING:
     import pytest
 
 
 # What kind of error it was, where the error itself says it in words.
+_LONGEST_MESSAGE = 10_000  # characters of evidence that a reader of the log still takes in; reports show less
 _ERROR_CLASS = re.compile(r"^(AssertionError|workstream\.errors\.\w+): ")
 
 
@@ -71,12 +72,12 @@ def of_collection(report: pytest.CollectReport) -> records.Outcome:
 def _message(report: pytest.TestReport | pytest.CollectReport) -> str:
     """Return why, in one line."""
     if hasattr(report, "wasxfail"):
-        return checklist.one_line(report.wasxfail or "expected to fail")
+        return one_line(report.wasxfail or "expected to fail")
     if isinstance(report.longrepr, tuple):  # a skip: file, line, reason
-        return checklist.one_line(str(report.longrepr[2]).removeprefix("Skipped: "))
+        return one_line(str(report.longrepr[2]).removeprefix("Skipped: "))
     crash = getattr(report.longrepr, "reprcrash", None)
     text = crash.message if crash is not None else _last_error(str(report.longrepr))
-    return checklist.one_line(_ERROR_CLASS.sub("", text), 600)
+    return one_line(_ERROR_CLASS.sub("", text), _LONGEST_MESSAGE)
 
 
 def _last_error(text: str) -> str:

@@ -1,25 +1,21 @@
 """This process's own environment while tests run: a plain `kubectl` in a test acts on the test's cluster.
 
 Programs that the harness starts are told by whatever they use (see `workstream.processes.Environment`). What a test
-starts itself, or a library reads (testcontainers looks for DOCKER_HOST), stands in the environment of the process. It is set
-here and nowhere else: from the setup of a test that asks for `engine`, `tools` or `cluster` to the end of its
+starts itself, or a library reads (testcontainers looks for DOCKER_HOST), stands in the environment of the process. It
+is set here and nowhere else: from the setup of a test that asks for `engine`, `tools` or `cluster` to the end of its
 teardown. In the teardown of every test what any fixture has asked for is set, since that fixture may be let go there.
 """
 
 from __future__ import annotations
 
 import os
-from typing import TYPE_CHECKING
-
-from workstream.plugin.binding import uses
+from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     import pytest
 
     from workstream.lending import Part
     from workstream.world import World
-
-_PARTS: tuple[Part, ...] = ("engine", "tools", "cluster")
 
 
 class ProcessEnvironment:
@@ -32,26 +28,37 @@ class ProcessEnvironment:
 
     def __init__(self, world: World) -> None:
         self._world = world
-        self._asked: set[Part] = set()
+        self._asked: list[Part] = []
         self._set: dict[str, tuple[str | None, str]] = {}
         self._folders: list[str] = []
 
-    def ask(self, part: Part) -> None:
-        """Set what a part needs: a fixture has it ready now, and may need it again when it is let go."""
-        self._asked.add(part)
-        self._use(part)
+    def ask(self, part: Part, request: pytest.FixtureRequest) -> None:
+        """Set what a part needs, now and whenever a test asks for the fixture that has it.
 
-    def begin_phase(self, item: pytest.Item) -> None:
-        """Set what a test's setup or call needs."""
-        for part in _PARTS:
-            if uses(item, part):
-                self._use(part)
+        Args:
+            part: the part, which is ready.
+            request: that fixture's.
+
+        """
+        self._use(part)
+        if part in self._asked:
+            return
+        self._asked.append(part)
+        # No hook tells that a fixture is asked for that is there already, and pytest's own class is not public.
+        definition: Any = request._fixturedef  # type: ignore[attr-defined] # noqa: SLF001
+        execute = definition.execute
+
+        def executed(request: pytest.FixtureRequest) -> object:
+            found = execute(request=request)
+            self._use(part)
+            return found
+
+        definition.execute = executed
 
     def begin_teardown(self) -> None:
         """Set what any fixture may need that is let go."""
-        for part in _PARTS:
-            if part in self._asked:
-                self._use(part)
+        for part in self._asked:
+            self._use(part)
 
     def _use(self, part: Part) -> None:
         wanted = self._world.environment(part)

@@ -17,8 +17,9 @@ from workstream.cluster.provisioning import Options
 from workstream.evidence import records
 from workstream.plugin import body, inventory
 from workstream.plugin.binding import bind, uses
-from workstream.plugin.exchange import PARCEL, Collected, Obstacle, Parcel, leave
+from workstream.plugin.exchange import MESSAGE, Collected, EnvironmentFailure, Message, leave
 from workstream.plugin.execution import FUNCTION, Running, Watch
+from workstream.plugin.log import SUITE
 from workstream.plugin.process_environment import ProcessEnvironment
 from workstream.plugin.project import Project
 from workstream.plugin.rounds import planned
@@ -74,7 +75,7 @@ class Session:
         self.round = 1
         self.interrupted_by = 0
         self._criteria: dict[str, set[str]] = {}
-        self._parcel = Parcel()
+        self._message = Message()
         self._suite = None if self.is_worker else inventory.begin(config)
         self.watch = Watch(self.keep)
         config.stash[SESSION] = self
@@ -84,11 +85,11 @@ class Session:
         line: records.Observation | records.Subject | records.Round | records.Execution | records.Outcome,
     ) -> None:
         """Keep what was seen; here until the next report takes it to the process that writes."""
-        self._parcel.lines.append(line)
+        self._message.lines.append(line)
 
-    def meet(self, obstacle: Obstacle) -> None:
+    def note_failure(self, failure: EnvironmentFailure) -> None:
         """Keep what kept a test from running; here like `keep`."""
-        self._parcel.obstacle = self._parcel.obstacle or obstacle
+        self._message.failure = self._message.failure or failure
 
     @property
     def suite(self) -> inventory.Suite:
@@ -105,11 +106,11 @@ class Session:
     @property
     def _exchange(self) -> Path:
         """Where the processes of pytest-xdist and the controller leave something for each other."""
-        return Path(self.config.workerinput[PARCEL])  # type: ignore[attr-defined] # pytest-xdist sets it
+        return Path(self.config.workerinput[MESSAGE])  # type: ignore[attr-defined] # pytest-xdist sets it
 
-    def _take_parcel(self) -> str:
-        parcel, self._parcel = self._parcel, Parcel()
-        return parcel.model_dump_json()
+    def _take_message(self) -> str:
+        message, self._message = self._message, Message()
+        return message.model_dump_json()
 
     # Hooks
 
@@ -187,13 +188,6 @@ class Session:
         item.stash[_ATTEMPT] = item.stash.get(_ATTEMPT, 0) + 1
         item.stash[RUNNING] = Running(test_of(item), item.stash[_ATTEMPT], self.round)
         self.watch.begin(item.stash[RUNNING])
-        self.process_environment.begin_phase(item)
-        return (yield)
-
-    @pytest.hookimpl(wrapper=True, tryfirst=True)
-    def pytest_runtest_call(self, item: pytest.Item) -> Generator[None, object, object]:
-        """Let a test find what it asked for while it was set up."""
-        self.process_environment.begin_phase(item)
         return (yield)
 
     @pytest.hookimpl(wrapper=True, tryfirst=True)
@@ -216,7 +210,7 @@ class Session:
         if self.world.is_broken:
             return report  # it is to fail
         if call.excinfo is not None and call.when == "setup" and isinstance(call.excinfo.value, errors.WorkstreamError):
-            self.meet(Obstacle.of(call.excinfo.value))
+            self.note_failure(EnvironmentFailure.of(call.excinfo.value))
         if report.failed:
             self._keep_diagnostics(item, report.when)
         return report
@@ -247,7 +241,7 @@ class Session:
     @pytest.hookimpl(tryfirst=True)
     def pytest_runtest_logreport(self, report: pytest.TestReport) -> None:
         """Let the report take along what was seen; before pytest-xdist sends it."""
-        setattr(report, PARCEL, self._take_parcel())
+        setattr(report, MESSAGE, self._take_message())
 
     @pytest.hookimpl(wrapper=True, tryfirst=True)
     def pytest_sessionfinish(self, session: pytest.Session, exitstatus: int) -> Iterator[None]:
@@ -256,7 +250,7 @@ class Session:
         if self.is_worker:
             for path, sha256 in self.late_sources().items():
                 self.keep(records.Subject(name=SUITE, value=sha256, path=path))
-            self.config.workeroutput[PARCEL] = self._take_parcel()  # type: ignore[attr-defined] # pytest-xdist sets it
+            self.config.workeroutput[MESSAGE] = self._take_message()  # type: ignore[attr-defined] # pytest-xdist sets it
         return (yield)
 
     def late_sources(self) -> dict[str, str]:
@@ -271,9 +265,6 @@ class Session:
         """Let go of everything; here, because fixtures of the session may still need it before."""
         self.watch.close()
         self.world.close(interrupted=bool(self.interrupted_by))
-
-
-SUITE = "file of the suite"  # the name under which they are described
 
 
 def test_of(item: pytest.Item) -> str:

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 
 from workstream.documents import Kind
 from workstream.evidence import rounds
+from workstream.text import one_line
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
@@ -19,7 +20,6 @@ if TYPE_CHECKING:
     from workstream.evidence.records import Observation, Selection
 
 NAME = "checklist.md"
-_LONGEST_VALUE = 300
 _MARKUP = re.compile(r"[\\`*<>\[\]|~@]|(?<!\w)[_#]|_(?!\w)")
 
 
@@ -59,12 +59,6 @@ def left_out(selection: Selection) -> str:
     said = "1 test of a criterion was" if count == 1 else f"{count} tests of criteria were"
     unknown = [f"What the suite holds is not known: {sentence}" for sentence in selection.unknown]
     return " ".join([f"{said} not selected.", *unknown])
-
-
-def one_line(text: str, longest: int = _LONGEST_VALUE) -> str:
-    """Return a text on one line, cut openly; lines that a shell would join are joined."""
-    flat = " ".join(text.replace("\\\n", " ").split())
-    return flat if len(flat) <= longest else f"{flat[:longest]} … ({len(flat)} characters)"
 
 
 def shown(observation: Observation) -> str:

@@ -6,7 +6,8 @@ import json
 from typing import TYPE_CHECKING
 
 from workstream.evidence import State
-from workstream.reports.checklist import one_line, prose
+from workstream.reports.checklist import prose
+from workstream.text import one_line
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

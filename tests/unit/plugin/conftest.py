@@ -10,7 +10,7 @@ import pytest
 from workstream import documents, evidence
 
 # Imported here, and not by the first suite that is run in this process: pytester forgets what a suite imports.
-from workstream.plugin import fixtures, inventory, writing  # noqa: F401 - see above
+from workstream.plugin import controller, fixtures, inventory  # noqa: F401 - see above
 
 if TYPE_CHECKING:
     from collections.abc import Mapping

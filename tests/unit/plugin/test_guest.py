@@ -10,6 +10,8 @@ import pytest
 if TYPE_CHECKING:
     from tests.unit.plugin.conftest import Suite
 
+# What the plugins of other tests would warn of.
+LEAN = ("-pno:hypothesispytest", "-pno:asyncio", "-pno:pytest-bdd")
 FORMER = ("cluster-name", "controls", "keep", "kube-context", "registry", "repeat")
 OTHERS_OPTIONS = """
 def pytest_addoption(parser):
@@ -57,16 +59,16 @@ def test_who_asks_for_a_fixture_without_a_document_is_told_what_to_type(
 ) -> None:
     """The test is an error or a failure, and says which option brings the fixture."""
     pytester.makepyfile(source.replace("FIXTURE", fixture))
-    result = pytester.runpytest()
+    result = pytester.runpytest(*LEAN)
 
     assert result.ret == pytest.ExitCode.TESTS_FAILED
     result.stdout.fnmatch_lines([f"*fixture '{fixture}' is one of workstream's*pytest --workstream DOCUMENT*"])
 
 
 def test_a_fixture_of_another_name_is_told_as_ever(pytester: pytest.Pytester) -> None:
-    """pytest's own message stays, with the fixtures that there are."""
+    """The message of pytest itself stays, with the fixtures that there are."""
     pytester.makepyfile("def test(clusters): ...")
-    pytester.runpytest().stdout.fnmatch_lines(["E       fixture 'clusters' not found"])
+    pytester.runpytest(*LEAN).stdout.fnmatch_lines(["E       fixture 'clusters' not found"])
 
 
 def test_without_a_document_a_projects_own_fixture_of_that_name_is_its_own(pytester: pytest.Pytester) -> None:
@@ -74,7 +76,7 @@ def test_without_a_document_a_projects_own_fixture_of_that_name_is_its_own(pytes
     pytester.makeconftest("import pytest\n\n@pytest.fixture\ndef cluster():\n    return 'theirs'\n")
     pytester.makepyfile("def test(cluster): assert cluster == 'theirs'")
 
-    assert pytester.runpytest().ret == pytest.ExitCode.OK
+    assert pytester.runpytest(*LEAN).ret == pytest.ExitCode.OK
 
 
 LOOK = """

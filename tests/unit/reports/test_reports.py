@@ -1,7 +1,6 @@
 from __future__ import annotations
 
 import json
-import stat
 from html.parser import HTMLParser
 from typing import TYPE_CHECKING
 
@@ -10,9 +9,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 from markdown_it import MarkdownIt
 
-from workstream import documents, errors, evidence
+from workstream import documents, evidence
 from workstream.evidence.records import Result
 from workstream.reports import checklist, github, page
+from workstream.text import one_line
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -142,7 +142,7 @@ def test_one_sentence_says_it_all(story: type[Story], tmp_path: Path, count: int
 @given(st.text(), st.integers(1, 50))
 def test_a_line_is_one_line_and_says_that_it_was_cut(text: str, longest: int) -> None:
     """Whatever the text: one line, no longer than asked, with its length if it was cut."""
-    line = checklist.one_line(text, longest)
+    line = one_line(text, longest)
     assert len(line.splitlines()) <= 1
     assert len(line) <= longest or line.endswith(" characters)")
 
@@ -189,27 +189,3 @@ def test_a_summary_is_cut_openly(story: type[Story], tmp_path: Path) -> None:
 def test_a_short_summary_is_whole(told: Story, tmp_path: Path) -> None:
     """What fits is not cut."""
     assert "Cut here" not in render(told, tmp_path, github.summary)
-
-
-def test_a_report_is_written_whole_or_not_at_all(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """A write that fails leaves the file as it was, and nothing beside it."""
-    path = tmp_path / "folder" / "checklist.md"
-    files.write(path, "before\n")
-    assert stat.S_IMODE(path.stat().st_mode) == 0o644
-
-    def full(*_: object) -> None:
-        raise OSError(28, "No space left on device")
-
-    with monkeypatch.context() as patch:
-        patch.setattr("pathlib.Path.replace", full)
-        with pytest.raises(errors.EvidenceError, match="No space left on device"):
-            files.write(path, "after\n")
-    assert path.read_text() == "before\n"
-    assert [one.name for one in path.parent.iterdir()] == ["checklist.md"]
-
-
-def test_a_place_that_cannot_be_written_is_told(tmp_path: Path) -> None:
-    """A folder in the file's place is an error of ours."""
-    for write in (files.write, files.append):
-        with pytest.raises(errors.EvidenceError, match="cannot be written"):
-            write(tmp_path, "text")

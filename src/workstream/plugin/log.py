@@ -1,0 +1,125 @@
+"""The evidence log of a run: from what waits for its first test to what is another by its end."""
+
+from __future__ import annotations
+
+import contextlib
+from typing import TYPE_CHECKING
+
+import pytest
+
+from workstream import errors, evidence
+from workstream.evidence import log as evidence_log
+from workstream.evidence import provenance, records
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Iterator, Mapping
+    from pathlib import Path
+
+SUITE = "file of the suite"  # the name under which files are described that nobody describes by hand
+
+
+class RunLog:
+    """What a run saw, in the order in which it became known.
+
+    Nothing of an earlier run is touched before `begin`.
+
+    Args:
+        folder: where the log's file is to stand.
+        root: what the paths of described files start from.
+        session: its first line.
+
+    """
+
+    def __init__(self, folder: Path, root: Path, session: records.Session) -> None:
+        self.path = folder / evidence_log.NAME
+        self._root = root
+        self._session = session
+        self._waiting: list[records.Record] = []
+        self._writer: evidence.Writer | None = None
+        self._described: dict[tuple[str, str], object] = {}
+        self._tests: set[str] = set()
+        self._uncollected: set[str] = set()
+
+    @property
+    def has_begun(self) -> bool:
+        """Whether its file is there."""
+        return self._writer is not None
+
+    def keep(self, line: records.Record) -> None:
+        """Write a line; it is on the disk when this returns, if the log has begun."""
+        if isinstance(line, records.Subject) and line.path:
+            self._described[line.name, line.path] = line.value
+        if self._writer is None:
+            self._waiting.append(line)
+            return
+        try:
+            self._writer.write(line)
+        except errors.WorkstreamError as error:
+            pytest.exit(str(error), returncode=error.exit_code)
+
+    def keep_source(self, line: records.Subject) -> None:
+        """Write a file of the suite that was imported late, or is another one by now."""
+        if line.path not in self._tests and self._described.get((SUITE, line.path)) != line.value:
+            self.keep(line)
+
+    def keep_uncollected(self, outcome: records.Outcome) -> None:
+        """Write which module could not be read, or was skipped whole; several processes may say the same."""
+        if outcome.test not in self._uncollected:
+            self._uncollected.add(outcome.test)
+            self.keep(outcome)
+
+    def open(self) -> None:
+        """Begin the file.
+
+        Raises:
+            errors.EvidenceError: it cannot be written, or another run writes it.
+
+        """
+        self._writer = evidence.Writer(self.path)
+
+    def begin(
+        self, selection: records.Selection, manifest: Iterable[records.Manifest], sources: Mapping[str, str]
+    ) -> None:
+        """Write how the run began, and what was seen since.
+
+        Args:
+            selection: what was selected.
+            manifest: which test speaks of which criterion.
+            sources: the hash of each file of the suite, by its path.
+
+        """
+        listed = list(manifest)
+        self._tests = {line.source_path for line in listed}
+        waiting, self._waiting = self._waiting, []
+        files = [records.Subject(name=SUITE, value=sha256, path=path) for path, sha256 in sources.items()]
+        for line in (self._session, selection, *listed, *files, *waiting):
+            self.keep(line)
+
+    def end(self, exit_status: int, late_sources: Mapping[str, str], *, interrupted: bool) -> None:
+        """Write what is something else by now than it was, and that this is the end.
+
+        Raises:
+            errors.EvidenceError: it cannot be written.
+
+        """
+        assert self._writer is not None  # noqa: S101 - it has begun
+        for source in self._changed(late_sources):
+            self._writer.write(source)
+        self._writer.write(records.End(time=provenance.now(), exit_status=exit_status, interrupted=interrupted))
+        self._writer.close()
+
+    def _changed(self, late_sources: Mapping[str, str]) -> Iterator[records.Subject]:
+        """Yield what was described, or belongs to the suite, and is something else by now."""
+        for path, sha256 in late_sources.items():
+            if path not in self._tests and (SUITE, path) not in self._described:
+                yield records.Subject(name=SUITE, value=sha256, path=path)
+        for (name, path), value in self._described.items():
+            with contextlib.suppress(errors.EvidenceError):
+                now = provenance.path_sha256(self._root / path)
+                if now != value:
+                    yield records.Subject(name=name, value=now, path=path)
+
+    def close(self) -> None:
+        """Let go of the file, whether the log came to its end or not."""
+        if self._writer is not None:
+            self._writer.close()

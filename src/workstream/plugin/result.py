@@ -1,0 +1,120 @@
+"""What a run came to: read from its log, written as reports, turned into an exit code."""
+
+from __future__ import annotations
+
+import os
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import pytest
+
+from workstream import errors, evidence, files
+from workstream.evidence import freshness
+from workstream.reports import checklist, github, matrix, page
+
+if TYPE_CHECKING:
+    from collections.abc import Collection, Sequence
+
+    from workstream.documents import Document
+    from workstream.evidence import Log, Verdict, records
+    from workstream.evidence.matrix import Matrix
+    from workstream.plugin.rounds import Round
+
+
+@dataclass(frozen=True, slots=True)
+class Result:
+    """What a run came to.
+
+    Attributes:
+        document: the document under acceptance.
+        folder: where its reports stand.
+        ran: the tests that ran.
+        selection: what was selected; None if nothing was.
+        verdicts: of each criterion, by place; empty of a session with controls.
+        repetition: how often each criterion was proven, line by line; empty if there was one round.
+        matrix: what the controls showed; None if there were none.
+
+    """
+
+    document: Document
+    folder: Path
+    ran: Collection[str]
+    selection: records.Selection | None
+    verdicts: tuple[Verdict, ...] = ()
+    repetition: tuple[str, ...] = ()
+    matrix: Matrix | None = None
+
+    @property
+    def is_part(self) -> bool:
+        """Whether nothing speaks against any criterion but that this run was a part of the suite."""
+        states = {verdict.state for verdict in self.verdicts if not verdict.proven}
+        return bool(self.selection and self.selection.partial and states == {evidence.State.NOT_RUN})
+
+    def exit_status(self, of_tests: int) -> int:
+        """Return the exit code that the verdicts give, or the matrix.
+
+        Args:
+            of_tests: pytest's own.
+
+        """
+        if self.matrix:
+            return pytest.ExitCode.OK if self.matrix.agrees else pytest.ExitCode.TESTS_FAILED
+        if self.verdicts and all(verdict.proven for verdict in self.verdicts):
+            return of_tests
+        was_part = of_tests == pytest.ExitCode.OK and self.is_part
+        return errors.PartialRunError.exit_code if was_part else pytest.ExitCode.TESTS_FAILED
+
+    @property
+    def reports(self) -> tuple[str, ...]:
+        """The names of the reports that people want to read."""
+        return (matrix.MARKDOWN, matrix.JSON) if self.matrix else (checklist.NAME, page.NAME)
+
+
+def judged(result: Result, log: Log, root: Path) -> Result:
+    """Return a result with the verdicts that a log gives, and write them as reports.
+
+    Args:
+        result: without them.
+        log: the run's.
+        root: what the paths of described files start from.
+
+    Raises:
+        errors.EvidenceError: a report cannot be written.
+
+    """
+    document, folder = result.document, result.folder
+    verdicts = freshness.current(log, document, root)
+    files.write(folder / checklist.NAME, checklist.markdown(document, log, verdicts))
+    files.write(folder / page.NAME, page.html(document, log, verdicts))
+    _summarise(github.summary(document, log, verdicts))
+    repetition = tuple(checklist.repetition(log, document))
+    return Result(document, folder, result.ran, result.selection, verdicts, repetition)
+
+
+def compared(result: Result, log: Log, rounds: Sequence[Round], controls: str) -> Result:
+    """Return a result with what the controls showed, written as reports; nothing of the product: it was broken.
+
+    Args:
+        result: without that.
+        log: the run's.
+        rounds: those that were planned.
+        controls: the file or folder that they came from; a folder stands for all that there are.
+
+    Raises:
+        errors.EvidenceError: a report cannot be written.
+
+    """
+    document, folder = result.document, result.folder
+    planned = sum(one.control is not None for one in rounds)
+    found = evidence.matrix(log, document, planned, every=Path(controls).is_dir())
+    files.write(folder / matrix.MARKDOWN, matrix.markdown(document, found))
+    files.write(folder / matrix.JSON, matrix.as_json(document, found))
+    _summarise(github.cut(matrix.markdown(document, found)))
+    return Result(document, folder, result.ran, result.selection, matrix=found)
+
+
+def _summarise(text: str) -> None:
+    """Let a job on GitHub have a summary."""
+    if os.environ.get(github.VARIABLE):
+        files.append(Path(os.environ[github.VARIABLE]), text)
