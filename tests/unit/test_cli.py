@@ -1,9 +1,13 @@
 from __future__ import annotations
 
+import importlib
 import json
+import pkgutil
+import subprocess
 import sys
 from typing import TYPE_CHECKING
 
+import click
 import pytest
 
 from workstream import cli, documents, errors, evidence
@@ -99,6 +103,37 @@ def test_parts_are_taken_together_or_refused(run: Run, document: Path) -> None:
     other.write_text(log.read_text().replace('"harness":"', '"harness":"9.'))
     code, _, err = run("tick", document, "--evidence", log, "--evidence", other)
     assert (code, "cannot be taken together with" in err) == (31, True)
+
+
+@pytest.mark.parametrize("asked", ["--version", "--help"])
+def test_menu_and_version_wait_for_no_command(asked: str) -> None:
+    """Whoever asks for them waits for click, and for none of what the commands need."""
+    program = (
+        "import sys; before = set(sys.modules); from workstream import cli; sys.argv = ['workstream', sys.argv[1]]\n"
+        "try: cli.main()\n"
+        "finally: print(*set(sys.modules) - before, file=sys.stderr)"
+    )
+    ended = subprocess.run([sys.executable, "-c", program, asked], capture_output=True, text=True, check=True)  # noqa: S603 - ours
+    loaded = set(ended.stderr.split())
+
+    assert "workstream" in ended.stdout
+    assert {name for name in loaded if name.startswith("workstream")} == {
+        "workstream",
+        "workstream.cli",
+        "workstream.errors",
+    }
+    assert {name.partition(".")[0] for name in loaded} - sys.stdlib_module_names == {"workstream", "click"}
+
+
+def test_the_menu_names_every_command() -> None:
+    """A command that is written can be called, by the name that it has."""
+    modules = [importlib.import_module(f"workstream.cli.{one.name}") for one in pkgutil.iter_modules(cli.__path__)]
+    written = [one for module in modules for one in vars(module).values() if isinstance(one, click.Command)]
+    below = [one for each in written if isinstance(each, click.Group) for one in each.commands.values()]
+    context = click.Context(cli.group)
+    called = {name: cli.group.get_command(context, name) for name in cli.group.list_commands(context)}
+
+    assert {one.name: one for one in written if one not in below} == called
 
 
 def test_criteria_are_listed_for_people_and_for_programs(run: Run, document: Path) -> None:
