@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import sys
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -10,7 +9,7 @@ from typing import TYPE_CHECKING
 import click
 
 from workstream import documents, errors
-from workstream.cli.arguments import DOCUMENT, PATHS, documents_of
+from workstream.cli.shared import DOCUMENT, PATHS, documents_of, print_json
 from workstream.documents import scaffold as scaffolding
 from workstream.documents.lint import lint as problems_of
 
@@ -37,7 +36,7 @@ def criteria(paths: Sequence[Path], *, as_json: bool) -> None:
         for criterion in document.criteria
     ]
     if as_json:
-        click.echo(json.dumps(rows, indent=2, ensure_ascii=False))
+        print_json(rows)
         return
     for row in rows:
         box = ("[x]" if row["ticked"] else "[ ]") if row["boxed"] else "   "
@@ -57,7 +56,7 @@ def lint(paths: Sequence[Path], *, as_json: bool, style: str) -> None:
              "message": one.message}
             for path, one in found
         ]  # fmt: skip
-        click.echo(json.dumps(rows, indent=2, ensure_ascii=False))
+        print_json(rows)
     for path, one in [] if as_json else found:
         line, column = one.position.line, one.position.column
         if style == "github":

@@ -1,7 +1,8 @@
-"""What several commands take: documents, or folders of them."""
+"""What several commands take and print."""
 
 from __future__ import annotations
 
+import json
 import os
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -15,6 +16,11 @@ if TYPE_CHECKING:
 
 PATHS = click.argument("paths", nargs=-1, required=True, type=click.Path(path_type=Path))
 DOCUMENT = click.argument("path", metavar="DOCUMENT", type=click.Path(path_type=Path))
+
+
+def print_json(value: object) -> None:
+    """Print a JSON document that can be read whatever the encoding of standard output is."""
+    click.echo(json.dumps(value, indent=2))
 
 
 def documents_of(paths: Sequence[Path]) -> Iterator[documents.Document]:
