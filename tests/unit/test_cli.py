@@ -1,20 +1,31 @@
 from __future__ import annotations
 
+import importlib
 import json
+import os
+import pkgutil
+import re
+import subprocess
 import sys
+from pathlib import Path
 from typing import TYPE_CHECKING
 
+import click
 import pytest
 
 from workstream import cli, documents, errors, evidence
 from workstream.evidence import Level, provenance, records
+from workstream.reports import checklist
+from workstream.reports import status as report
 
 if TYPE_CHECKING:
     from collections.abc import Callable
-    from pathlib import Path
+
+    from pydantic import BaseModel
 
     Run = Callable[..., tuple[int, str, str]]
 
+REFERENCE = Path(__file__).parents[2] / "docs" / "reference"
 TEXT = "## WS-001-01: Mail\n\n### Acceptance Criteria\n\n- [ ] Mail arrives soon\n- [x] Mail is kept safe\n"
 
 
@@ -43,15 +54,16 @@ def document(tmp_path: Path) -> Path:
     return path
 
 
-def prove(path: Path, proven: str, *, document: Path | None = None) -> Path:
-    """Write evidence that proves one criterion of a document; return the log."""
-    read = documents.read(document or path)
-    log = path.parent / "evidence.jsonl"
+def prove(path: Path, *proven: str, project: Path | None = None) -> Path:
+    """Write evidence that proves criteria, beside the document or where a project's runs leave it; return the log."""
+    read = documents.read(path)
+    log = (project / "build" / "acceptance" / read.id if project else path.parent) / "evidence.jsonl"
     writer = evidence.Writer(log)
     test = "test_mail.py::test_it"
     writer.write(provenance.session(read, path.parent, "pytest"))
     writer.write(records.Selection(options={}, test_paths=(".",)))
-    writer.write(records.Manifest(test=test, criterion_id=proven, level=Level.CLUSTER, doc="It does."))
+    for one in proven:
+        writer.write(records.Manifest(test=test, criterion_id=one, level=Level.CLUSTER, doc="It does."))
     now = provenance.now()
     writer.write(
         records.Observation(
@@ -99,6 +111,257 @@ def test_parts_are_taken_together_or_refused(run: Run, document: Path) -> None:
     other.write_text(log.read_text().replace('"harness":"', '"harness":"9.'))
     code, _, err = run("tick", document, "--evidence", log, "--evidence", other)
     assert (code, "cannot be taken together with" in err) == (31, True)
+
+
+@pytest.mark.parametrize("asked", ["--version", "--help"])
+def test_menu_and_version_wait_for_no_command(asked: str) -> None:
+    """Whoever asks for them waits for click, and for none of what the commands need."""
+    program = (
+        "import sys; before = set(sys.modules); from workstream import cli; sys.argv = ['workstream', sys.argv[1]]\n"
+        "try: cli.main()\n"
+        "finally: print(*set(sys.modules) - before, file=sys.stderr)"
+    )
+    ended = subprocess.run([sys.executable, "-c", program, asked], capture_output=True, text=True, check=True)  # noqa: S603 - ours
+    loaded = set(ended.stderr.split())
+
+    assert "workstream" in ended.stdout
+    assert {name for name in loaded if name.startswith("workstream")} == {
+        "workstream",
+        "workstream.cli",
+        "workstream.errors",
+    }
+    assert {name.partition(".")[0] for name in loaded} - sys.stdlib_module_names == {"workstream", "click"}
+
+
+def test_the_menu_names_every_command() -> None:
+    """A command that is written can be called, by the name that it has."""
+    modules = [importlib.import_module(f"workstream.cli.{one.name}") for one in pkgutil.iter_modules(cli.__path__)]
+    written = [one for module in modules for one in vars(module).values() if isinstance(one, click.Command)]
+    below = [one for each in written if isinstance(each, click.Group) for one in each.commands.values()]
+    context = click.Context(cli.group)
+    called = {name: cli.group.get_command(context, name) for name in cli.group.list_commands(context)}
+
+    assert {one.name: one for one in written if one not in below} == called
+
+
+def test_status_says_the_same_to_programs(run: Run, document: Path) -> None:
+    """The object holds what the lines say, and the exit code is the same; nothing else is on standard output."""
+    log = prove(document, "AC1")
+    code, out, err = run("status", document, "--evidence", log, "--json")
+    said = json.loads(out)
+    assert (code, err) == (1, "")
+    assert said == {
+        "document": str(document),
+        "id": "WS-001-01",
+        "evidence": [str(log)],
+        "partial": False,
+        "proven": False,
+        "changes": {"AC1": True, "AC2": False},
+        "criteria": [
+            {
+                "id": "AC1",
+                "kind": "acceptance",
+                "text": "Mail arrives soon",
+                "line": 5,
+                "ticked": False,
+                "state": "proven",
+                "reason": "It does.",
+                "tests": ["test_mail.py::test_it"],
+            },
+            {
+                "id": "AC2",
+                "kind": "acceptance",
+                "text": "Mail is kept safe",
+                "line": 6,
+                "ticked": True,
+                "state": "uncovered",
+                "reason": "No test of the suite speaks of it.",
+                "tests": [],
+            },
+        ],
+    }
+    code, out, _ = run("status", document, "--evidence", log)
+    lines = []
+    for one in said["criteria"]:
+        lines.append(f"[{'x' if one['state'] == 'proven' else ' '}] {one['id']:<4} {one['state']}: {one['text']}")
+        lines += [f"         {one['reason']}"] if one["state"] != "proven" else []
+    assert (code, out.splitlines()) == (1, lines)
+
+    part(log, "test_mail.py::test_more")
+    assert json.loads(run("status", document, "--evidence", log, "--json")[1])["partial"]
+    code, out, _ = run("status", document, "--evidence", prove(document, "AC1", "AC2"), "--json")
+    assert (code, json.loads(out)["proven"]) == (0, True)
+
+
+def test_tick_says_the_same_to_programs(run: Run, document: Path) -> None:
+    """Which boxes change, and whether they were written; the exit codes of --check and --write are the same."""
+    log = prove(document, "AC1")
+    changes = {"AC1": True, "AC2": False}
+    code, out, err = run("tick", document, "--evidence", log, "--json")
+    assert (code, json.loads(out)["changes"], json.loads(out)["written"], err) == (0, changes, False, "")
+    code, out, _ = run("tick", document, "--evidence", log, "--json", "--check")
+    assert (code, json.loads(out)["changes"], document.read_text(encoding="utf-8")) == (1, changes, TEXT)
+
+    code, out, _ = run("tick", document, "--evidence", log, "--json", "--write")
+    assert (code, json.loads(out)["changes"], json.loads(out)["written"]) == (0, changes, True)
+    assert "- [x] Mail arrives soon\n- [ ] Mail is kept safe\n" in document.read_text(encoding="utf-8")
+    code, out, _ = run("tick", document, "--evidence", log, "--json", "--write")
+    assert (code, json.loads(out)["changes"], json.loads(out)["written"]) == (0, {}, False)
+
+
+def test_an_error_is_no_json(run: Run, document: Path) -> None:
+    """What is refused leaves standard output empty; the message is on standard error, as ever."""
+    log = prove(document, "AC1")
+    part(log, "test_mail.py::test_more")
+    code, out, err = run("tick", document, "--evidence", log, "--json", "--write")
+    assert (code, out, "says nothing of AC2" in err) == (errors.TickRefusedError.exit_code, "", True)
+    code, out, err = run("status", document, "--evidence", log.with_name("missing.jsonl"), "--json")
+    assert (code, out, "missing.jsonl" in err) == (errors.EvidenceError.exit_code, "", True)
+
+
+@pytest.mark.parametrize("command", ["criteria", "status", "tick"])
+def test_json_can_be_read_whatever_the_terminal_shows(command: str, document: Path) -> None:
+    """A stream with an encoding of its own carries text that a reader of JSON understands."""
+    document.write_text(TEXT.replace("Mail is", "Café is"), encoding="utf-8")
+    prove(document, "AC1", project=document.parent)
+    program = [sys.executable, "-c", "from workstream import cli; cli.main()", command, str(document), "--json"]
+    ended = subprocess.run(program, capture_output=True, env={**os.environ, "PYTHONIOENCODING": "latin-1"}, check=False)  # noqa: S603 - ours
+
+    assert "Café is kept safe" in str(json.loads(ended.stdout))
+
+
+@pytest.mark.parametrize(
+    ("name", "printed"),
+    [("status", report.Status), ("tick", report.Tick), ("evidence", None)],
+)
+def test_the_shapes_of_json_can_be_asked_for(run: Run, name: str, printed: type[BaseModel] | None) -> None:
+    """`workstream schema` prints the schema of what is printed and written; the reference names every field."""
+    code, out, _ = run("schema", name)
+    assert (code, json.loads(out)) == (0, printed.model_json_schema() if printed else records.schema())
+
+    page = (REFERENCE / "documents.md").read_text(encoding="utf-8")
+    told = re.findall(r"^\| `(\w+)` \|", page.partition("## As JSON")[2], re.MULTILINE)
+    assert told == [*report.Status.model_fields, "written", *report.CriterionStatus.model_fields]
+
+
+@pytest.mark.parametrize("place", ["", "docs", "docs/plan", "tests/deep", "elsewhere"])
+def test_all_find_the_evidence_of_a_project_from_any_folder(
+    run: Run, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, place: str
+) -> None:
+    """`status`, `audit` and `tick` take what the last run on a document left, from wherever somebody asks."""
+    project = tmp_path / "project"
+    document = project / "docs" / "plan" / "WS-001-01.md"
+    for folder in (document.parent, project / "tests" / "deep", tmp_path / "elsewhere"):
+        folder.mkdir(parents=True)
+    document.write_text(TEXT, encoding="utf-8")
+    log = prove(document, "AC2", project=project)
+    monkeypatch.chdir(tmp_path / "elsewhere" if place == "elsewhere" else project / place)
+    path = os.path.relpath(document)
+
+    code, out, err = run("status", path)
+    assert (code, "[x] AC2  proven" in out, err) == (1, True, f"evidence: {log}\n")
+    code, out, err = run("audit", path)
+    assert (code, err, "no contradiction" in out) == (0, f"evidence: {log}\n", True)
+    assert run("tick", path, "--write")[:2] == (0, "")
+    log.unlink()
+    assert run("status", path)[0] == run("tick", path)[0] == errors.EvidenceError.exit_code
+    code, out, err = run("audit", path)
+    assert (code, err, "AC2 is ticked, and there is no evidence" in out) == (1, "", True)
+
+
+def test_evidence_of_a_document_outside_of_the_project_is_found_from_the_project(
+    run: Run, document: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A document may stand elsewhere: the project is then the one that somebody stands in; one nearer counts first."""
+    project = document.parent / "project"
+    (project / "below").mkdir(parents=True)
+    log = prove(document, "AC2", project=project)
+    monkeypatch.chdir(project / "below")
+    assert run("status", document)[2] == f"evidence: {log}\n"
+
+    nearer = prove(document, "AC2", project=project / "below")
+    assert run("status", document)[2] == f"evidence: {nearer}\n"
+    beside = prove(document, "AC2", project=document.parent)
+    assert run("status", document)[2] == f"evidence: {beside}\n"
+
+
+def test_what_a_run_leaves_is_found(run: Run, pytester: pytest.Pytester) -> None:
+    """The plugin and the command agree on where evidence goes, without anybody naming a folder."""
+    pytester.makeini("[pytest]\nworkstream_levels = static WS-001-01\n")
+    (pytester.path / "plans").mkdir()
+    document = pytester.path / "plans" / "WS-001-01.md"
+    document.write_text(TEXT, encoding="utf-8")
+    pytester.makepyfile(
+        """
+        import pytest
+
+        @pytest.mark.criterion("WS-001-01", "Mail is kept safe")
+        def test_it(evidence):
+            evidence.record("mail", "here")
+        """
+    )
+    pytester.runpytest_subprocess("--workstream=plans/WS-001-01.md")
+
+    assert run("audit", document)[0] == 0
+    assert "[x] AC2  proven" in run("status", document)[1]
+
+
+def accept(path: Path, log: Path) -> Path:
+    """Keep the checklist of a run as the accepted result; return the folder of those."""
+    document, found = documents.read(path), evidence.read(log)
+    folder = path.parent / "accepted"
+    folder.mkdir(exist_ok=True)
+    text = checklist.markdown(document, found, evidence.verdicts(found, document))
+    (folder / f"{document.id}.md").write_text(text, encoding="utf-8")
+    return folder
+
+
+def test_audit_takes_accepted_results_where_there_is_no_evidence(run: Run, document: Path) -> None:
+    """A ticked box holds if the checklist that was accepted proved it; evidence that is at hand is not asked."""
+    log = prove(document, "AC2")
+    folder = accept(document, log)
+    log.unlink()
+    prove(document, "AC1", project=document.parent)
+    claimed = "WS-001-01: 1 of 2 criteria claimed"
+    assert run("audit", document, "--accepted", folder) == (0, f"{claimed}, no contradiction found.\n", "")
+
+    document.write_text(TEXT.replace("[ ]", "[x]"), encoding="utf-8")
+    code, out, _ = run("audit", document, "--accepted", folder)
+    assert (code, out.count("is ticked")) == (1, 1)
+    assert "AC1 is ticked, and the accepted result says: uncovered" in out
+
+
+def test_an_accepted_result_is_of_one_edition_of_a_document(run: Run, document: Path) -> None:
+    """After any change but a tick it holds up nothing, and so does none, or a file that no run generated."""
+    folder = accept(document, prove(document, "AC1", "AC2"))
+    document.write_text(TEXT.replace("[ ]", "[x]"), encoding="utf-8")
+    assert run("audit", document, "--accepted", folder)[0] == 0
+
+    document.write_text(TEXT + "\nSoon is a week.\n", encoding="utf-8")
+    code, out, _ = run("audit", document, "--accepted", folder)
+    assert (code, "AC2 is ticked, and the accepted result says: another edition of the document" in out) == (1, True)
+
+    document.write_text(TEXT, encoding="utf-8")
+    (folder / "WS-001-01.md").unlink()
+    code, out, _ = run("audit", document, "--accepted", folder)
+    assert (code, "AC2 is ticked, and there is no accepted result" in out) == (1, True)
+    (folder / "WS-001-01.md").write_text(
+        "- [x] **AC2** Mail is kept safe\n  - **proven**: I say so.\n", encoding="utf-8"
+    )
+    assert run("audit", document, "--accepted", folder)[0] == errors.EvidenceError.exit_code
+    both = run("audit", document, "--accepted", folder, "--evidence", folder / "evidence.jsonl")
+    assert both[0] == errors.UsageError.exit_code
+
+
+def test_audit_takes_the_evidence_of_several_documents(run: Run, document: Path) -> None:
+    """Each document is held against its own evidence, and one of which there is none against nothing."""
+    other = document.with_name("WS-001-02.md")
+    other.write_text(TEXT.replace("WS-001-01", "WS-001-02"), encoding="utf-8")
+    first = prove(document, "AC2").rename(document.with_name("first.jsonl"))
+    second = prove(other, "AC2")
+    assert run("audit", document, other, "--evidence", first, "--evidence", second)[0] == 0
+    code, out, _ = run("audit", document, other, "--evidence", first)
+    assert (code, out.count("is ticked"), f"{other}:6:1: AC2 is ticked" in out) == (1, 1, True)
 
 
 def test_criteria_are_listed_for_people_and_for_programs(run: Run, document: Path) -> None:

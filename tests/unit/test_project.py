@@ -2,16 +2,30 @@
 
 from __future__ import annotations
 
+import ast
 import re
 import subprocess
+import sys
 import tomllib
+import zipfile
+from functools import cache
+from importlib import metadata
+from itertools import pairwise
 from pathlib import Path
+from typing import TYPE_CHECKING, Any
 
 import pytest
+import yaml
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
 
 ROOT = Path(__file__).parents[2]
 SOURCES = sorted((ROOT / "src").rglob("*.py"))
 INSTALL = "python3 -m pip install -r requirements/nox.txt"
+SUITE = sorted((ROOT / "tests" / "acceptance").rglob("*.py"))
+PROJECT: dict[str, Any] = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))
+HOOKS: list[dict[str, str]] = yaml.safe_load((ROOT / ".pre-commit-hooks.yaml").read_text(encoding="utf-8"))
 COMMANDS = [f"{INSTALL} && python3 -m nox -s {session}" for session in ("acceptance", "tests")]
 # With a mark in each, so that this file does not name them.
 _MARKED = "pypi_.org pythonhosted_.org deb_.debian.org docker_.io/ proxy_.golang.org registry_.k8s.io"
@@ -27,6 +41,93 @@ def tracked() -> list[Path]:
 def imports(path: Path) -> set[str]:
     """Return the top-level modules that a file imports."""
     return set(re.findall(r"^\s*(?:import|from)\s+(\w+)", path.read_text(encoding="utf-8"), re.MULTILINE))
+
+
+def names(requirements: list[str]) -> set[str]:
+    """Return the packages that requirements name."""
+    return {re.split(r"[^\w.-]", one)[0].lower() for one in requirements}
+
+
+@cache
+def owners() -> dict[str, set[str]]:
+    """Return the installed packages that hold a top-level module, by the module's name."""
+    return {module: {name.lower() for name in found} for module, found in metadata.packages_distributions().items()}
+
+
+def packages(paths: list[Path]) -> set[str]:
+    """Return the packages that files import or start with `python -m`; Python's own modules are of none."""
+    used = {module.partition(".")[0] for path in paths for module in modules(path)}
+    return {owner for module in used for owner in owners().get(module, ())} - {"workstream"}
+
+
+def modules(path: Path) -> Iterator[str]:
+    """Yield the modules that a file imports when it runs, or starts with `python -m`."""
+    for one in running(ast.parse(path.read_text(encoding="utf-8"))):
+        if isinstance(one, ast.Import):
+            yield from (alias.name for alias in one.names)
+        elif isinstance(one, ast.ImportFrom) and one.module:
+            yield one.module
+        elif isinstance(one, ast.List):
+            words = [part.value if isinstance(part, ast.Constant) else None for part in one.elts]
+            yield from (str(name) for option, name in pairwise(words) if option == "-m")
+
+
+def running(node: ast.AST) -> Iterator[ast.AST]:
+    """Yield all that is in a piece of a program but what only type checkers read."""
+    for one in ast.iter_child_nodes(node):
+        if not (isinstance(one, ast.If) and ast.unparse(one.test) == "TYPE_CHECKING"):
+            yield one
+            yield from running(one)
+
+
+def test_what_the_package_imports_is_declared_and_the_other_way_round() -> None:
+    """An installed package finds all that it imports or starts, and installs nothing that it does not use."""
+    optional = {"pytest-xdist"}  # tests may be spread over processes with it; who does not have it misses nothing
+
+    assert packages(SOURCES) - optional == names(PROJECT["project"]["dependencies"])
+
+
+@pytest.mark.parametrize("package", ["kubernetes", "pytest-kubernetes", "tenacity", "testcontainers"])
+def test_the_packages_that_the_project_builds_on_stay_in_use(package: str) -> None:
+    """They were asked for by name: each is declared, and imported by the package or the acceptance suite."""
+    suite = [one for one in PROJECT["dependency-groups"]["acceptance"] if isinstance(one, str)]
+
+    assert package in names([*PROJECT["project"]["dependencies"], *suite])
+    assert package in packages([*SOURCES, *SUITE])
+
+
+def test_the_wheel_holds_what_an_installed_package_needs(tmp_path: Path) -> None:
+    """Every module, and every file beside them: recipes, pins, the page's template, the schema of the evidence."""
+    build = [sys.executable, "-m", "hatchling", "build", "--target", "wheel", "--directory", str(tmp_path)]
+    subprocess.run(build, cwd=ROOT, capture_output=True, check=True)  # noqa: S603 - ours
+    (wheel,) = tmp_path.glob("*.whl")
+    with zipfile.ZipFile(wheel) as archive:
+        held = {name for name in archive.namelist() if name.startswith("workstream/")}
+        schema = archive.read("workstream/evidence/evidence.schema.json")
+    source = [path.relative_to(ROOT / "src").as_posix() for path in tracked() if ROOT / "src" in path.parents]
+    recipes = [path.relative_to(ROOT / "docker") for path in tracked() if ROOT / "docker" / "node" in path.parents]
+    extra = {f"workstream/docker/{path.as_posix()}" for path in recipes}
+
+    assert held == {
+        *source,
+        *extra,
+        "workstream/docker/versions.toml",
+        "workstream/evidence/evidence.schema.json",
+    }
+    assert schema == (ROOT / "docs" / "reference" / "evidence.schema.json").read_bytes()
+
+
+@pytest.mark.parametrize("hook", HOOKS, ids=[hook["id"] for hook in HOOKS])
+def test_the_hooks_that_others_use_pass_here(hook: dict[str, str]) -> None:
+    """The documents of this repository are in order by the rules that it offers, in a clone without evidence too."""
+    paths = [path.relative_to(ROOT).as_posix() for path in tracked()]
+    chosen = [path for path in paths if re.search(hook["files"], path) and not re.search(hook["exclude"], path)]
+    program, *arguments = hook["entry"].split()
+    called = [sys.executable, "-c", f"from {program} import cli; cli.main()", *arguments, *chosen]
+    ended = subprocess.run(called, cwd=ROOT, capture_output=True, text=True, check=False)  # noqa: S603 - ours
+
+    assert chosen == [path for path in paths if path.startswith("workstreams/")]
+    assert (ended.returncode, ended.stderr) == (0, ""), ended.stdout
 
 
 def test_one_module_starts_programs() -> None:

@@ -39,15 +39,18 @@ class Finding:
     message: str
 
 
-def audit(document: Document, proven: Mapping[str, str] | None = None) -> tuple[Finding, ...]:
+def audit(
+    document: Document, proven: Mapping[str, str] | None = None, *, source: str = "evidence"
+) -> tuple[Finding, ...]:
     """Return what is claimed and does not hold.
 
     Args:
         document: the document.
         proven: by criterion id, the verdict that evidence gave; None if there is no evidence.
+        source: what gave it, as it is called in messages.
 
     """
-    found = [*_definition(document, proven), *_claims(document, proven), *_conclusions(document)]
+    found = [*_definition(document, proven, source), *_claims(document, proven, source), *_conclusions(document)]
     return tuple(sorted(found, key=lambda one: one.position.line))
 
 
@@ -66,18 +69,18 @@ def summary(document: Document, findings: tuple[Finding, ...]) -> str:
     return f"{document.id}: {claims}, {len(doubtful)} of them doubtful; {count}."
 
 
-def _definition(document: Document, proven: Mapping[str, str] | None) -> Iterator[Finding]:
+def _definition(document: Document, proven: Mapping[str, str] | None, source: str) -> Iterator[Finding]:
     for criterion in document.criteria:
         if criterion.box is None or not criterion.box.ticked:
             continue
         state = "" if proven is None else proven.get(criterion.id, "without a verdict")
         if proven is None:
-            yield Finding(criterion.position, criterion.id, f"{criterion.id} is ticked, and there is no evidence")
+            yield Finding(criterion.position, criterion.id, f"{criterion.id} is ticked, and there is no {source}")
         elif state != PROVEN:
-            yield Finding(criterion.position, criterion.id, f"{criterion.id} is ticked, and the evidence says: {state}")
+            yield Finding(criterion.position, criterion.id, f"{criterion.id} is ticked, and the {source} says: {state}")
 
 
-def _claims(document: Document, proven: Mapping[str, str] | None) -> Iterator[Finding]:
+def _claims(document: Document, proven: Mapping[str, str] | None, source: str) -> Iterator[Finding]:
     for claim in document.claims:
         name = claim.criterion_id
         if name is None:
@@ -91,10 +94,10 @@ def _claims(document: Document, proven: Mapping[str, str] | None) -> Iterator[Fi
         if claim.doubted:
             yield Finding(claim.position, name, f"{name} is claimed, and in the same line not validated")
         elif proven is None:
-            yield Finding(claim.position, name, f"{name} is claimed, and there is no evidence")
+            yield Finding(claim.position, name, f"{name} is claimed, and there is no {source}")
         elif proven.get(name, "") != PROVEN:
             yield Finding(
-                claim.position, name, f"{name} is claimed, and the evidence says: {proven.get(name, 'nothing')}"
+                claim.position, name, f"{name} is claimed, and the {source} says: {proven.get(name, 'nothing')}"
             )
 
 

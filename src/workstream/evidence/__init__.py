@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from workstream.evidence import freshness
 from workstream.evidence.combination import combined
-from workstream.evidence.log import Log, Writer, read
+from workstream.evidence.log import Log, Writer, find, read
 from workstream.evidence.matrix import matrix
 from workstream.evidence.recorder import Recorder
 from workstream.evidence.records import Level
@@ -18,6 +18,7 @@ __all__ = [
     "Verdict",
     "Writer",
     "combined",
+    "find",
     "freshness",
     "matrix",
     "read",

@@ -7,6 +7,7 @@ import json
 import os
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 from pydantic import TypeAdapter, ValidationError
@@ -16,9 +17,11 @@ from workstream.evidence import records
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
-    from pathlib import Path
+
+    from workstream.documents import Document
 
 NAME = "evidence.jsonl"
+_FOLDER = Path("build", "acceptance")  # of a project: where runs leave what they saw, in a folder for each document
 _ADAPTER: TypeAdapter[records.Record] = TypeAdapter(records.AnyRecord)
 _KNOWN = {"session", "selection", "manifest", "subject", "round", "observation", "execution", "outcome", "end"}
 
@@ -118,6 +121,20 @@ class Writer:
         """Release the file."""
         with suppress(OSError):  # what a full disk did not take: `write` said so
             self._file.close()
+
+
+def find(document: Document) -> Path | None:
+    """Return the log that the last run on a document left in its project; None if there is none.
+
+    It is looked for in the folders above the document, so that all folders of a project give the same answer; and, for
+    a document that stands outside of the project, in those above the working folder. The nearest counts.
+    """
+    for start in (document.path.resolve().parent, Path.cwd()):
+        for folder in (start, *start.parents):
+            path = folder / _FOLDER / document.id / NAME
+            if path.is_file():
+                return path
+    return None
 
 
 def read(path: Path) -> Log:

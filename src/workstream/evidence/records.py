@@ -5,7 +5,7 @@ from __future__ import annotations
 from enum import StrEnum
 from typing import Annotated, Literal
 
-from pydantic import BaseModel, ConfigDict, Field, JsonValue
+from pydantic import BaseModel, ConfigDict, Field, JsonValue, TypeAdapter
 
 SCHEMA_VERSION = "2.0"
 
@@ -255,3 +255,8 @@ class End(_Line):
 
 Record = Session | Selection | Manifest | Subject | Round | Observation | Execution | Outcome | End
 AnyRecord = Annotated[Record, Field(discriminator="record")]
+
+
+def schema() -> dict[str, object]:
+    """Return the JSON Schema of a line of an evidence log."""
+    return TypeAdapter[Record](AnyRecord).json_schema()

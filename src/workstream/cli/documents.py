@@ -1,0 +1,91 @@
+"""`workstream criteria | lint | scaffold`: what documents alone say."""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import click
+
+from workstream import documents, errors
+from workstream.cli.shared import DOCUMENT, PATHS, documents_of, print_json
+from workstream.documents import scaffold as scaffolding
+from workstream.documents.lint import lint as problems_of
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+
+@click.command()
+@PATHS
+@click.option("--json", "as_json", is_flag=True, help="Print a list of objects instead of lines.")
+def criteria(paths: Sequence[Path], *, as_json: bool) -> None:
+    """List the criteria of documents, or of all documents below folders."""
+    rows = [
+        {
+            "document": str(document.path),
+            "id": criterion.id,
+            "kind": criterion.kind.name.lower(),
+            "text": criterion.text,
+            "line": criterion.position.line,
+            "ticked": bool(criterion.box and criterion.box.ticked),
+            "boxed": criterion.box is not None,
+        }
+        for document in documents_of(paths)
+        for criterion in document.criteria
+    ]
+    if as_json:
+        print_json(rows)
+        return
+    for row in rows:
+        box = ("[x]" if row["ticked"] else "[ ]") if row["boxed"] else "   "
+        click.echo(f"{row['document']}:{row['line']}: {box} {row['id']:<4} {' '.join(str(row['text']).split())}")
+
+
+@click.command()
+@PATHS
+@click.option("--json", "as_json", is_flag=True, help="Print a list of objects instead of lines.")
+@click.option("--format", "style", type=click.Choice(["text", "github"]), default="text", help="How lines are written.")
+def lint(paths: Sequence[Path], *, as_json: bool, style: str) -> None:
+    """Find what makes documents hard to prove: `path:line:column: CODE message`; exit code 1 if there is anything."""
+    found = [(document.path, problem) for document in documents_of(paths) for problem in problems_of(document)]
+    if as_json:
+        rows = [
+            {"path": str(path), "line": one.position.line, "column": one.position.column, "code": one.code,
+             "message": one.message}
+            for path, one in found
+        ]  # fmt: skip
+        print_json(rows)
+    for path, one in [] if as_json else found:
+        line, column = one.position.line, one.position.column
+        if style == "github":
+            click.echo(f"::error file={path},line={line},col={column},title={one.code}::{one.message}")
+        else:
+            click.echo(f"{path}:{line}:{column}: {one.code} {one.message}")
+    sys.exit(1 if found else 0)
+
+
+@click.command()
+@DOCUMENT
+@click.option(
+    "--folder", default="tests/acceptance", show_default=True, type=click.Path(path_type=Path), help="Where it goes."
+)
+def scaffold(path: Path, folder: Path) -> None:
+    """Write one test module for a document: one failing test per criterion. Never over a file that is there."""
+    document = documents.read(path)
+    target = folder / scaffolding.file_name(document)
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+        with target.open("x", encoding="utf-8") as file:
+            file.write(scaffolding.module(document))
+    except FileExistsError as error:
+        raise errors.UsageError(
+            f"{error.filename} is there already, and stays as it is.",
+            instead="Choose another --folder, or move the file away.",
+        ) from None
+    except OSError as error:
+        raise errors.UsageError(
+            f"{target} cannot be written: {error.strerror}.", instead="Choose another --folder."
+        ) from error
+    click.echo(f"{target}: {len(document.criteria)} tests, each of which fails until you write it")

@@ -1,0 +1,254 @@
+"""`workstream status | audit | tick | schema`: documents beside what a run left behind."""
+
+from __future__ import annotations
+
+import difflib
+import sys
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import click
+
+from workstream import documents, errors, evidence
+from workstream.cli.shared import DOCUMENT, PATHS, documents_of, print_json
+from workstream.documents import tick as ticking
+from workstream.documents.audit import audit as findings_of
+from workstream.documents.audit import summary
+from workstream.evidence import freshness, records
+from workstream.reports import accepted as accepted_results
+from workstream.reports import status as report
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping, Sequence
+
+    from workstream.evidence import Log, Verdict
+
+_EVIDENCE = click.option(
+    "--evidence",
+    "logs",
+    multiple=True,
+    type=click.Path(path_type=Path),
+    help="The evidence.jsonl that a run left (default: build/acceptance/ID/evidence.jsonl of the document's project); "
+    "several times for runs that were parts of one suite.",
+)
+
+
+_AS_JSON = click.option(
+    "--json", "as_json", is_flag=True, help="Print one JSON object instead; `workstream schema` says its shape."
+)
+
+
+@click.command()
+@DOCUMENT
+@_EVIDENCE
+@_AS_JSON
+def status(path: Path, logs: tuple[Path, ...], *, as_json: bool) -> None:
+    """Say which criteria are proven, stale (and what changed) or not proven; no cluster is asked.
+
+    Exit code 0 if every criterion is proven, and nothing that proved it has changed since.
+    """
+    document = documents.read(path)
+    paths = _require(_paths(logs, document), document)
+    log = _log(paths, document)
+    found = report.status(document, paths, log, _verdicts(log, document))
+    if as_json:
+        print_json(found.model_dump(mode="json"))
+    for one in () if as_json else found.criteria:
+        click.echo(f"[{'x' if one.proven else ' '}] {one.id:<4} {one.state}: {' '.join(one.text.split())}")
+        if not one.proven:
+            click.echo(f"         {one.reason}")
+    if found.partial and not as_json:
+        click.echo("This evidence is of a part of the suite.")
+    sys.exit(0 if found.proven else 1)
+
+
+@click.command()
+@PATHS
+@_EVIDENCE
+@click.option(
+    "--accepted",
+    metavar="FOLDER",
+    type=click.Path(path_type=Path),
+    help="Compare with the accepted results of a folder, checklists that are called ID.md, instead of evidence.",
+)
+@click.option("--json", "as_json", is_flag=True, help="Print a list of objects instead of lines.")
+def audit(paths: Sequence[Path], logs: tuple[Path, ...], accepted: Path | None, *, as_json: bool) -> None:
+    """Compare what documents claim with what they define, and with evidence; exit code 1 if anything contradicts.
+
+    Where there is no evidence, every claim is one that nobody proved here. A clone holds none: there, --accepted asks
+    whether what is claimed was accepted, of this edition of the document. It does not see whether the product changed.
+    """
+    if logs and accepted:
+        raise errors.UsageError("--evidence and --accepted exclude each other.", instead="Leave one of them away.")
+    rows, lines, count = [], [], 0
+    for document in documents_of(paths):
+        if accepted:
+            states = accepted_results.states(document, accepted)
+            findings = findings_of(document, states, source="accepted result")
+        else:
+            findings = findings_of(document, _states(_paths(logs, document), document))
+        count += len(findings)
+        for one in findings:
+            place = f"{document.path}:{one.position.line}:{one.position.column}"
+            lines.append(f"{place}: {one.message}")
+            rows.append({"path": str(document.path), "line": one.position.line, "criterion": one.criterion_id,
+                         "message": one.message})  # fmt: skip
+        lines.append(summary(document, findings))
+    if as_json:
+        print_json(rows)
+    else:
+        click.echo("\n".join(lines))
+    sys.exit(1 if count else 0)
+
+
+@click.command()
+@DOCUMENT
+@_EVIDENCE
+@click.option("--write", is_flag=True, help="Tick and untick the boxes in the file.")
+@click.option("--check", is_flag=True, help="Exit with 1 if boxes and evidence disagree; change nothing.")
+@_AS_JSON
+def tick(path: Path, logs: tuple[Path, ...], *, write: bool, check: bool, as_json: bool) -> None:
+    """Show which boxes of a document the evidence ticks and unticks; with --write, do it.
+
+    Only `proven` ticks. Only the byte between a box's brackets changes. Nothing is written if the evidence is
+    of another document, if a criterion changed since, or if tests of a criterion were left out.
+    """
+    if write and check:
+        raise errors.UsageError("--write and --check exclude each other.", instead="Leave one of them away.")
+    document = documents.read(path)
+    paths = _require(_paths(logs, document), document)
+    log = _log(paths, document)
+    verdicts = _verdicts(log, document)
+    changed = _changed(log, document)
+    if changed:
+        raise errors.TickRefusedError(
+            f"{path} changed since the evidence was won: {', '.join(changed)}.",
+            instead="Run the suite again on the document as it is now.",
+        )
+    found = report.status(document, paths, log, verdicts)
+    content = ticking.tick(document, found.changes)
+    if not as_json:
+        _show(found, document.content, content)
+    missing = _not_asked(log, verdicts)
+    if missing and (write or check):
+        raise errors.TickRefusedError(
+            f"The evidence is of a part of the suite, and says nothing of {', '.join(missing)}.",
+            instead="Run the whole suite, or name the evidence of the other parts with further --evidence.",
+        )
+    if write and found.changes:
+        ticking.write(path, document.content, content)
+    if as_json:
+        written = write and bool(found.changes)
+        print_json(report.Tick(**dict(found), written=written).model_dump(mode="json"))
+    else:
+        click.echo(f"{path}: {_count(found.changes)}", err=True)
+    if check and found.changes:
+        sys.exit(1)
+
+
+_SHAPES: dict[str, Callable[[], dict[str, object]]] = {
+    "evidence": records.schema,
+    "status": report.Status.model_json_schema,
+    "tick": report.Tick.model_json_schema,
+}
+
+
+@click.command()
+@click.argument("name", type=click.Choice(list(_SHAPES)))
+def schema(name: str) -> None:
+    """Print a JSON Schema: of a line of an evidence log, or of what `status --json` and `tick --json` print."""
+    print_json(_SHAPES[name]())
+
+
+def _show(found: report.Status, before: bytes, after: bytes) -> None:
+    """Print the lines that change, and why a ticked box is not to be."""
+    old, new = (content.decode("utf-8", "replace").splitlines(keepends=True) for content in (before, after))
+    names = (found.document, f"{found.document} (by evidence)")
+    click.echo("".join(difflib.unified_diff(old, new, *names, n=0)), nl=False)
+    for one in found.criteria:
+        if one.ticked and not one.proven:
+            click.echo(f"{one.id} is {one.state}: {' '.join(one.reason.split())}", err=True)
+
+
+def _count(changes: Mapping[str, bool]) -> str:
+    """Return in words how many boxes do not agree with the evidence."""
+    if not changes:
+        return "every box agrees with the evidence"
+    return "1 box differs from the evidence" if len(changes) == 1 else f"{len(changes)} boxes differ from the evidence"
+
+
+def _paths(given: tuple[Path, ...], document: documents.Document) -> tuple[Path, ...]:
+    """Return where the evidence of a document is: as given, else where its last run left it; nothing if it did not."""
+    if given:
+        return given
+    found = evidence.find(document)
+    if found is None:
+        return ()
+    click.echo(f"evidence: {found}", err=True)
+    return (found,)
+
+
+def _require(paths: tuple[Path, ...], document: documents.Document) -> tuple[Path, ...]:
+    """Return paths, if there are any.
+
+    Raises:
+        errors.EvidenceError: there is none.
+
+    """
+    if not paths:
+        raise errors.EvidenceError(
+            f"{document.path} has no evidence: no folder above it holds what a run on {document.id} left.",
+            instead="Run the suite (pytest --workstream DOCUMENT), or name an evidence.jsonl with --evidence.",
+        )
+    return paths
+
+
+def _log(paths: Sequence[Path], document: documents.Document) -> Log:
+    """Read evidence of a document; of several runs that were parts of one suite together.
+
+    Raises:
+        errors.TickRefusedError: it is of another document, or of controls.
+        errors.EvidenceError: it cannot be read, or something changed between the parts.
+
+    """
+    logs = [evidence.read(path) for path in paths]
+    for one in logs:
+        if one.session.document_id != document.id:
+            raise errors.TickRefusedError(
+                f"{one.path} is the evidence of {one.session.document_id}, and {document.path} is {document.id}.",
+                instead="Name the evidence of a run on this document.",
+            )
+        if one.has_controls:
+            raise errors.TickRefusedError(
+                f"{one.path} is the evidence of controls: the product was broken on purpose.",
+                instead="Name the evidence of a run without --workstream-controls.",
+            )
+    return evidence.combined(logs)
+
+
+def _verdicts(log: Log, document: documents.Document) -> tuple[Verdict, ...]:
+    """Return the verdict of every criterion as of now."""
+    return freshness.current(log, document, freshness.root_of(log, document))
+
+
+def _changed(log: Log, document: documents.Document) -> list[str]:
+    """Return the criteria whose text, or what the document says around it, is not what was tested."""
+    return [one.criterion_id for one in evidence.verdicts(log, document) if one.state is evidence.State.STALE]
+
+
+def _not_asked(log: Log, verdicts: Sequence[Verdict]) -> list[str]:
+    """Return the criteria of which a part of the suite says nothing, because it left out tests of them."""
+    if log.selection is None or not log.selection.partial:
+        return []
+    return [one.criterion_id for one in verdicts if one.state is evidence.State.NOT_RUN]
+
+
+def _states(paths: Sequence[Path], document: documents.Document) -> dict[str, str] | None:
+    """Return the verdict of every criterion, by its id; of evidence of others nothing, None if there is no evidence."""
+    if not paths:
+        return None
+    own = [path for path in paths if evidence.read(path).session.document_id == document.id]
+    try:
+        return {one.criterion_id: str(one.state) for one in _verdicts(_log(own, document), document)} if own else {}
+    except errors.TickRefusedError:
+        return {}

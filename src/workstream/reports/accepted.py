@@ -1,0 +1,49 @@
+"""Accepted results: checklists, exactly as they were generated, that a project keeps beside its documents.
+
+They are what a clone has without a run. They say which edition of a document was judged, and nothing of what became of
+the product since: that takes the evidence.
+"""
+
+from __future__ import annotations
+
+import re
+from typing import TYPE_CHECKING
+
+from workstream import errors
+from workstream.evidence.provenance import document_sha256
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from workstream.documents import Document
+
+# Lines of `checklist.markdown`.
+_CRITERION = re.compile(r"^- \[[ x]\] \*\*(?P<id>[A-Z]+\d+)\*\* .*\n  - \*\*(?P<state>[a-z-]+)\*\*: ", re.MULTILINE)
+_EDITION = re.compile(r"^- document: .*, boxes blanked, SHA-256 `(?P<sha256>[0-9a-f]{64})`$", re.MULTILINE)
+
+
+def states(document: Document, folder: Path) -> dict[str, str] | None:
+    """Return how an accepted result judged each criterion, by its id; None if nothing was accepted.
+
+    Args:
+        document: the document as it is now. Any difference but ticks makes it another edition, of which an accepted
+            result says nothing.
+        folder: where a project keeps its accepted results: checklists that are named by the document's id.
+
+    Raises:
+        errors.EvidenceError: what is there is no checklist.
+
+    """
+    path = folder / f"{document.id}.md"
+    if not path.is_file():
+        return None
+    text = path.read_text(encoding="utf-8", errors="replace")
+    edition = _EDITION.search(text)
+    if edition is None:
+        raise errors.EvidenceError(
+            f"{path} is no checklist that a run generated: it does not say which edition of a document was judged.",
+            instead="Copy the checklist.md that a run left behind, as it is.",
+        )
+    found = {one["id"]: one["state"] for one in _CRITERION.finditer(text)}
+    same = edition["sha256"] == document_sha256(document)
+    return found if same else {one.id: "another edition of the document" for one in document.criteria}
