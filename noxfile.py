@@ -14,6 +14,7 @@ import nox
 
 ROOT = Path(__file__).parent
 DOCUMENT = "workstreams/WS-001-04-external-shuffle-service.md"
+RESOURCES = "src/workstream/resources"
 
 # Options of ours that may be typed without `workstream-` behind `nox -s acceptance --`.
 SHORT = ("--cluster-name", "--controls", "--keep", "--kube-context", "--registry", "--repeat")
@@ -78,13 +79,13 @@ def lock(session: nox.Session) -> None:
         # A folder of wheels that only this machine has must not be chosen from.
         environment = {"UV_FIND_LINKS": "", "PIP_FIND_LINKS": ""}
         session.run("uv", "pip", "compile", *options, *plain, *project, *chosen, "-o", output, env=environment)
-    pins = tomllib.loads((ROOT / "docker" / "versions.toml").read_text(encoding="utf-8"))
-    for requirement in (pins["spark"]["requirement"], pins["go"]["requirement"]):
-        session.log(f"docker/versions.toml pins {requirement}; there are:")
+    for package, path in {"go": f"{RESOURCES}/versions.toml", "spark": "docker/spark/versions.toml"}.items():
+        requirement = tomllib.loads((ROOT / path).read_text(encoding="utf-8"))[package]["requirement"]
+        session.log(f"{path} pins {requirement}; there are:")
         name = requirement.partition("==")[0]
         session.run("python3", "-m", "pip", "index", "versions", name, external=True, success_codes=[0, 1])
     if shutil.which("go"):
-        session.chdir("docker/node")
+        session.chdir(f"{RESOURCES}/node")
         newer = "{{if and .Update (not .Indirect)}}{{.Path}} {{.Version}}: there is {{.Update.Version}}{{end}}"
         session.run("go", "list", "-m", "-u", "-f", newer, "all", external=True)
 

@@ -17,6 +17,15 @@ require_port() { # name of a variable, its value
     fi
 }
 
+# Puts the directories of SPARK_LOCAL_DIRS into local_dirs.
+read_local_dirs() {
+    if [[ ${SPARK_LOCAL_DIRS-} =~ [[:space:]] ]]; then
+        refuse "$BAD_VARIABLE" "SPARK_LOCAL_DIRS='$SPARK_LOCAL_DIRS' holds white space" 'paths separated by commas' \
+            'name directories without white space: Spark would split them'
+    fi
+    IFS=, read -ra local_dirs <<<"${SPARK_LOCAL_DIRS-}"
+}
+
 # The kubelet makes a hostPath directory that only root may write to.
 give_local_dirs_to_spark() {
     local directory
@@ -128,40 +137,43 @@ start_shuffle() {
     exec spark-class org.apache.spark.deploy.ExternalShuffleService "$@"
 }
 
-if [[ ${SPARK_LOCAL_DIRS-} =~ [[:space:]] ]]; then
-    refuse "$BAD_VARIABLE" "SPARK_LOCAL_DIRS='$SPARK_LOCAL_DIRS' holds white space" 'paths separated by commas' \
-        'name directories without white space: Spark would split them'
+main() {
+    read_local_dirs
+    if [[ $(id -u) == 0 ]]; then
+        give_local_dirs_to_spark
+        export HOME=/home/spark
+        exec setpriv --reuid spark --regid spark --init-groups --no-new-privs -- "$0" "$@"
+    fi
+
+    # The first argument decides: a mode or a command. Without one, or with only options, SPARK_MODE does.
+    case ${1-} in
+        master | worker | shuffle | submit)
+            SPARK_MODE=$1
+            shift
+            ;;
+        '' | -*) ;;
+        *)
+            if [[ -z $(type -P "$1") ]]; then # a program: no function or word of the shell
+                refuse "$USAGE" "'$1' is neither a mode nor a command of this image" "$MODES, or a command" \
+                    'mend the first argument'
+            fi
+            exec "$@"
+            ;;
+    esac
+
+    case ${SPARK_MODE-} in
+        master) start_master "$@" ;;
+        worker) start_worker "$@" ;;
+        shuffle) start_shuffle "$@" ;;
+        submit) exec spark-submit "$@" ;;
+        '') refuse "$USAGE" 'neither SPARK_MODE nor a first argument says what to start' "$MODES, or a command" \
+            'set SPARK_MODE, or append a mode or a command' ;;
+        *) refuse "$USAGE" "SPARK_MODE='$SPARK_MODE' is no mode" "$MODES" 'mend SPARK_MODE' ;;
+    esac
+}
+
+# Tests source this file for its functions, and only then can it return here. (Comparing $0 with BASH_SOURCE would take
+# `bash entrypoint.sh` for that too, and start nothing.)
+if ! (return 0 2>/dev/null); then
+    main "$@"
 fi
-IFS=, read -ra local_dirs <<<"${SPARK_LOCAL_DIRS-}"
-
-if [[ $(id -u) == 0 ]]; then
-    give_local_dirs_to_spark
-    export HOME=/home/spark
-    exec setpriv --reuid spark --regid spark --init-groups --no-new-privs -- "$0" "$@"
-fi
-
-# The first argument decides: a mode or a command. Without one, or with only options, SPARK_MODE does.
-case ${1-} in
-    master | worker | shuffle | submit)
-        SPARK_MODE=$1
-        shift
-        ;;
-    '' | -*) ;;
-    *)
-        if [[ -z $(type -P "$1") ]]; then # a program: no function or word of the shell
-            refuse "$USAGE" "'$1' is neither a mode nor a command of this image" "$MODES, or a command" \
-                'mend the first argument'
-        fi
-        exec "$@"
-        ;;
-esac
-
-case ${SPARK_MODE-} in
-    master) start_master "$@" ;;
-    worker) start_worker "$@" ;;
-    shuffle) start_shuffle "$@" ;;
-    submit) exec spark-submit "$@" ;;
-    '') refuse "$USAGE" 'neither SPARK_MODE nor a first argument says what to start' "$MODES, or a command" \
-        'set SPARK_MODE, or append a mode or a command' ;;
-    *) refuse "$USAGE" "SPARK_MODE='$SPARK_MODE' is no mode" "$MODES" 'mend SPARK_MODE' ;;
-esac

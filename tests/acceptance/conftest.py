@@ -11,7 +11,7 @@ from support import image
 from support.applications import Submitter
 from support.containers import LABELS, Lab
 from support.install import install
-from support.places import CHART, DEFAULT_IMAGE, IMAGE, JOBS, RELEASE, VERSIONS
+from support.places import CHART, DEFAULT_IMAGE, IMAGE, JOBS, RELEASE
 from workstream import errors
 from workstream.cluster import helm
 
@@ -35,7 +35,6 @@ def image_under_way(world: World, subject: Subject, tmp_path_factory: pytest.Tem
     It asks the world for the engine: a fixture of every test must not use what only some of them observe.
     """
     subject.describe_input("image sources", IMAGE)
-    subject.describe_input("versions", VERSIONS)
     sources = image.copied(tmp_path_factory.mktemp("image"))
     return world.background(lambda: image.build(world.engine(), sources))
 

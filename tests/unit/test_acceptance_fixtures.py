@@ -42,12 +42,13 @@ def test_the_image_is_built_from_what_was_there_when_it_began(tmp_path: Path, mo
     (tmp_path / "sources").mkdir()
     (tmp_path / "copies").mkdir()
     monkeypatch.setattr(image, "IMAGE", tmp_path / "sources")
-    for name in ("Dockerfile", "entrypoint.sh"):
+    names = ("Dockerfile", "entrypoint.sh", "versions.toml")
+    for name in names:
         (tmp_path / "sources" / name).write_text("before")
     (tmp_path / "sources" / "entrypoint.sh").chmod(0o755)
     copies = image.copied(tmp_path / "copies")
-    for name in ("Dockerfile", "entrypoint.sh"):
+    for name in names:
         (tmp_path / "sources" / name).write_text("after")
 
-    assert {path.name: path.read_text() for path in copies} == {"Dockerfile": "before", "entrypoint.sh": "before"}
-    assert (tmp_path / "copies" / "entrypoint.sh").stat().st_mode & 0o111
+    assert {path.name: path.read_text() for path in copies.iterdir()} == dict.fromkeys(names, "before")
+    assert (copies / "entrypoint.sh").stat().st_mode & 0o111

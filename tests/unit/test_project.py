@@ -21,7 +21,9 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
 
 ROOT = Path(__file__).parents[2]
-SOURCES = sorted((ROOT / "src").rglob("*.py"))
+PACKAGE = ROOT / "src" / "workstream"
+SOURCES = sorted(PACKAGE.rglob("*.py"))
+VERSIONS = {"harness": PACKAGE / "resources" / "versions.toml", "product": ROOT / "docker" / "spark" / "versions.toml"}
 INSTALL = "python3 -m pip install -r requirements/nox.txt"
 SUITE = sorted((ROOT / "tests" / "acceptance").rglob("*.py"))
 PROJECT: dict[str, Any] = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))
@@ -96,27 +98,6 @@ def test_the_packages_that_the_project_builds_on_stay_in_use(package: str) -> No
     assert package in packages([*SOURCES, *SUITE])
 
 
-def test_the_wheel_holds_what_an_installed_package_needs(tmp_path: Path) -> None:
-    """Every module, and every file beside them: recipes, pins, the page's template, the schema of the evidence."""
-    build = [sys.executable, "-m", "hatchling", "build", "--target", "wheel", "--directory", str(tmp_path)]
-    subprocess.run(build, cwd=ROOT, capture_output=True, check=True)  # noqa: S603 - ours
-    (wheel,) = tmp_path.glob("*.whl")
-    with zipfile.ZipFile(wheel) as archive:
-        held = {name for name in archive.namelist() if name.startswith("workstream/")}
-        schema = archive.read("workstream/evidence/evidence.schema.json")
-    source = [path.relative_to(ROOT / "src").as_posix() for path in tracked() if ROOT / "src" in path.parents]
-    recipes = [path.relative_to(ROOT / "docker") for path in tracked() if ROOT / "docker" / "node" in path.parents]
-    extra = {f"workstream/docker/{path.as_posix()}" for path in recipes}
-
-    assert held == {
-        *source,
-        *extra,
-        "workstream/docker/versions.toml",
-        "workstream/evidence/evidence.schema.json",
-    }
-    assert schema == (ROOT / "docs" / "reference" / "evidence.schema.json").read_bytes()
-
-
 @pytest.mark.parametrize("hook", HOOKS, ids=[hook["id"] for hook in HOOKS])
 def test_the_hooks_that_others_use_pass_here(hook: dict[str, str]) -> None:
     """The documents of this repository are in order by the rules that it offers, in a clone without evidence too."""
@@ -144,10 +125,11 @@ def test_only_the_plugin_knows_pytest() -> None:
 
 
 def test_nothing_in_the_harness_knows_the_product() -> None:
-    """Other charts are proven too: nothing of Spark is in the package, but a lint rule about a well-known mistake."""
-    known = [path.name for path in SOURCES if "spark" in path.read_text(encoding="utf-8").lower()]
+    """Other charts are proven too: no file of the package, be it code, recipe or pin, speaks of Spark."""
+    files = [path for path in tracked() if path.is_relative_to(PACKAGE)]
 
-    assert known == ["lint.py"]
+    assert PACKAGE / "resources" / "versions.toml" in files
+    assert [path for path in files if "spark" in path.read_text(encoding="utf-8").lower()] == []
 
 
 @pytest.mark.parametrize("name", ["README.md", ".ci/run", ".github/workflows/acceptance.yml"])
@@ -169,18 +151,44 @@ def test_no_file_names_the_host_of_a_registry(host: str) -> None:
     assert [path for path in tracked() if host in path.read_text(encoding="utf-8", errors="replace")] == []
 
 
+def pins(whose: str) -> dict[str, Any]:
+    """Return what the harness or the product pins."""
+    return tomllib.loads(VERSIONS[whose].read_text(encoding="utf-8"))
+
+
+def test_nothing_is_pinned_twice() -> None:
+    """Harness and product each pin what they alone need: no table stands in both files."""
+    assert pins("product").keys().isdisjoint(pins("harness"))
+
+
 def test_spark_has_one_version() -> None:
-    """Chart, image and suite name the version that is pinned."""
-    version = tomllib.loads((ROOT / "docker" / "versions.toml").read_text(encoding="utf-8"))["spark"]["version"]
+    """The chart runs the version that is pinned; the image has none of its own to fall back to."""
+    version = pins("product")["spark"]["requirement"].removeprefix("pyspark==")
     chart = (ROOT / "charts" / "spark-standalone" / "Chart.yaml").read_text(encoding="utf-8")
     dockerfile = (ROOT / "docker" / "spark" / "Dockerfile").read_text(encoding="utf-8")
 
     assert f'appVersion: "{version}"' in chart
-    assert set(re.findall(r"ARG SPARK_VERSION=(\S+)", dockerfile)) == {version}
+    assert set(re.findall(r"ARG SPARK_\w+.*", dockerfile)) == {"ARG SPARK_VERSION", "ARG SPARK_SHA256"}
 
 
 def test_the_node_programs_have_the_version_that_is_pinned() -> None:
     """versions.toml and go.mod agree on Kubernetes' version: it is stamped into the programs."""
-    version = tomllib.loads((ROOT / "docker" / "versions.toml").read_text(encoding="utf-8"))["node"]["kubernetes"]
+    version = pins("harness")["node"]["kubernetes"]
 
-    assert f"k8s.io/kubernetes {version}" in (ROOT / "docker" / "node" / "go.mod").read_text(encoding="utf-8")
+    assert f"k8s.io/kubernetes {version}" in (PACKAGE / "resources/node/go.mod").read_text(encoding="utf-8")
+
+
+def test_a_wheel_holds_what_a_checkout_holds(tmp_path: Path) -> None:
+    """Whoever installs the package has every file that it has here, recipe and versions too, and the evidence's schema."""
+    command = [sys.executable, "-m", "hatchling", "build", "--target", "wheel", "--directory", str(tmp_path)]
+    subprocess.run(command, cwd=ROOT, check=True, capture_output=True)  # noqa: S603 - ours
+    (wheel,) = tmp_path.glob("*.whl")
+    with zipfile.ZipFile(wheel) as archive:
+        packed = {name: archive.read(name) for name in archive.namelist() if ".dist-info/" not in name}
+    files = [path for path in PACKAGE.rglob("*") if path.is_file() and "__pycache__" not in path.parts]
+    ours = {path.relative_to(PACKAGE.parent).as_posix(): path.read_bytes() for path in files}
+    schema = ROOT / "docs" / "reference" / "evidence.schema.json"
+    ours["workstream/evidence/evidence.schema.json"] = schema.read_bytes()
+
+    assert sorted(packed) == sorted(ours)
+    assert [name for name, content in packed.items() if content != ours[name]] == []

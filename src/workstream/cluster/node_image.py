@@ -1,7 +1,7 @@
 """The images that a machine without a container registry lacks: Debian's base image and kind's node image.
 
 Each is taken from the engine or its registry if it can be had there, else built: the base image from the
-Debian mirror, the node image from `docker/node`. What was built stays in the engine, under the hash of what
+Debian mirror, the node image from `resources/node`. What was built stays in the engine, under the hash of what
 it was built from.
 """
 
@@ -24,7 +24,7 @@ if TYPE_CHECKING:
 
     from workstream.cluster.engine import Engine
 
-# The stage of docker/node/Dockerfile that becomes the image of a control-plane component.
+# The stage of resources/node/Dockerfile that becomes the image of a control-plane component.
 _STAGES = {"etcd": "etcd", "coredns": "coredns", "pause": "pause"}
 _ENTRYPOINT = 'ENTRYPOINT ["/usr/local/sbin/node-entrypoint"]'
 
@@ -98,7 +98,7 @@ def _our_name() -> str:
 
 
 def build_node_image(engine: Engine) -> str:
-    """Build kind's node image from `docker/node` and return its name.
+    """Build kind's node image from its recipe and return its name.
 
     Raises:
         errors.BuildError: it cannot be built.
@@ -107,7 +107,7 @@ def build_node_image(engine: Engine) -> str:
     name = _our_name()
     with cache.lock("node-image"):
         if not engine.has_image(name):  # another run may have built it while this one waited
-            say("images", "no registry has a node image for us: building one from docker/node")
+            say("images", "no registry has a node image for us: building one")
             _build_node(engine, name)
     return name
 
@@ -127,7 +127,7 @@ def _build_node(engine: Engine, name: str) -> None:
 
 @contextmanager
 def _context(compiled: Mapping[str, Path]) -> Iterator[Path]:
-    """Give a build context: docker/node, and the compiled programs in programs/."""
+    """Give a build context: the recipe, and the compiled programs in programs/."""
     with tempfile.TemporaryDirectory(dir=cache.folder(), prefix=".context-") as work:
         context = Path(work) / "node"
         shutil.copytree(recipes() / "node", context)

@@ -1,4 +1,4 @@
-"""Reads `docker/versions.toml`, the one place for versions and digests, and finds the recipes beside it."""
+"""Finds what travels with the package: the node image's recipe, and versions and digests of what is fetched."""
 
 from __future__ import annotations
 
@@ -7,13 +7,10 @@ from functools import cache
 from pathlib import Path
 from typing import Any
 
-# Installed, the folder travels inside the package; in a checkout it stands at the top.
-_CANDIDATES = (Path(__file__).parents[1] / "docker", Path(__file__).parents[3] / "docker")
-
 
 def recipes() -> Path:
     """Return the folder that holds versions.toml and node/."""
-    return next(path for path in _CANDIDATES if (path / "versions.toml").is_file())
+    return Path(__file__).parents[1] / "resources"
 
 
 @cache

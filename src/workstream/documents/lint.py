@@ -114,7 +114,7 @@ def _commands(document: Document) -> Iterator[Problem]:
         if criterion.kind is not Kind.COMPLETION:
             continue
         text = " ".join(criterion.text.replace("\\\n", " ").split())
-        if re.search(r"\bspark-submit\b.*\.jar\b", text) and "--class" not in text:
+        if re.search(r"\bsubmit\b.*\.jar\b", text) and "--class" not in text:
             yield Problem(criterion.position, "WS008", f"{criterion.id} submits a jar without --class: nobody knows "
                           "what to run, unless the jar's manifest names a main class")  # fmt: skip
         if _PLACEHOLDER.search(text):

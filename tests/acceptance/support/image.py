@@ -5,34 +5,37 @@ from __future__ import annotations
 import os
 import shutil
 import tempfile
+import tomllib
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from support.places import IMAGE
 from workstream.cluster import cache, inputs, node_image
-from workstream.cluster.versions import pinned
 from workstream.progress import say, step
 
 if TYPE_CHECKING:
     from workstream.cluster.engine import Engine
 
 _CONTEXT = ("Dockerfile", "entrypoint.sh")
+_VERSIONS = "versions.toml"
 
 
-def copied(folder: Path) -> list[Path]:
+def copied(folder: Path) -> Path:
     """Copy what the image is built from, so that it is built from what was named and described, whatever is saved then.
 
     Args:
         folder: where to; it is empty.
 
     Returns:
-        The copies.
+        The folder.
 
     """
-    return [Path(shutil.copy(IMAGE / name, folder)) for name in _CONTEXT]
+    for name in (*_CONTEXT, _VERSIONS):
+        shutil.copy(IMAGE / name, folder)
+    return folder
 
 
-def build(engine: Engine, sources: list[Path]) -> str:
+def build(engine: Engine, sources: Path) -> str:
     """Return the name of the Spark image, building it if the engine does not have it.
 
     Its tag is the hash of what it is built from; Debian's packages are named by their suite, so the base image
@@ -40,20 +43,22 @@ def build(engine: Engine, sources: list[Path]) -> str:
 
     Args:
         engine: where.
-        sources: copies that nobody changes.
+        sources: a folder of copies that nobody changes.
 
     """
-    pin = pinned()["spark"]
+    pin = tomllib.loads((sources / _VERSIONS).read_text(encoding="utf-8"))["spark"]
+    version = pin["requirement"].partition("==")[2]
+    context = [sources / name for name in _CONTEXT]
     base = node_image.base_image(engine)
-    name = f"workstream/spark:{pin['version']}-{cache.digest(*sources, repr(pin), engine.image_id(base))}"
+    name = f"workstream/spark:{version}-{cache.digest(*context, repr(pin), engine.image_id(base))}"
     with cache.lock("spark-image"):
         if engine.has_image(name):
             say("images", f"{name} is there")
             return name
         distribution = inputs.fetch(pin["requirement"], pin["sha256"], source=True)
-        arguments = {"BASE": base, "SPARK_VERSION": pin["version"], "SPARK_SHA256": pin["sha256"][0]}
+        arguments = {"BASE": base, "SPARK_VERSION": version, "SPARK_SHA256": pin["sha256"][0]}
         with tempfile.TemporaryDirectory(dir=cache.folder(), prefix=".context-") as work:
-            for file in sources:
+            for file in context:
                 shutil.copy(file, work)
             _put(distribution, Path(work))
             with step("images", f"building {name}"):

@@ -4,20 +4,29 @@ from __future__ import annotations
 
 from pathlib import Path
 
+import yaml
+
 from workstream.cluster.helm import Release
 
 ROOT = Path(__file__).parents[3]
 CHART = ROOT / "charts" / "spark-standalone"
 DOCUMENT = ROOT / "workstreams" / "WS-001-04-external-shuffle-service.md"
 IMAGE = ROOT / "docker" / "spark"
-VERSIONS = ROOT / "docker" / "versions.toml"
 JOBS = Path(__file__).parents[1] / "jobs"
+
+
+def _default_image() -> str:
+    """Return the image that the chart runs unless told otherwise."""
+    image = yaml.safe_load((CHART / "values.yaml").read_text(encoding="utf-8"))["image"]
+    version = yaml.safe_load((CHART / "Chart.yaml").read_text(encoding="utf-8"))["appVersion"]
+    return f"{image['repository']}:{image['tag'] or version}"
+
 
 # The document's completion commands name no namespace: they mean the one that kubectl uses unless told otherwise.
 RELEASE = Release(name="spark-sa", namespace="default", chart=CHART)
 
 # What the chart's default values name, and so the completion commands too.
-DEFAULT_IMAGE = "workstream/spark:3.5.7"
+DEFAULT_IMAGE = _default_image()
 
 SHUFFLE_PORT = 7337
 SHUFFLE_FOLDER = "/tmp/spark-shuffle"

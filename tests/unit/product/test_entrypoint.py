@@ -1,0 +1,531 @@
+"""What the image's entrypoint does, without the image: small programs stand in for Spark and for what changes users."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import socket
+import subprocess
+import sys
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import pytest
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+pytestmark = pytest.mark.skipif(sys.platform != "linux", reason="the image is Linux's, and so is what it asks of /proc")
+
+ENTRYPOINT = Path(__file__).parents[3] / "docker" / "spark" / "entrypoint.sh"
+LINE = "Started external shuffle service on port"
+USAGE, CANNOT_USE_DIRECTORY, BAD_VARIABLE = 64, 73, 78
+SECONDS = 30  # far more than anything here takes
+
+# What an application leaves below a local directory, and where a service keeps its list of executors.
+FILES = "spark-0f1e2d3c-0000-4000-8000-000000000000/executor-4b3c2d1e"
+LIST = "registeredExecutors.rdb"
+
+# Says how it was started; then lives until its input is closed, and ends with its own exit code.
+SPARK = """#!/bin/sh
+{ echo "$$"; echo "${0##*/}"; echo "$#"; for argument; do echo "$argument"; done; env; } > STARTED
+echo started
+cat
+exit 5
+"""
+
+# Ends when the entrypoint has asked five times whether it listens.
+NEVER_LISTENS = """#!PYTHON
+import pathlib, socket, sys, time
+asked = pathlib.Path("ASKED")
+for _ in range(1000):
+    if asked.exists() and asked.read_text().count("asked") >= 5:
+        break
+    time.sleep(0.01)
+else:
+    sys.exit("nobody asks whether this listens")
+"""
+
+# Begins to listen then; and ends when its input is closed.
+LISTENS_LATE = (
+    NEVER_LISTENS
+    + """
+print("begins to listen", flush=True)
+server = socket.create_server(("127.0.0.1", PORT))
+sys.stdin.read()
+"""
+)
+
+
+@dataclass(frozen=True)
+class Started:
+    """What the entrypoint started.
+
+    Attributes:
+        process: its id.
+        program: its name.
+        arguments: those that it was given.
+        environment: its variables.
+
+    """
+
+    process: int
+    program: str
+    arguments: list[str]
+    environment: dict[str, str]
+
+
+class Container:
+    """Where the entrypoint runs: programs and a folder of its own, and of this machine's variables only PATH.
+
+    Args:
+        folder: an empty folder.
+
+    """
+
+    def __init__(self, folder: Path) -> None:
+        self.programs = folder / "programs"
+        self.programs.mkdir()
+        self.local = folder / "local"
+        self.local.mkdir()
+        self._started = folder / "started"
+        self._running: list[subprocess.Popen[str]] = []
+        for name in ("spark-class", "spark-submit"):
+            self.put(name, SPARK.replace("STARTED", str(self._started)))
+        self.put("id", "#!/bin/sh\necho 185\n")
+
+    def put(self, name: str, text: str) -> None:
+        """Put a program before all others."""
+        path = self.programs / name
+        path.write_text(text, encoding="utf-8")
+        path.chmod(0o755)
+
+    def start(self, *command: str | Path, **variables: str) -> subprocess.Popen[str]:
+        """Start a program; what it prints, to either stream, can be read."""
+        environment = {"PATH": f"{self.programs}{os.pathsep}{os.environ['PATH']}", **variables}
+        process = subprocess.Popen(  # noqa: S603 - ours
+            command,
+            env=environment,
+            text=True,
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.STDOUT,
+        )
+        self._running.append(process)
+        return process
+
+    def run(self, *arguments: str, **variables: str) -> tuple[int, list[str]]:
+        """Run the entrypoint, end what it started, and return exit code and lines of output."""
+        return ended(self.start(ENTRYPOINT, *arguments, **variables))
+
+    def call(self, function: str, *arguments: str) -> int:
+        """Run one function of the entrypoint and return its exit code."""
+        sourced: list[str | Path] = ["bash", "-c", 'source "$0"; "$@"', ENTRYPOINT, function, *arguments]
+        return ended(self.start(*sourced))[0]
+
+    @property
+    def started(self) -> Started | None:
+        """What was started last; None if nothing was."""
+        if not self._started.exists():
+            return None
+        process, program, number, *rest = self._started.read_text(encoding="utf-8").splitlines()
+        arguments, variables = rest[: int(number)], rest[int(number) :]
+        return Started(int(process), program, arguments, dict(line.split("=", 1) for line in variables if "=" in line))
+
+    def service(self) -> Started:
+        """Return what was started, which must be something."""
+        assert self.started is not None
+        return self.started
+
+    def kill(self) -> None:
+        """End whatever still runs."""
+        for process in self._running:
+            process.kill()
+            process.wait()
+            for stream in (process.stdin, process.stdout):
+                if stream is not None:
+                    stream.close()
+
+
+def ended(process: subprocess.Popen[str]) -> tuple[int, list[str]]:
+    """Close a process's input, wait until neither it nor anything that it left behind runs, and say how it ended.
+
+    It is waited for first: the entrypoint asks whether the service is there as long as the kernel remembers it.
+    """
+    assert process.stdin is not None
+    assert process.stdout is not None
+    process.stdin.close()
+    code = process.wait(SECONDS)
+    return code, process.stdout.read().splitlines()
+
+
+@pytest.fixture
+def container(tmp_path: Path) -> Iterator[Container]:
+    """Give a place where the entrypoint runs."""
+    made = Container(tmp_path)
+    yield made
+    made.kill()
+
+
+@pytest.fixture
+def taken() -> Iterator[socket.socket]:
+    """Give a socket that keeps a port for this test, and does not listen."""
+    with socket.socket() as kept:
+        kept.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        kept.bind(("127.0.0.1", 0))
+        yield kept
+
+
+# What is started.
+
+
+@pytest.mark.parametrize(
+    ("mode", "program", "arguments"),
+    [
+        ("master", "spark-class", ["org.apache.spark.deploy.master.Master", "--x", "a b"]),
+        ("worker", "spark-class", ["org.apache.spark.deploy.worker.Worker", "--x", "a b", "spark://m:7077"]),
+        ("shuffle", "spark-class", ["org.apache.spark.deploy.ExternalShuffleService", "--x", "a b"]),
+        ("submit", "spark-submit", ["--x", "a b"]),
+    ],
+)
+@pytest.mark.parametrize("said", ["argument", "variable", "both"])
+def test_a_mode_starts_its_program(
+    container: Container, mode: str, said: str, program: str, arguments: list[str]
+) -> None:
+    """The first argument says the mode, else SPARK_MODE does; what else is said goes to the program as it stands."""
+    chosen = {"argument": "", "variable": mode, "both": "no mode at all"}[said]
+    first = [] if said == "variable" else [mode]
+    container.run(*first, "--x", "a b", SPARK_MODE=chosen, SPARK_MASTER_URL="spark://m:7077")
+
+    assert (container.service().program, container.service().arguments) == (program, arguments)
+
+
+@pytest.mark.parametrize("mode", ["master", "worker", "shuffle", "submit"])
+def test_what_is_started_takes_the_entrypoints_place(container: Container, mode: str) -> None:
+    """It has the process id that signals are sent to, and its exit code is the container's."""
+    process = container.start(ENTRYPOINT, mode, SPARK_MASTER_URL="spark://m:7077")
+
+    assert ended(process)[0] == 5
+    assert container.service().process == process.pid
+
+
+def test_any_other_program_is_run_as_it_stands(container: Container) -> None:
+    """A command of the image is neither a mode nor hindered by one."""
+    assert container.run("sh", "-c", 'echo "$1"; exit 3', "sh", "a b", SPARK_MODE="shuffle") == (3, ["a b"])
+
+
+@pytest.mark.parametrize(
+    ("arguments", "mode", "what"),
+    [
+        ([], "", "neither SPARK_MODE nor a first argument says what to start"),
+        (["--x"], "", "neither SPARK_MODE nor a first argument says what to start"),
+        ([], "sufle", "SPARK_MODE='sufle' is no mode"),
+        (["sufle"], "shuffle", "'sufle' is neither a mode nor a command of this image"),
+        (["start_shuffle"], "", "'start_shuffle' is neither a mode nor a command of this image"),
+        (["eval"], "", "'eval' is neither a mode nor a command of this image"),
+    ],
+    ids=["nothing", "an option alone", "bad mode", "bad argument", "function of the entrypoint", "word of the shell"],
+)
+def test_what_names_no_mode_is_refused(container: Container, arguments: list[str], mode: str, what: str) -> None:
+    """Nothing is started, and the log says what was wrong, which modes there are and what to do."""
+    code, (wrong, expected, todo) = container.run(*arguments, SPARK_MODE=mode)
+
+    assert (code, container.started) == (USAGE, None)
+    assert wrong == f"entrypoint: {what}"
+    assert expected.startswith("  expected: master, worker, shuffle, submit")
+    assert todo.startswith("  to do: ")
+
+
+def test_bash_that_finds_the_entrypoint_on_path_runs_it(container: Container) -> None:
+    """A pod's command may be `bash entrypoint.sh`: that is no reason to start nothing and call it a success."""
+    (container.programs / "entrypoint.sh").symlink_to(ENTRYPOINT)
+
+    assert ended(container.start("bash", "entrypoint.sh", "master"))[0] == 5
+    assert container.service().arguments == ["org.apache.spark.deploy.master.Master"]
+
+
+def test_sourced_it_starts_nothing(container: Container) -> None:
+    """Whoever sources it gets functions, whatever SPARK_MODE says; that is how these tests reach them."""
+    sourced = container.start("bash", "-c", 'source "$0"; type -t start_shuffle', ENTRYPOINT, SPARK_MODE="shuffle")
+
+    assert ended(sourced) == (0, ["function"])
+    assert container.started is None
+
+
+# Variables.
+
+
+@pytest.mark.parametrize("port", ["1", "80", "7337", "65535"])
+def test_a_port_is_accepted(container: Container, port: str) -> None:
+    """Every number that a port can have will do."""
+    assert container.call("require_port", "PORT", port) == 0
+
+
+@pytest.mark.parametrize(
+    "port",
+    ["", "0", "65536", "99999", "100000", "07337", "0x50", "-1", "7e3", "7337 ", "7337\n", "tcp://10.96.7.7:7077"],
+)
+def test_what_is_no_port_is_refused(container: Container, port: str) -> None:
+    """Neither another number, nor another notation, nor what Kubernetes puts into such variables is taken for one."""
+    assert container.call("require_port", "PORT", port) == BAD_VARIABLE
+
+
+@pytest.mark.parametrize(
+    ("mode", "variable"),
+    [
+        ("master", "SPARK_MASTER_PORT"),
+        ("master", "SPARK_MASTER_WEBUI_PORT"),
+        ("worker", "SPARK_WORKER_PORT"),
+        ("worker", "SPARK_WORKER_WEBUI_PORT"),
+        ("shuffle", "SPARK_SHUFFLE_SERVICE_PORT"),
+    ],
+)
+def test_a_bad_port_is_told_before_anything_is_touched(container: Container, mode: str, variable: str) -> None:
+    """The log names the variable, and whatever lies in the local directory stays."""
+    (container.local / FILES).mkdir(parents=True)
+    given = {"SPARK_LOCAL_DIRS": str(container.local), "SPARK_MASTER_URL": "spark://m:7077", variable: "0"}
+    code, lines = container.run(mode, **given)
+
+    assert (code, container.started) == (BAD_VARIABLE, None)
+    assert lines[0] == f"entrypoint: {variable}='0' is no port"
+    assert [path.name for path in container.local.iterdir()] == [Path(FILES).parts[0]]
+
+
+@pytest.mark.parametrize("address", ["", "m:7077", "spark://m", "spark://:7077", "http://m:7077"])
+def test_a_worker_without_the_address_of_a_master_is_refused(container: Container, address: str) -> None:
+    """The log shows what SPARK_MASTER_URL holds, and how it should look."""
+    code, lines = container.run("worker", SPARK_MASTER_URL=address)
+
+    assert (code, container.started) == (BAD_VARIABLE, None)
+    assert lines[0] == f"entrypoint: SPARK_MASTER_URL='{address}' names no master"
+    assert lines[1] == "  expected: spark://HOST:PORT"
+
+
+@pytest.mark.parametrize(("given", "port"), [({}, "7078"), ({"SPARK_WORKER_PORT": "7100"}, "7100")])
+def test_a_worker_listens_on_a_port_that_is_known(container: Container, given: dict[str, str], port: str) -> None:
+    """Spark would take any that is free: the entrypoint names 7078, unless told otherwise."""
+    container.run("worker", SPARK_MASTER_URL="spark://m:7077", **given)
+
+    assert container.service().environment["SPARK_WORKER_PORT"] == port
+
+
+@pytest.mark.parametrize(("given", "port"), [({}, "7337"), ({"SPARK_SHUFFLE_SERVICE_PORT": "7447"}, "7447")])
+def test_the_service_is_told_its_port_behind_what_the_user_says(
+    container: Container, given: dict[str, str], port: str
+) -> None:
+    """The user's SPARK_SHUFFLE_OPTS are kept, all of them. Without a local directory nothing is said of a database."""
+    container.run("shuffle", SPARK_SHUFFLE_OPTS="-Da=1 -Xss1m", **given)
+
+    options = container.service().environment["SPARK_SHUFFLE_OPTS"].split()
+    assert options == ["-Da=1", "-Xss1m", f"-Dspark.shuffle.service.port={port}"]
+
+
+def test_the_service_is_told_where_to_keep_its_list_of_executors(container: Container) -> None:
+    """With local directories it keeps the list there, and so knows the executors again after a restart."""
+    container.run("shuffle", SPARK_LOCAL_DIRS=str(container.local), SPARK_SHUFFLE_OPTS="-Da=1")
+
+    options = container.service().environment["SPARK_SHUFFLE_OPTS"].split()
+    assert options[0] == "-Da=1"
+    assert f"-Dspark.local.dir={container.local}" in options
+    assert "-Dspark.shuffle.service.db.backend=ROCKSDB" in options
+
+
+# Local directories.
+
+
+@pytest.mark.parametrize("mode", ["worker", "shuffle"])
+def test_every_local_directory_is_made_and_claimed(container: Container, mode: str) -> None:
+    """Each directory of the list is there when Spark starts, and none of them can be used by a second one."""
+    first, second = container.local / "a", container.local / "b"
+    running = container.start(
+        *(ENTRYPOINT, mode), SPARK_LOCAL_DIRS=f"{first},{second}", SPARK_MASTER_URL="spark://m:7077"
+    )
+    assert running.stdout is not None
+    assert running.stdout.readline() == "started\n"
+
+    for directory in (first, second):
+        assert directory.is_dir()
+        code, lines = container.run(mode, SPARK_LOCAL_DIRS=str(directory), SPARK_MASTER_URL="spark://m:7077")
+        assert code == CANNOT_USE_DIRECTORY
+        assert lines[0].endswith(f"on this machine uses {directory}")
+
+
+@pytest.mark.parametrize(("mode", "kind"), [("worker", "worker"), ("shuffle", "shuffle service")])
+def test_two_on_one_directory_exclude_each_other(container: Container, mode: str, kind: str) -> None:
+    """The second ends before it touches anything, and says why; when the first is gone, the next can start."""
+    given = {"SPARK_LOCAL_DIRS": str(container.local), "SPARK_MASTER_URL": "spark://m:7077"}
+    first = container.start(ENTRYPOINT, mode, **given)
+    assert first.stdout is not None
+    assert first.stdout.readline() == "started\n"
+    mine = container.started
+    (container.local / Path(FILES).parts[0]).mkdir()
+    (container.local / LIST).mkdir()
+
+    code, lines = container.run(mode, **given)
+    assert (code, lines[0]) == (
+        CANNOT_USE_DIRECTORY,
+        f"entrypoint: another {kind} on this machine uses {container.local}",
+    )
+    assert container.started == mine
+    assert (container.local / Path(FILES).parts[0]).is_dir()
+    assert (container.local / LIST).is_dir()
+
+    ended(first)
+    assert container.run(mode, **given)[0] == 5
+    assert container.service() != mine
+
+
+def test_worker_and_service_of_one_machine_share_a_directory(container: Container) -> None:
+    """The service serves what the worker's executors wrote there: neither keeps the other out."""
+    first = container.start(ENTRYPOINT, "shuffle", SPARK_LOCAL_DIRS=str(container.local))
+    assert first.stdout is not None
+    assert first.stdout.readline() == "started\n"
+
+    code, _ = container.run("worker", SPARK_LOCAL_DIRS=str(container.local), SPARK_MASTER_URL="spark://m:7077")
+    assert code == 5
+
+
+def test_a_worker_removes_what_killed_ones_left_and_nothing_else(container: Container) -> None:
+    """In every local directory, and told in the log. The service's list and what others keep there stay."""
+    directories = [container.local / "a", container.local / "b"]
+    for directory in directories:
+        for name in (f"{FILES}/blockmgr-1", LIST, "spark-of-others", "data"):
+            (directory / name).mkdir(parents=True)
+    given = {"SPARK_LOCAL_DIRS": ",".join(map(str, directories)), "SPARK_MASTER_URL": "spark://m:7077"}
+    _, lines = container.run("worker", **given)
+
+    for directory in directories:
+        left = sorted(path.name for path in directory.iterdir() if path.is_dir())
+        assert left == ["data", LIST, "spark-of-others"]
+    assert [line for line in lines if line != "started"] == [
+        f"entrypoint: removing {directory / Path(FILES).parts[0]}, left by a worker that was killed"
+        for directory in directories
+    ]
+
+
+@pytest.mark.parametrize(("files", "kept"), [([], False), ([Path(FILES).parts[0]], False), ([FILES], True)])
+def test_the_service_forgets_executors_where_no_application_has_files(
+    container: Container, *, files: list[str], kept: bool
+) -> None:
+    """Its list stays as long as an executor has files beside it: after a restart it still serves them."""
+    for name in (LIST, "data", *files):
+        (container.local / name).mkdir(parents=True)
+    _, lines = container.run("shuffle", SPARK_LOCAL_DIRS=str(container.local))
+
+    assert (container.local / LIST).exists() == kept
+    told = f"entrypoint: removing {container.local / LIST}: no application has data here"
+    assert [line for line in lines if line != "started"] == ([] if kept else [told])
+    assert (container.local / "data").is_dir()
+    assert all((container.local / name).is_dir() for name in files)
+
+
+@pytest.mark.parametrize("mode", ["worker", "shuffle"])
+def test_a_local_directory_that_cannot_be_made_is_refused(container: Container, mode: str) -> None:
+    """The log says which one, and whose it has to be."""
+    (container.local / "file").touch()
+    directory = container.local / "file" / "below"
+    code, lines = container.run(mode, SPARK_LOCAL_DIRS=str(directory), SPARK_MASTER_URL="spark://m:7077")
+
+    assert (code, container.started) == (CANNOT_USE_DIRECTORY, None)
+    assert lines[0] == f"entrypoint: user 185 cannot write to {directory}, a directory of SPARK_LOCAL_DIRS"
+    assert lines[1] == "  expected: a directory that belongs to uid 185"
+
+
+@pytest.mark.parametrize("space", [" ", "\t", "\n"])
+def test_white_space_in_the_name_of_a_local_directory_is_refused(container: Container, space: str) -> None:
+    """Spark would take one such name for two; nothing is made under either."""
+    code, lines = container.run("shuffle", SPARK_LOCAL_DIRS=f"{container.local}/a{space}b")
+
+    assert (code, container.started) == (BAD_VARIABLE, None)
+    assert "holds white space" in "".join(lines)
+    assert list(container.local.iterdir()) == []
+
+
+# From root to spark.
+
+
+@pytest.mark.parametrize("allowed", [True, False])
+def test_root_hands_the_local_directories_over_and_starts_again_as_spark(
+    container: Container, *, allowed: bool
+) -> None:
+    """As root, nothing of Spark is started; where root may not change owners, the next start has the last word."""
+    calls = container.local.parent / "calls"
+    container.put("id", "#!/bin/sh\necho 0\n")
+    container.put("chown", f'#!/bin/sh\necho chown "$@" >> {calls}\nexit {0 if allowed else 1}\n')
+    container.put("setpriv", f'#!/bin/sh\necho setpriv "$@" HOME="$HOME" >> {calls}\nexit 7\n')
+    first, second = container.local / "a", container.local / "b"
+    code, _ = container.run("shuffle", "--x", SPARK_LOCAL_DIRS=f"{first},{second}")
+
+    assert (code, container.started) == (7, None)
+    *owners, again = calls.read_text(encoding="utf-8").splitlines()
+    assert owners == [f"chown --no-dereference spark:spark {directory}" for directory in (first, second)]
+    options, _, command = again.partition(" -- ")
+    assert options == "setpriv --reuid spark --regid spark --init-groups --no-new-privs"
+    assert command == f"{ENTRYPOINT} shuffle --x HOME=/home/spark"
+    assert first.is_dir()
+    assert second.is_dir()
+
+
+# The line that says that the service listens.
+
+
+@pytest.fixture
+def counted(container: Container) -> Path:
+    """Give the file that grows by a line whenever the entrypoint waits before it asks again."""
+    asked = container.local.parent / "asked"
+    container.put("sleep", f"#!/bin/sh\necho asked >> {asked}\nexec {shutil.which('sleep')} 0.01\n")
+    return asked
+
+
+def test_the_line_comes_when_the_port_can_be_reached_and_not_before(
+    container: Container, counted: Path, taken: socket.socket
+) -> None:
+    """However long it takes: first the service listens, then the line is there, once, and a client gets through."""
+    port = taken.getsockname()[1]
+    program = LISTENS_LATE.replace("PYTHON", sys.executable).replace("ASKED", str(counted))
+    container.put("spark-class", program.replace("PORT", str(port)))
+    service = container.start(ENTRYPOINT, "shuffle", SPARK_SHUFFLE_SERVICE_PORT=str(port))
+    assert service.stdout is not None
+
+    assert service.stdout.readline() == "begins to listen\n"
+    assert service.stdout.readline() == f"{LINE} {port}\n"
+    socket.create_connection(("127.0.0.1", port), SECONDS).close()
+    assert ended(service) == (0, [])
+
+
+def test_the_line_never_comes_when_another_process_has_the_port(
+    container: Container, counted: Path, taken: socket.socket
+) -> None:
+    """A port that answers proves nothing if it is not the service that listens on it."""
+    taken.listen()
+    container.put("spark-class", NEVER_LISTENS.replace("PYTHON", sys.executable).replace("ASKED", str(counted)))
+
+    assert container.run("shuffle", SPARK_SHUFFLE_SERVICE_PORT=str(taken.getsockname()[1])) == (0, [])
+    assert counted.read_text(encoding="utf-8").count("asked") >= 5
+
+
+def test_nothing_waits_for_a_service_that_has_ended(container: Container) -> None:
+    """Who would print the line ends with the service: no process is left, and nothing was printed."""
+    code, lines = container.run("shuffle")  # returns when nobody holds the output any more
+
+    assert (code, lines) == (5, ["started"])
+
+
+@pytest.mark.parametrize("family", [socket.AF_INET, socket.AF_INET6], ids=["IPv4", "IPv6"])
+def test_a_process_that_listens_is_seen_to(container: Container, family: socket.AddressFamily) -> None:
+    """Java listens on an IPv6 socket where it can, and on an IPv4 one elsewhere: either counts."""
+    with socket.create_server(("", 0), family=family) as server:
+        assert container.call("listens", str(os.getpid()), str(server.getsockname()[1])) == 0
+
+
+def test_a_process_that_listens_elsewhere_or_not_at_all_is_not_taken_for_one_that_does(
+    container: Container, taken: socket.socket
+) -> None:
+    """Neither a port that is bound only, nor the port of an outgoing connection, nor another process's port counts."""
+    other = container.start("cat")
+    with socket.create_server(("127.0.0.1", 0)) as server:
+        with socket.create_connection(server.getsockname(), SECONDS) as client:
+            assert container.call("listens", str(os.getpid()), str(client.getsockname()[1])) == 1
+        assert container.call("listens", str(os.getpid()), str(taken.getsockname()[1])) == 1
+        assert container.call("listens", str(other.pid), str(server.getsockname()[1])) == 1
