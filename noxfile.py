@@ -60,6 +60,13 @@ def controls(session: nox.Session) -> None:
 
 
 @nox.session
+def house(session: nox.Session) -> None:
+    """Draw the packages and what they import, as a graph in the language DOT; or one: `-- workstream.plugin`."""
+    _install(session)
+    session.run("import-linter", "drawgraph", *(session.posargs or ["workstream"]))
+
+
+@nox.session
 def generated(session: nox.Session) -> None:
     """Make the generated pages and tables anew."""
     _install(session)

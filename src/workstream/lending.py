@@ -112,7 +112,7 @@ class Lender:
 
     def _serve(self) -> None:
         left = set(_PARTS)
-        while not self._ended.wait(waiting.POLL_SECONDS):
+        while not self._ended.wait(limits.POLL_SECONDS):
             for part in [one for one in _PARTS if one in left and _request(self._folder, one).exists()]:
                 left.remove(part)
                 self._begin(part).add_done_callback(partial(self._answer, part))

@@ -1,4 +1,7 @@
-"""Every time limit, named, in seconds. A slow machine multiplies them all with WORKSTREAM_PATIENCE."""
+"""Every time limit, named, in seconds, and how much room on the disk it takes to build something.
+
+A slow machine multiplies the limits with WORKSTREAM_PATIENCE. The intervals are no limits: nothing fails when one ends.
+"""
 
 from __future__ import annotations
 
@@ -50,6 +53,17 @@ def patience() -> float:
     return factor
 
 
+POLL_SECONDS = 0.5  # between two looks at something that is waited for
+HEARTBEAT_SECONDS = 30.0  # between two lines that say that a step is still at work
+
+# Room on the cache's disk, in bytes: twice of what was measured.
+ENGINE_BYTES = INPUT_BYTES = BASE_IMAGE_BYTES = 1_000_000_000
+NODE_IMAGE_BYTES = 5_000_000_000
+COMPILE_BYTES = 7_000_000_000
+CONTAINERS_BYTES = 8_000_000_000
+
+GRACE = Limit("the end of a program that was asked to end", 5)
+ANSWER = Limit("an answer of the cluster", 10)
 QUERY = Limit("a query", 30)
 QUICK_COMMAND = Limit("a quick command", 120)
 COLLECTION = Limit("collecting the whole suite", 300)

@@ -20,7 +20,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from workstream import errors
+from workstream import errors, limits
 from workstream.progress import logger
 
 if TYPE_CHECKING:
@@ -29,7 +29,6 @@ if TYPE_CHECKING:
     from workstream.limits import Limit
 
 TAIL_LINES = 15
-GRACE_SECONDS = 5.0
 
 _running: set[subprocess.Popen[bytes]] = set()
 _outliving: list[subprocess.Popen[bytes]] = []  # kept, because Python complains about a lost one that still runs
@@ -217,7 +216,7 @@ def stop(process: subprocess.Popen[bytes]) -> None:
     """End a program and everything it started: politely first, then for good."""
     _signal_group(process, signal.SIGTERM)
     try:
-        process.wait(GRACE_SECONDS)
+        process.wait(limits.GRACE.seconds)
     except subprocess.TimeoutExpired:
         _signal_group(process, signal.SIGKILL)
         process.wait()

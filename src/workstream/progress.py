@@ -12,13 +12,14 @@ import time
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, TextIO, TypeVar
 
+from workstream import limits
+
 if TYPE_CHECKING:
     from collections.abc import Iterator
     from pathlib import Path
 
 logger = logging.getLogger("workstream")
 
-HEARTBEAT_SECONDS = 30.0
 _STARTED = time.monotonic()
 
 
@@ -75,7 +76,7 @@ def step(subject: str, doing: str) -> Iterator[None]:
         return time.monotonic() - started
 
     def beat() -> None:
-        while not ended.wait(HEARTBEAT_SECONDS):
+        while not ended.wait(limits.HEARTBEAT_SECONDS):
             say(subject, f"{doing}: still at it ({seconds():.0f} s)")
 
     say(subject, f"{doing} …")

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from workstream import progress
+from workstream import limits, progress
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -40,7 +40,7 @@ def test_a_step_that_fails_says_so(shown: io.StringIO) -> None:
 
 def test_a_long_step_says_that_it_is_still_at_it(shown: io.StringIO, monkeypatch: pytest.MonkeyPatch) -> None:
     """Between start and end there is a sign of life."""
-    monkeypatch.setattr(progress, "HEARTBEAT_SECONDS", 0.01)
+    monkeypatch.setattr(limits, "HEARTBEAT_SECONDS", 0.01)
     with progress.step("images", "building"):
         while "still at it" not in shown.getvalue():
             pass

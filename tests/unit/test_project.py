@@ -179,7 +179,7 @@ def test_the_node_programs_have_the_version_that_is_pinned() -> None:
 
 
 def test_a_wheel_holds_what_a_checkout_holds(tmp_path: Path) -> None:
-    """Whoever installs the package has every file that it has here, recipe and versions too, and the evidence's schema."""
+    """Whoever installs the package has all that is here: modules, recipe, versions, the schema of evidence."""
     command = [sys.executable, "-m", "hatchling", "build", "--target", "wheel", "--directory", str(tmp_path)]
     subprocess.run(command, cwd=ROOT, check=True, capture_output=True)  # noqa: S603 - ours
     (wheel,) = tmp_path.glob("*.whl")

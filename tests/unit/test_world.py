@@ -170,7 +170,7 @@ def test_the_end_waits_for_what_is_under_way(real: Real) -> None:
     seen = world.background(lambda: go_on.wait() and [*real.log])
     closing = Thread(target=world.close, kwargs={"interrupted": False})
     closing.start()
-    closing.join(waiting.POLL_SECONDS)
+    closing.join(limits.POLL_SECONDS)
     assert closing.is_alive()
     go_on.set()
     closing.join()

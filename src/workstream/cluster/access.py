@@ -40,6 +40,11 @@ _TOLERATED = {
 }
 
 
+def request_timeout() -> str:
+    """Return the option of kubectl that lets it wait for an answer no longer than that takes."""
+    return f"--request-timeout={limits.ANSWER.seconds:g}s"
+
+
 class Provide(Protocol):
     """Makes an image of the engine available to a cluster's pods."""
 
@@ -225,7 +230,7 @@ def existing(there: External) -> Cluster:
         printed = processes.run(only, limit=limits.QUERY, environment=there.programs).stdout
         there.kubeconfig.write_text(printed, encoding="utf-8")
         cluster.kubectl("config", "set-context", there.context, "--namespace", "default")
-        cluster.kubectl("get", "--raw", "/readyz", "--request-timeout", "10s", limit=limits.QUERY)
+        cluster.kubectl("get", "--raw", "/readyz", request_timeout(), limit=limits.QUERY)
     except errors.WorkstreamError as error:
         raise errors.ClusterFailedError(
             f"The cluster of the context {there.context} does not answer.\n{error.what}",

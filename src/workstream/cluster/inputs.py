@@ -51,6 +51,6 @@ def fetch(requirement: str, hashes: Sequence[str], *, source: bool = False) -> P
         pinned.unlink()
 
     name = requirement.split("==", maxsplit=1)[0]
-    folder = cache.entry(name, cache.digest(text, str(source)), download, needs_bytes=1_000_000_000)
+    folder = cache.entry(name, cache.digest(text, str(source)), download, needs_bytes=limits.INPUT_BYTES)
     say("inputs", f"{requirement} is there, as pinned")
     return next(path for path in folder.iterdir() if path.is_file())

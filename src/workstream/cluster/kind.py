@@ -15,7 +15,7 @@ from pytest_kubernetes.providers.kind import KindManagerBase
 
 from workstream import errors, limits, processes
 from workstream.cluster import cache, images, waiting
-from workstream.cluster.access import Cluster
+from workstream.cluster.access import Cluster, request_timeout
 from workstream.cluster.versions import recipes
 from workstream.processes import Environment
 from workstream.progress import say, step
@@ -298,12 +298,12 @@ class KindCluster(KindManagerBase):
     def _not_ready(self) -> str:
         """Return what is not ready yet; empty if all is."""
         access = self.access()
-        kubectl = ["--request-timeout", "10s"]
+        soon = request_timeout()
         ready = '{range .items[*]}{.metadata.name} {.status.conditions[?(@.type=="Ready")].status}{"\\n"}{end}'
-        nodes = access.kubectl("get", "nodes", *kubectl, "--output", f"jsonpath={ready}").stdout.splitlines()
+        nodes = access.kubectl("get", "nodes", soon, "--output", f"jsonpath={ready}").stdout.splitlines()
         counts = "{.status.readyReplicas}/{.spec.replicas}"
         where = ["--namespace", "kube-system", "get", "deployment", "coredns"]
-        dns = access.kubectl(*where, *kubectl, "--output", f"jsonpath={counts}").stdout
+        dns = access.kubectl(*where, soon, "--output", f"jsonpath={counts}").stdout
         waiting_for = [line for line in nodes if not line.endswith(" True")]
         have, _, want = dns.partition("/")
         if have != want:

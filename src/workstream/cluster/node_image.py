@@ -53,7 +53,7 @@ def _bootstrap(engine: Engine, name: str) -> None:
             f"{name} can be neither pulled nor bootstrapped from Debian packages: {unavailable}.",
             instead="Give the engine access to a registry, or bring the image there with `docker load`.",
         )
-    cache.require_space(1_000_000_000, name)
+    cache.require_space(limits.BASE_IMAGE_BYTES, name)
     pins = pinned()["base"]
     with (
         tempfile.TemporaryDirectory(dir=cache.folder(), prefix=".bootstrap-") as work,
@@ -114,7 +114,7 @@ def build_node_image(engine: Engine) -> str:
 
 def _build_node(engine: Engine, name: str) -> None:
     compiled = programs.built(programs.NODE_PROGRAMS)
-    cache.require_space(5_000_000_000, name)
+    cache.require_space(limits.NODE_IMAGE_BYTES, name)
     base = base_image(engine)
     with _context(compiled) as context:
         stages = {stage: f"{name}-{stage}" for stage in ("kubernetes", *_STAGES.values(), "node")}

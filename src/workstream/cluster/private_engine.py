@@ -26,8 +26,6 @@ from workstream.progress import say, step
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-NEEDS_BYTES = 8_000_000_000
-
 
 def require_possible() -> None:
     """Raise errors.EngineUnavailableError if a private engine cannot run here, saying why."""
@@ -68,7 +66,7 @@ def unpacked() -> Path:
         if own_iptables:
             _link_iptables(target / "root")
 
-    return cache.entry("engine", key, build, needs_bytes=1_000_000_000)
+    return cache.entry("engine", key, build, needs_bytes=limits.ENGINE_BYTES)
 
 
 # One binary goes by many names. The dynamic linker must find its libraries, wherever the cache is.
@@ -114,7 +112,7 @@ class PrivateEngine:
         root = unpacked() / "root"
         with cache.lock("engine-start"):
             if self.process_id() is None:
-                cache.require_space(NEEDS_BYTES, "images and containers")
+                cache.require_space(limits.CONTAINERS_BYTES, "images and containers")
                 with step("engine", "starting the private engine"):
                     self._launch(root)
         found = self.reach()

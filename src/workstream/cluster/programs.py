@@ -21,8 +21,6 @@ from workstream.progress import say, step
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence
 
-NEEDS_BYTES = 7_000_000_000
-
 # What is built from which package of the module.
 _PACKAGES = {
     "coredns": "./cmd/coredns",
@@ -152,7 +150,7 @@ def built(names: Sequence[str]) -> dict[str, Path]:
     with cache.lock("programs"):
         missing = _missing(home, names)  # another run may have built them while this one waited
         if missing:
-            cache.require_space(NEEDS_BYTES, f"compiling {', '.join(missing)}")
+            cache.require_space(limits.COMPILE_BYTES, f"compiling {', '.join(missing)}")
             home.mkdir(parents=True, exist_ok=True)
             for leftover in home.glob(".building-*"):
                 cache.remove(leftover)

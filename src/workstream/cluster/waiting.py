@@ -6,14 +6,12 @@ from typing import TYPE_CHECKING, TypeVar
 
 import tenacity
 
-from workstream import errors, processes
+from workstream import errors, limits, processes
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
     from workstream.limits import Limit
-
-POLL_SECONDS = 0.5
 
 T = TypeVar("T")
 
@@ -48,7 +46,7 @@ def until(
 
     retrying = tenacity.Retrying(
         retry=tenacity.retry_if_result(lambda result: not result),
-        wait=tenacity.wait_fixed(POLL_SECONDS),
+        wait=tenacity.wait_fixed(limits.POLL_SECONDS),
         stop=tenacity.stop_after_delay(limit.seconds),
     )
     try:

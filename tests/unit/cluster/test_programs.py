@@ -4,7 +4,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from workstream import errors
+from workstream import errors, limits
 from workstream.cluster import cache, programs
 
 if TYPE_CHECKING:
@@ -48,7 +48,7 @@ def test_a_compiler_that_fails_is_told_with_its_last_words(
 ) -> None:
     """The error says what was compiled, what the compiler said, and what else would do; nothing half-made stays."""
     monkeypatch.setenv(cache.FOLDER_VARIABLE, str(tmp_path / "cache"))
-    monkeypatch.setattr(programs, "NEEDS_BYTES", 0)
+    monkeypatch.setattr(limits, "COMPILE_BYTES", 0)
     pretend("go", 'if [ "$1" = version ]; then echo go version go1.26.8 x; else echo no such module >&2; exit 1; fi')
 
     with pytest.raises(errors.BuildError, match="no such module") as caught:

@@ -2,14 +2,14 @@ from __future__ import annotations
 
 import pytest
 
-from workstream import errors
+from workstream import errors, limits
 from workstream.cluster import waiting
 from workstream.limits import Limit
 
 
 def test_it_returns_what_the_condition_returns(monkeypatch: pytest.MonkeyPatch) -> None:
     """The wait ends with the first true value, and gives it."""
-    monkeypatch.setattr(waiting, "POLL_SECONDS", 0.001)
+    monkeypatch.setattr(limits, "POLL_SECONDS", 0.001)
     answers = iter(["", "", "here"])
 
     assert waiting.until(lambda: next(answers), Limit("a test", 5), what="it is here") == "here"
@@ -17,7 +17,7 @@ def test_it_returns_what_the_condition_returns(monkeypatch: pytest.MonkeyPatch) 
 
 def test_time_running_out_is_told_with_what_was_seen_last(monkeypatch: pytest.MonkeyPatch) -> None:
     """The error names the condition, the limit and the last state, and how to be more patient."""
-    monkeypatch.setattr(waiting, "POLL_SECONDS", 0.001)
+    monkeypatch.setattr(limits, "POLL_SECONDS", 0.001)
     with pytest.raises(errors.WaitError) as caught:
         waiting.until(lambda: False, Limit("a test", 0.01), what="the pod is ready", last_seen=lambda: "Pending")
 
