@@ -86,7 +86,7 @@ def values(image_in_cluster: Future[str]) -> dict[str, Any]:
 @pytest.fixture(scope="session")
 def release(cluster: Cluster, spark_image: str, values: dict[str, Any], subject: Subject) -> Iterator[Release]:
     """Give the release that the document speaks of, installed anew and whole; on a cluster of others, leave none."""
-    del spark_image  # described, because a release was won with it
+    del spark_image  # described, because the release runs it
     subject.describe_input("chart", CHART)
     subject.describe_input("the suite's jobs", JOBS)
     if cluster.ours:  # and was kept, perhaps: its pods may run an older image of the same name

@@ -332,17 +332,37 @@ def test_audit_takes_accepted_results_where_there_is_no_evidence(run: Run, docum
 
 
 def test_an_accepted_result_is_of_one_edition_of_a_document(run: Run, document: Path) -> None:
-    """After any change but a tick it holds up nothing, and so does none, or a file that no run generated."""
+    """After another word in or around a criterion it holds up nothing; ticks and reports are no other edition."""
     folder = accept(document, prove(document, "AC1", "AC2"))
     document.write_text(TEXT.replace("[ ]", "[x]"), encoding="utf-8")
     assert run("audit", document, "--accepted", folder)[0] == 0
+    reported = TEXT + "\n### Execution Report\n\n- [x] Mail arrives soon\n"
+    document.write_text(reported, encoding="utf-8")
+    assert run("audit", document, "--accepted", folder)[0] == 0
 
-    document.write_text(TEXT + "\nSoon is a week.\n", encoding="utf-8")
-    code, out, _ = run("audit", document, "--accepted", folder)
-    assert (code, "AC2 is ticked, and the accepted result says: another edition of the document" in out) == (1, True)
+    for text in (TEXT + "\nSoon is a week.\n", TEXT.replace("soon", "late"), TEXT.replace("safe", "safe\n  - and dry")):
+        document.write_text(text, encoding="utf-8")
+        code, out, _ = run("audit", document, "--accepted", folder)
+        assert code == 1
+        assert "AC2 is ticked, and the accepted result says: another edition of the document" in out
 
-    document.write_text(TEXT, encoding="utf-8")
-    (folder / "WS-001-01.md").unlink()
+
+def test_a_checklist_that_says_only_the_whole_documents_hash_is_compared_by_that(run: Run, document: Path) -> None:
+    """Those that were accepted before they said more hold for the same document with other ticks, and for no other."""
+    folder = accept(document, prove(document, "AC1", "AC2"))
+    path = folder / "WS-001-01.md"
+    lines = path.read_text(encoding="utf-8").splitlines(keepends=True)
+    path.write_text("".join(line for line in lines if "what gives them" not in line), encoding="utf-8")
+    document.write_text(TEXT.replace("[ ]", "[x]"), encoding="utf-8")
+    assert run("audit", document, "--accepted", folder)[0] == 0
+    document.write_text(TEXT + "\n### Execution Report\n", encoding="utf-8")
+    assert run("audit", document, "--accepted", folder)[0] == 1
+
+
+def test_what_is_no_accepted_result_holds_up_nothing(run: Run, document: Path) -> None:
+    """No file is a finding for each tick, a file that no run generated an error; and evidence is another question."""
+    folder = document.parent / "accepted"
+    folder.mkdir()
     code, out, _ = run("audit", document, "--accepted", folder)
     assert (code, "AC2 is ticked, and there is no accepted result" in out) == (1, True)
     (folder / "WS-001-01.md").write_text(

@@ -11,10 +11,10 @@ import click
 
 from workstream import documents, errors, evidence
 from workstream.cli.shared import DOCUMENT, PATHS, documents_of, print_json
-from workstream.documents import tick as ticking
+from workstream.documents import tick as boxes
 from workstream.documents.audit import audit as findings_of
 from workstream.documents.audit import summary
-from workstream.evidence import freshness, records
+from workstream.evidence import freshness, records, ticking
 from workstream.reports import accepted as accepted_results
 from workstream.reports import status as report
 
@@ -49,7 +49,7 @@ def status(path: Path, logs: tuple[Path, ...], *, as_json: bool) -> None:
     """
     document = documents.read(path)
     paths = _require(_paths(logs, document), document)
-    log = _log(paths, document)
+    log = ticking.log_of(paths, document)
     found = report.status(document, paths, log, _verdicts(log, document))
     if as_json:
         print_json(found.model_dump(mode="json"))
@@ -117,26 +117,17 @@ def tick(path: Path, logs: tuple[Path, ...], *, write: bool, check: bool, as_jso
         raise errors.UsageError("--write and --check exclude each other.", instead="Leave one of them away.")
     document = documents.read(path)
     paths = _require(_paths(logs, document), document)
-    log = _log(paths, document)
+    log = ticking.log_of(paths, document)
     verdicts = _verdicts(log, document)
-    changed = _changed(log, document)
-    if changed:
-        raise errors.TickRefusedError(
-            f"{path} changed since the evidence was won: {', '.join(changed)}.",
-            instead="Run the suite again on the document as it is now.",
-        )
+    ticking.require_same(log, document)
     found = report.status(document, paths, log, verdicts)
-    content = ticking.tick(document, found.changes)
+    content = boxes.tick(document, found.changes)
     if not as_json:
         _show(found, document.content, content)
-    missing = _not_asked(log, verdicts)
-    if missing and (write or check):
-        raise errors.TickRefusedError(
-            f"The evidence is of a part of the suite, and says nothing of {', '.join(missing)}.",
-            instead="Run the whole suite, or name the evidence of the other parts with further --evidence.",
-        )
+    if write or check:
+        ticking.require_whole(log, verdicts)
     if write and found.changes:
-        ticking.write(path, document.content, content)
+        boxes.write(path, document.content, content)
     if as_json:
         written = write and bool(found.changes)
         print_json(report.Tick(**dict(found), written=written).model_dump(mode="json"))
@@ -203,44 +194,9 @@ def _require(paths: tuple[Path, ...], document: documents.Document) -> tuple[Pat
     return paths
 
 
-def _log(paths: Sequence[Path], document: documents.Document) -> Log:
-    """Read evidence of a document; of several runs that were parts of one suite together.
-
-    Raises:
-        errors.TickRefusedError: it is of another document, or of controls.
-        errors.EvidenceError: it cannot be read, or something changed between the parts.
-
-    """
-    logs = [evidence.read(path) for path in paths]
-    for one in logs:
-        if one.session.document_id != document.id:
-            raise errors.TickRefusedError(
-                f"{one.path} is the evidence of {one.session.document_id}, and {document.path} is {document.id}.",
-                instead="Name the evidence of a run on this document.",
-            )
-        if one.has_controls:
-            raise errors.TickRefusedError(
-                f"{one.path} is the evidence of controls: the product was broken on purpose.",
-                instead="Name the evidence of a run without --workstream-controls.",
-            )
-    return evidence.combined(logs)
-
-
 def _verdicts(log: Log, document: documents.Document) -> tuple[Verdict, ...]:
     """Return the verdict of every criterion as of now."""
     return freshness.current(log, document, freshness.root_of(log, document))
-
-
-def _changed(log: Log, document: documents.Document) -> list[str]:
-    """Return the criteria whose text, or what the document says around it, is not what was tested."""
-    return [one.criterion_id for one in evidence.verdicts(log, document) if one.state is evidence.State.STALE]
-
-
-def _not_asked(log: Log, verdicts: Sequence[Verdict]) -> list[str]:
-    """Return the criteria of which a part of the suite says nothing, because it left out tests of them."""
-    if log.selection is None or not log.selection.partial:
-        return []
-    return [one.criterion_id for one in verdicts if one.state is evidence.State.NOT_RUN]
 
 
 def _states(paths: Sequence[Path], document: documents.Document) -> dict[str, str] | None:
@@ -249,6 +205,10 @@ def _states(paths: Sequence[Path], document: documents.Document) -> dict[str, st
         return None
     own = [path for path in paths if evidence.read(path).session.document_id == document.id]
     try:
-        return {one.criterion_id: str(one.state) for one in _verdicts(_log(own, document), document)} if own else {}
+        return (
+            {one.criterion_id: str(one.state) for one in _verdicts(ticking.log_of(own, document), document)}
+            if own
+            else {}
+        )
     except errors.TickRefusedError:
         return {}

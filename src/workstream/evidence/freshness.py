@@ -1,4 +1,4 @@
-"""Whether what was proven still holds: the files that evidence was won with, compared with those that are there now."""
+"""Whether what was proven still holds: the files that were tested, compared with those that are there now."""
 
 from __future__ import annotations
 

@@ -6,6 +6,7 @@ Only `proven` ticks a box. Nothing here knows how the evidence came about.
 from __future__ import annotations
 
 import hashlib
+import json
 from collections import Counter, defaultdict
 from dataclasses import dataclass, replace
 from enum import StrEnum
@@ -15,7 +16,7 @@ from workstream.documents import Kind, normalise
 from workstream.evidence.records import FIXTURES, Level, Result
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator, Sequence
+    from collections.abc import Iterable, Iterator, Mapping, Sequence
 
     from workstream.documents import Criterion, Document
     from workstream.evidence.log import Log
@@ -80,6 +81,17 @@ def text_sha256(criterion: Criterion) -> str:
 def context_sha256(document: Document) -> str:
     """Return the hash of what a document says around its criteria: it gives them their meaning."""
     return hashlib.sha256(document.context.encode("utf-8", "surrogatepass")).hexdigest()
+
+
+def edition_sha256(criteria: Mapping[str, str], context: str) -> str:
+    """Return the hash of all that says what the criteria of a document are and mean.
+
+    Args:
+        criteria: the hash of each criterion, by its id, as a session tells them.
+        context: the hash of what stands around them.
+
+    """
+    return hashlib.sha256(json.dumps([sorted(criteria.items()), context]).encode()).hexdigest()
 
 
 def verdicts(log: Log, document: Document) -> tuple[Verdict, ...]:

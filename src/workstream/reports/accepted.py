@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 
 from workstream import errors
 from workstream.evidence.provenance import document_sha256
+from workstream.evidence.verdict import context_sha256, edition_sha256, text_sha256
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -19,15 +20,18 @@ if TYPE_CHECKING:
 
 # Lines of `checklist.markdown`.
 _CRITERION = re.compile(r"^- \[[ x]\] \*\*(?P<id>[A-Z]+\d+)\*\* .*\n  - \*\*(?P<state>[a-z-]+)\*\*: ", re.MULTILINE)
-_EDITION = re.compile(r"^- document: .*, boxes blanked, SHA-256 `(?P<sha256>[0-9a-f]{64})`$", re.MULTILINE)
+_EDITION = re.compile(
+    r"^- (?:document: .*, boxes blanked,|criteria and what gives them their meaning:) SHA-256 `([0-9a-f]{64})`$",
+    re.MULTILINE,
+)
 
 
 def states(document: Document, folder: Path) -> dict[str, str] | None:
     """Return how an accepted result judged each criterion, by its id; None if nothing was accepted.
 
     Args:
-        document: the document as it is now. Any difference but ticks makes it another edition, of which an accepted
-            result says nothing.
+        document: the document as it is now. With another criterion, or something else that gives them their meaning, it
+            is another edition, of which an accepted result says nothing. Ticks and reports make none.
         folder: where a project keeps its accepted results: checklists that are named by the document's id.
 
     Raises:
@@ -38,12 +42,15 @@ def states(document: Document, folder: Path) -> dict[str, str] | None:
     if not path.is_file():
         return None
     text = path.read_text(encoding="utf-8", errors="replace")
-    edition = _EDITION.search(text)
-    if edition is None:
+    editions = set(_EDITION.findall(text))
+    if not editions:
         raise errors.EvidenceError(
             f"{path} is no checklist that a run generated: it does not say which edition of a document was judged.",
             instead="Copy the checklist.md that a run left behind, as it is.",
         )
-    found = {one["id"]: one["state"] for one in _CRITERION.finditer(text)}
-    same = edition["sha256"] == document_sha256(document)
-    return found if same else {one.id: "another edition of the document" for one in document.criteria}
+    hashes = {one.id: text_sha256(one) for one in document.criteria}
+    # Checklists of before say the hash of the whole document alone.
+    now = {edition_sha256(hashes, context_sha256(document)), document_sha256(document)}
+    if editions.isdisjoint(now):
+        return dict.fromkeys(hashes, "another edition of the document")
+    return {one["id"]: one["state"] for one in _CRITERION.finditer(text)}

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 
 from workstream.documents import Kind
 from workstream.evidence import rounds
+from workstream.evidence.verdict import edition_sha256
 from workstream.text import one_line
 
 if TYPE_CHECKING:
@@ -129,6 +130,8 @@ def _reproduce(log: Log) -> Iterator[str]:
     yield f"- command: {code(session.command)}"
     yield f"- commit: {code(session.commit or 'none')}{changes}"
     yield f"- document: {code(session.document_path)}, boxes blanked, SHA-256 {code(session.document_sha256)}"
+    edition = edition_sha256(session.criteria, session.context_sha256)
+    yield f"- criteria and what gives them their meaning: SHA-256 {code(edition)}"
     yield f"- begun: {session.time}; ended: {log.end.time if log.end else 'not'}"
     yield f"- workstream {session.harness}, Python {session.python}"
     for where, said in (log.selection.options if log.selection else {}).items():

@@ -102,7 +102,7 @@ def test_what_is_not_there_has_no_hash(tmp_path: Path) -> None:
 
 
 def test_a_log_of_another_commit_holds_as_long_as_its_files_do(told: Story, tmp_path: Path) -> None:
-    """A commit that changed none of the files that a proof was won with takes nothing from it."""
+    """A commit that changed none of the files that were tested takes nothing from it."""
     told.lines[0] = told.lines[0].model_copy(update={"commit": "decade", "dirty": True})
     assert states(told, tmp_path) == ["proven", "proven"]
     (tmp_path / "chart" / "templates" / "pod.yaml").write_text("kind: pod")
