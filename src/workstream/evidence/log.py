@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from workstream.documents import Document
 
 NAME = "evidence.jsonl"
-_FOLDER = Path("build", "acceptance")  # of a project: where runs leave what they saw, in a folder for each document
+FOLDER = Path("build", "acceptance")  # of a project: where runs leave what they saw, in a folder for each document
 _ADAPTER: TypeAdapter[records.Record] = TypeAdapter(records.AnyRecord)
 _KNOWN = {"session", "selection", "manifest", "subject", "round", "observation", "execution", "outcome", "end"}
 
@@ -131,7 +131,7 @@ def find(document: Document) -> Path | None:
     """
     for start in (document.path.resolve().parent, Path.cwd()):
         for folder in (start, *start.parents):
-            path = folder / _FOLDER / document.id / NAME
+            path = folder / FOLDER / document.id / NAME
             if path.is_file():
                 return path
     return None

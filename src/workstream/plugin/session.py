@@ -15,6 +15,7 @@ from workstream.cluster import diagnose
 from workstream.cluster.kind import DEFAULT_NAME
 from workstream.cluster.provisioning import Options
 from workstream.evidence import records
+from workstream.evidence.log import FOLDER
 from workstream.plugin import body, inventory
 from workstream.plugin.binding import bind, uses
 from workstream.plugin.exchange import MESSAGE, Collected, EnvironmentFailure, Message, leave
@@ -59,8 +60,8 @@ class Session:
         self.project = Project(config, document)
         self.project.require_sense()
         self.rounds = planned(config, document)
-        kind = "controls" if config.getoption("--workstream-controls") else "acceptance"
-        self.folder = Path(config.getoption("--workstream-folder") or self.root / "build" / kind / document.id)
+        where = FOLDER.with_name("controls") if config.getoption("--workstream-controls") else FOLDER
+        self.folder = Path(config.getoption("--workstream-folder") or self.root / where / document.id)
         wanted = Options(
             self.project.setting("cluster-name") or DEFAULT_NAME,
             config.getoption("--workstream-keep"),
