@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import ipaddress
 import json
 from dataclasses import dataclass, field
 from functools import cached_property
 from typing import TYPE_CHECKING, Any, Protocol
+from urllib.parse import urlsplit
 
 from kubernetes import client, config
 from pytest_kubernetes.providers.external import ExternalManagerBase
@@ -40,9 +42,36 @@ _TOLERATED = {
 }
 
 
+def _is_this_machine(host: str) -> bool:
+    """Whether a host's name or address is that of this machine itself."""
+    try:
+        return ipaddress.ip_address(host).is_loopback
+    except ValueError:
+        return host == "localhost" or host.endswith(".localhost")
+
+
 def request_timeout() -> str:
     """Return the option of kubectl that lets it wait for an answer no longer than that takes."""
     return f"--request-timeout={limits.ANSWER.seconds:g}s"
+
+
+# Settings of the user that lead kubectl and helm elsewhere, or let them do something else: empty is as good as unset.
+# KUBERC holds defaults of kubectl's options (`delete` asks back in Kubernetes' own example), and has a word for none.
+_UNSET = dict.fromkeys(
+    (
+        "HELM_DRIVER",
+        "HELM_KUBEAPISERVER",
+        "HELM_KUBEASGROUPS",
+        "HELM_KUBEASUSER",
+        "HELM_KUBECAFILE",
+        "HELM_KUBEINSECURE_SKIP_TLS_VERIFY",
+        "HELM_KUBETLS_SERVER_NAME",
+        "HELM_KUBETOKEN",
+        "HELM_NAMESPACE",
+    ),
+    "",
+)
+_NO_PREFERENCES = {"KUBERC": "off"}
 
 
 class Provide(Protocol):
@@ -94,7 +123,13 @@ class Cluster:
 
     @cached_property
     def _api(self) -> client.ApiClient:
-        return config.new_client_from_config(str(self.kubeconfig), self.context)
+        settings = client.Configuration()
+        config.load_kube_config(str(self.kubeconfig), self.context, client_configuration=settings)
+        # As kubectl and every other program in Go: what runs on this machine is not reached through a proxy.
+        host = urlsplit(settings.host).hostname or ""
+        if _is_this_machine(host):
+            settings.no_proxy = ",".join(filter(None, [settings.no_proxy, host]))
+        return client.ApiClient(settings)
 
     @cached_property
     def core(self) -> client.CoreV1Api:
@@ -109,7 +144,8 @@ class Cluster:
     @property
     def environment(self) -> Environment:
         """What makes kubectl and helm use this cluster."""
-        return self.programs | Environment({"KUBECONFIG": str(self.kubeconfig), "HELM_KUBECONTEXT": self.context})
+        where = {"KUBECONFIG": str(self.kubeconfig), "HELM_KUBECONTEXT": self.context}
+        return self.programs | Environment({**_UNSET, **_NO_PREFERENCES, **where})
 
     @cached_property
     def version(self) -> str:

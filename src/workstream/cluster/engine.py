@@ -39,9 +39,17 @@ class Engine:
         """What makes programs (docker, kind, testcontainers) use this engine."""
         if self.socket is None:
             return Environment()
+        # Settings of the user are about another engine; empty is as good as unset.
+        others = (
+            "DOCKER_API_VERSION",
+            "DOCKER_CERT_PATH",
+            "DOCKER_CONTEXT",
+            "DOCKER_DEFAULT_PLATFORM",
+            "DOCKER_TLS_VERIFY",
+        )
         # The private engine has no buildx plugin.
         variables = {"DOCKER_HOST": f"unix://{self.socket}", "DOCKER_BUILDKIT": "0"}
-        return Environment(variables, (Path(self.docker).parent,))
+        return Environment({**dict.fromkeys(others, ""), **variables}, (Path(self.docker).parent,))
 
     @property
     def build_options(self) -> tuple[str, ...]:

@@ -23,6 +23,8 @@ if TYPE_CHECKING:
 
 Manifest = dict[str, Any]
 
+# Helm 3 has `--all` for them, Helm 4 has not.
+_EVERY_STATE = ("--deployed", "--failed", "--pending", "--superseded", "--uninstalled", "--uninstalling")
 _WORKLOADS = {"DaemonSet", "Deployment", "StatefulSet"}
 
 
@@ -186,7 +188,7 @@ def _every_pod(cluster: Cluster, release: Release) -> list[client.V1Pod]:
 
 def exists(cluster: Cluster, release: Release) -> bool:
     """Whether there is a release of that name, whoever installed it and in whatever state."""
-    return bool(_listed(cluster, release, "--all"))
+    return bool(_listed(cluster, release, *_EVERY_STATE))
 
 
 def _revision(cluster: Cluster, release: Release) -> int:
