@@ -3,16 +3,20 @@
 from __future__ import annotations
 
 import json
+import logging
 import os
+import shutil
 from dataclasses import dataclass, field
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
-from threading import Thread
+from threading import Event, Thread
+from types import SimpleNamespace
 from typing import TYPE_CHECKING, Any, cast
 from urllib.parse import parse_qs, urlsplit
 
 import pytest
 
-from workstream.cluster import cache
+from workstream import progress
+from workstream.cluster import cache, debian
 from workstream.cluster.access import Cluster
 
 if TYPE_CHECKING:
@@ -50,6 +54,88 @@ def bare_path(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     folder.mkdir()
     monkeypatch.setenv("PATH", str(folder))
     return folder
+
+
+@pytest.fixture
+def enough_room(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Let the disk have room for whatever is built, also on a machine that has not."""
+    monkeypatch.setattr(shutil, "disk_usage", lambda _: SimpleNamespace(free=10**12))
+
+
+@pytest.fixture
+def heard(caplog: pytest.LogCaptureFixture) -> Iterator[Callable[[str], Event]]:
+    """Give a way to learn when something is said to people: a part of it, for an event that is set then."""
+    events: dict[str, Event] = {}
+
+    class Ear(logging.Handler):
+        """Sets the events whose text is said."""
+
+        def emit(self, record: logging.LogRecord) -> None:
+            """Look whether this is waited for."""
+            for text, event in [*events.items()]:
+                if text in record.getMessage():
+                    event.set()
+
+    ear = Ear()
+    progress.logger.addHandler(ear)
+    with caplog.at_level("INFO", logger="workstream"):
+        yield lambda text: events.setdefault(text, Event())
+    progress.logger.removeHandler(ear)
+
+
+@dataclass(frozen=True)
+class DebianMachine:
+    """A machine of the Debian family, with an archive of packages.
+
+    Attributes:
+        packages: a folder of what each package holds, a folder of its name each; there are no others.
+        log: the file of all calls of apt-get: APT_CONFIG, LC_ALL, the arguments.
+        keyring: the file of Debian's keys.
+
+    """
+
+    packages: Path
+    log: Path
+    keyring: Path
+
+    def has(self, package: str, *programs: str, says: str = "") -> None:
+        """Let there be a package of these files: programs, each of which is the same shell script."""
+        (self.packages / package).mkdir(exist_ok=True)
+        for name in programs:
+            path = self.packages / package / name
+            path.parent.mkdir(parents=True, exist_ok=True)
+            path.write_text(f"#!/bin/sh\n{says}\n")
+            path.chmod(0o755)
+
+
+_APT_GET = """
+echo "$APT_CONFIG $LC_ALL $@" >> LOG
+case "$*" in
+    *--print-uris*) echo "'http://mirror.test/debian/dists/bookworm/InRelease' x 0" ;;
+    "-q download "*)
+        shift 2
+        for name in "$@"; do
+            [ -d "PACKAGES/$name" ] || { echo "E: Unable to locate package $name" >&2; exit 100; }
+            echo "$name" > "${name}_1.0_all.deb"
+        done ;;
+esac
+"""
+
+
+@pytest.fixture
+def debian_machine(
+    pretend: Callable[[str, str], Path], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> DebianMachine:
+    """Give a machine whose apt and dpkg do as these do, with packages that a test makes."""
+    found = DebianMachine(tmp_path / "packages", tmp_path / "apt-calls", tmp_path / "keys.gpg")
+    found.packages.mkdir()
+    found.keyring.touch()
+    monkeypatch.setattr(debian, "KEYRING", found.keyring)
+    monkeypatch.delenv(debian.MIRROR_VARIABLE, raising=False)
+    pretend("apt-get", _APT_GET.replace("LOG", str(found.log)).replace("PACKAGES", str(found.packages)))
+    pretend("apt-config", "echo 'Acquire::http::Proxy \"http://proxy.test\";'; echo 'Acquire::IndexTargets \"x\";'")
+    pretend("dpkg-deb", f'cp -R "{found.packages}/$(cat "$2")/." "$3"')
+    return found
 
 
 @dataclass
