@@ -1,6 +1,6 @@
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import pytest
 
@@ -11,6 +11,8 @@ from workstream.cluster.images import Provided
 if TYPE_CHECKING:
     from collections.abc import Callable
     from pathlib import Path
+
+    from tests.unit.cluster.conftest import Kubernetes
 
 # What it is asked for stands behind one another in a file; only the context `testing` is known.
 KUBECTL = """
@@ -80,3 +82,95 @@ def test_a_context_that_there_is_not_is_named(existing: Callable[..., access.Clu
         existing("elsewhere")
 
     assert "get-contexts" in caught.value.instead
+
+
+def node(name: str, *taints: tuple[str, str]) -> dict[str, Any]:
+    """Return a node as the API server tells it, with taints: a key and an effect each."""
+    told = [{"key": key, "effect": effect} for key, effect in taints]
+    return {"metadata": {"name": name}, "spec": {"taints": told} if told else {}}
+
+
+def test_a_node_is_eligible_unless_it_repels_the_pods_of_a_daemonset(
+    reachable: access.Cluster, kubernetes: Kubernetes
+) -> None:
+    """A control plane repels them; a node that is cordoned, lost or short of something does not, nor one that asks."""
+    kubernetes.answers["/api/v1/nodes"] = [
+        node("worker"),
+        node("control-plane", ("node-role.kubernetes.io/control-plane", "NoSchedule")),
+        node("drained", ("maintenance", "NoExecute")),
+        node("reserved", ("team", "PreferNoSchedule")),
+        node("cordoned", ("node.kubernetes.io/unschedulable", "NoSchedule")),
+        node("lost", ("node.kubernetes.io/unreachable", "NoExecute"), ("node.kubernetes.io/not-ready", "NoSchedule")),
+        node("lost-and-drained", ("node.kubernetes.io/unreachable", "NoExecute"), ("maintenance", "NoSchedule")),
+    ]
+
+    assert reachable.eligible_nodes() == {"worker", "reserved", "cordoned", "lost"}
+
+
+def test_nodes_and_pods_come_by_name(reachable: access.Cluster, kubernetes: Kubernetes) -> None:
+    """In whatever order the API server tells them; pods by a label selector, within a namespace."""
+    kubernetes.answers["/api/v1/nodes"] = [node("b"), node("a")]
+    kubernetes.answers["/api/v1/namespaces/n/pods"] = [{"metadata": {"name": name}} for name in ("q", "p")]
+
+    assert [one.metadata.name for one in reachable.nodes()] == ["a", "b"]
+    assert [one.metadata.name for one in reachable.pods("n", "app=x,tier=y")] == ["p", "q"]
+    assert kubernetes.asked[-1] == ("/api/v1/namespaces/n/pods", {"labelSelector": ["app=x,tier=y"]})
+
+
+def test_workloads_and_the_version_are_the_clusters_own(reachable: access.Cluster, kubernetes: Kubernetes) -> None:
+    """Both are asked of the API server that the file and the context name."""
+    kubernetes.answers["/version/"] = {
+        **dict.fromkeys(("buildDate", "compiler", "gitCommit", "gitTreeState", "goVersion", "platform"), "x"),
+        "gitVersion": "v1.34.4",
+        "major": "1",
+        "minor": "34",
+    }
+    kubernetes.answers["/apis/apps/v1/namespaces/n/daemonsets"] = [
+        {"metadata": {"name": "d"}, "spec": {"selector": {}, "template": {}}}
+    ]
+
+    assert reachable.version == "v1.34.4"
+    assert [one.metadata.name for one in reachable.apps.list_namespaced_daemon_set("n").items] == ["d"]
+
+
+@pytest.mark.parametrize(
+    ("options", "asked"),
+    [
+        ({}, {"previous": "false", "timestamps": "false"}),
+        ({"container": "main"}, {"container": "main", "previous": "false", "timestamps": "false"}),
+        ({"timestamps": True, "previous": True}, {"previous": "true", "timestamps": "true"}),
+    ],
+)
+def test_a_log_is_whole_and_as_it_was_written(
+    reachable: access.Cluster, kubernetes: Kubernetes, options: dict[str, Any], asked: dict[str, str]
+) -> None:
+    """What looks like JSON in it is no JSON to us; a container is named only where one is."""
+    kubernetes.answers["/api/v1/namespaces/n/pods/p/log"] = "{'a': 1}\nÄ\n"
+
+    assert reachable.logs("n", "p", **options) == "{'a': 1}\nÄ\n"
+    ((path, query),) = kubernetes.asked
+    assert path == "/api/v1/namespaces/n/pods/p/log"
+    assert {name: value.lower() for name, (value,) in query.items()} == asked
+
+
+def test_objects_are_what_kubectl_finds(reachable: access.Cluster, pretend: Callable[[str, str], Path]) -> None:
+    """As plain objects, each as it stands in the cluster."""
+    pretend(
+        "kubectl", '[ "$*" = "--context testing get pods -l a=b --output json" ] && echo \'{"items": [{"kind": 1}]}\''
+    )
+
+    assert reachable.objects("pods", "-l", "a=b") == [{"kind": 1}]
+
+
+@pytest.mark.parametrize(("container", "chosen"), [("", ""), ("main", " --container main")])
+def test_a_command_in_a_pod_tells_what_came_of_it(
+    reachable: access.Cluster, pretend: Callable[[str, str], Path], container: str, chosen: str
+) -> None:
+    """Its own options are its own; an exit code that is not accepted is an error with its last words."""
+    pretend("kubectl", 'echo "$@ $KUBECONFIG"; echo gone >&2; exit 3')
+    ended = reachable.execute("n", "p", "sh", "-c", "ls", container=container, accept=(3,))
+
+    command = f"--context testing --namespace n exec p{chosen} -- sh -c ls"
+    assert (ended.stdout, ended.returncode) == (f"{command} {reachable.kubeconfig}\n", 3)
+    with pytest.raises(errors.ProgramFailedError, match="gone"):
+        reachable.execute("n", "p", "ls")

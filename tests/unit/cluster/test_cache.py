@@ -9,14 +9,8 @@ from workstream import errors
 from workstream.cluster import cache
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
     from pathlib import Path
-
-
-@pytest.fixture(autouse=True)
-def own_cache(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    """Give every test a cache of its own."""
-    monkeypatch.setenv(cache.FOLDER_VARIABLE, str(tmp_path / "cache"))
-    return tmp_path / "cache"
 
 
 def test_what_was_built_once_is_not_built_again() -> None:
@@ -57,26 +51,30 @@ def test_the_rest_of_a_killed_build_is_removed_by_the_next(own_cache: Path) -> N
     assert not leftover.exists()
 
 
-def test_two_at_once_build_once() -> None:
-    """Of two that ask at the same time, one builds and the other waits for it."""
-    built = []
-    together = threading.Barrier(2)
+def test_two_at_once_build_once(heard: Callable[[str], threading.Event]) -> None:
+    """Of two that ask at the same time, one builds; the other says that it waits, and takes what the first made."""
+    second_is_here = heard("waiting for whoever is making thing")
+    given: list[Path] = []
+
+    def ask(build: Callable[[Path], None]) -> None:
+        given.append(cache.entry("thing", "key", build))
+
+    def build_again(target: Path) -> None:
+        target.joinpath("second").touch()
+        second_is_here.set()
+
+    second = threading.Thread(target=ask, args=[build_again])
 
     def build(target: Path) -> None:
-        built.append(target)
-        (target / "thing").touch()
+        second.start()
+        assert second_is_here.wait(60)
+        target.joinpath("first").touch()
 
-    def ask() -> None:
-        together.wait()
-        cache.entry("thing", "key", build)
+    ask(build)
+    second.join()
 
-    threads = [threading.Thread(target=ask) for _ in range(2)]
-    for thread in threads:
-        thread.start()
-    for thread in threads:
-        thread.join()
-
-    assert len(built) == 1
+    assert given[0] == given[1]
+    assert [path.name for path in given[0].iterdir()] == ["first"]
 
 
 def test_a_full_disk_is_said_before_anything_is_built(own_cache: Path) -> None:
@@ -97,6 +95,17 @@ def test_a_hash_is_of_content_and_names_below_and_of_no_path_of_this_machine(tmp
 
     assert hashes["a"] == hashes["b"]
     assert len(set(hashes.values())) == 3
+
+
+def test_a_hash_tells_a_text_from_a_file_and_where_one_ends(tmp_path: Path) -> None:
+    """What is built from other inputs never has the same hash, however their contents are cut or given."""
+    for name, text in (("ab", "ab"), ("a", "a"), ("b", "b"), ("both", "afile\0b")):
+        (tmp_path / name).write_text(text)
+    ab, a, b, both = (tmp_path / name for name in ("ab", "a", "b", "both"))
+    hashes = [cache.digest(*inputs) for inputs in (["ab"], [ab], [a, b], ["a", "b"], [both])]
+
+    assert len(set(hashes)) == len(hashes)
+    assert cache.digest(ab) == cache.digest(ab.rename(tmp_path / "cd"))
 
 
 def test_what_another_run_uses_is_refused_at_once() -> None:

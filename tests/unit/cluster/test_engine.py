@@ -47,13 +47,6 @@ def test_off_the_debian_family_the_error_says_so() -> None:
         private_engine.require_possible()
 
 
-def test_a_missing_keyring_is_named_with_its_package(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
-    """Where Debian's keys are missing, the error names the package that has them."""
-    monkeypatch.setattr(debian, "KEYRING", tmp_path / "missing.gpg")
-
-    assert "debian-archive-keyring" in debian.unavailable() or "no apt-get" in debian.unavailable()
-
-
 def test_the_mirror_is_the_one_that_this_machines_apt_uses(pretend: Callable[[str, str], Path]) -> None:
     """Suites are taken from the archives that apt would ask, security updates included."""
     pretend(

@@ -1,12 +1,13 @@
 from __future__ import annotations
 
+import signal
+from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import pytest
 
-from workstream import errors
-from workstream.cluster import cache
+from workstream import errors, limits
 from workstream.cluster.engine import Engine
 from workstream.cluster.kind import KindCluster
 
@@ -22,11 +23,8 @@ def log(tmp_path: Path) -> Path:
     return tmp_path / "calls"
 
 
-def cluster(
-    pretend: Callable[[str, str], Path], tmp_path: Path, monkeypatch: pytest.MonkeyPatch, script: str
-) -> KindCluster:
+def cluster(pretend: Callable[[str, str], Path], tmp_path: Path, script: str) -> KindCluster:
     """Return a cluster in an engine whose client runs a script."""
-    monkeypatch.setenv(cache.FOLDER_VARIABLE, str(tmp_path / "cache"))
     calls = tmp_path / "calls"
     docker = pretend("docker", f'echo "$@" >> {calls}\n{script.replace("{calls}", str(calls))}')
     return KindCluster(Engine(str(docker), "28", private=False), "node:1", "mine", tmp_path / "diagnostics")
@@ -41,21 +39,21 @@ OURS = (
 
 
 def test_a_cluster_that_somebody_else_made_is_refused_and_not_touched(
-    pretend: Callable[[str, str], Path], tmp_path: Path, monkeypatch: pytest.MonkeyPatch, log: Path
+    pretend: Callable[[str, str], Path], tmp_path: Path, log: Path
 ) -> None:
     """A cluster of our name whose nodes are not in our network stays as it is; the error says how to go on."""
     with pytest.raises(errors.ClusterNotOursError) as caught:
-        cluster(pretend, tmp_path, monkeypatch, FOREIGN).down()
+        cluster(pretend, tmp_path, FOREIGN).down()
 
     assert "--workstream-cluster-name" in caught.value.instead
     assert not any(line.startswith(("rm", "network rm")) for line in log.read_text().splitlines())
 
 
 def test_our_cluster_is_removed_with_its_volumes_and_its_network(
-    pretend: Callable[[str, str], Path], tmp_path: Path, monkeypatch: pytest.MonkeyPatch, log: Path
+    pretend: Callable[[str, str], Path], tmp_path: Path, log: Path
 ) -> None:
     """Nodes, their volumes and the network that carries our label go, and nothing else."""
-    cluster(pretend, tmp_path, monkeypatch, OURS).down()
+    cluster(pretend, tmp_path, OURS).down()
     removed = [line for line in log.read_text().splitlines() if line.startswith(("rm", "network rm"))]
 
     assert removed == ["rm --force --volumes abc", "network rm net"]
@@ -68,17 +66,16 @@ def test_our_cluster_is_removed_with_its_volumes_and_its_network(
         ("ERROR: listen tcp 127.0.0.1:6443: bind: address already in use", errors.PortTakenError),
     ],
 )
-def test_kind_dying_half_way_is_told_with_its_reason_and_leaves_nothing(  # noqa: PLR0913, PLR0917 - fixtures
+def test_kind_dying_half_way_is_told_with_its_reason_and_leaves_nothing(
     pretend: Callable[[str, str], Path],
     tmp_path: Path,
-    monkeypatch: pytest.MonkeyPatch,
     log: Path,
     says: str,
     error: type[errors.WorkstreamError],
 ) -> None:
     """The error carries kind's own words and where the logs are; what kind had made is removed."""
     pretend("kind", f'[ "$1" = create ] && {{ echo "{says}" >&2; exit 1; }}; exit 0')
-    manager = cluster(pretend, tmp_path, monkeypatch, OURS)
+    manager = cluster(pretend, tmp_path, OURS)
 
     with pytest.raises(error, match=says.partition(": ")[2][:20]) as caught, manager.running(keep=False):
         pytest.fail("a cluster that is not there")
@@ -88,10 +85,10 @@ def test_kind_dying_half_way_is_told_with_its_reason_and_leaves_nothing(  # noqa
 
 
 def test_a_test_that_lets_go_of_the_cluster_does_not_delete_it(
-    pretend: Callable[[str, str], Path], tmp_path: Path, monkeypatch: pytest.MonkeyPatch, log: Path
+    pretend: Callable[[str, str], Path], tmp_path: Path, log: Path
 ) -> None:
     """pytest-kubernetes deletes at the end of every test; ours stays until the session ends."""
-    cluster(pretend, tmp_path, monkeypatch, OURS).delete()
+    cluster(pretend, tmp_path, OURS).delete()
 
     assert not log.exists()
     assert Path(tmp_path / "cache" / "clusters" / "mine").is_dir()
@@ -135,7 +132,6 @@ esac
 def test_an_image_is_loaded_unless_every_worker_has_its_very_content(  # noqa: PLR0913, PLR0917 - fixtures
     pretend: Callable[[str, str], Path],
     tmp_path: Path,
-    monkeypatch: pytest.MonkeyPatch,
     log: Path,
     listed: str,
     content: str,
@@ -144,21 +140,19 @@ def test_an_image_is_loaded_unless_every_worker_has_its_very_content(  # noqa: P
     """The name alone is no reason: a kept cluster may have an older image under it."""
     pretend("kind", f'echo kind "$@" >> {log}')
     script = CONTAINERD.replace("LISTED", listed).replace("CONTENT", content)
-    cluster(pretend, tmp_path, monkeypatch, script).load_image("team/app:1")
+    cluster(pretend, tmp_path, script).load_image("team/app:1")
 
     assert any(line.startswith("kind load") for line in log.read_text().splitlines()) is loads
 
 
 @pytest.fixture
-def provided(
-    pretend: Callable[[str, str], Path], tmp_path: Path, monkeypatch: pytest.MonkeyPatch, log: Path
-) -> Callable[..., Cluster]:
+def provided(pretend: Callable[[str, str], Path], tmp_path: Path, log: Path) -> Callable[..., Cluster]:
     """Give a cluster whose engine has one image, `sha256:engine`; its nodes have it under the name of its content."""
     pretend("kind", f'echo kind "$@" >> {log}')
 
     def give(listed: str = "hub.example/library/queue:dev-engine type sha256:m 1.0 MiB linux/amd64 -") -> Cluster:
         script = CONTAINERD.replace("LISTED", listed).replace("CONTENT", MANIFEST)
-        return cluster(pretend, tmp_path, monkeypatch, script).access()
+        return cluster(pretend, tmp_path, script).access()
 
     return give
 
@@ -216,3 +210,263 @@ def test_where_it_is_not_seen_how_nodes_write_a_name_kind_gives_it(provided: Cal
     assert "tag sha256:engine queue:1" in lines
     assert [line.split()[3] for line in lines if line.startswith("kind load")] == ["queue:1"]
     assert found.images.expected("queue:1") == ("sha256:m", "sha256:engine")
+
+
+# An engine and a kind that make what they are asked for, and know of it by files in STATE.
+STATEFUL_DOCKER = """
+case "$1 $2" in
+    "ps --all") cat STATE/nodes 2>/dev/null ;;
+    "rm --force") rm STATE/nodes ;;
+    "inspect --format") cat STATE/networks ;;
+    "network inspect") cat STATE/mtu ;;
+    "network ls") cat STATE/network 2>/dev/null ;;
+    "network create") echo net > STATE/network; echo workstream-mine > STATE/networks ;;
+    "network rm") rm STATE/network ;;
+esac
+exit 0
+"""
+STATEFUL_KIND = """
+echo kind "$@" >> CALLS
+case "$1" in
+    create)
+        echo "$KIND_EXPERIMENTAL_PROVIDER $KIND_EXPERIMENTAL_DOCKER_NETWORK" > STATE/asked_with
+        echo "node-$$" > STATE/nodes
+        . STATE/create ;;
+    export)
+        [ -e STATE/nodes ] || exit 7
+        . STATE/export ;;
+esac
+"""
+# The control plane is asked for the state of the nodes, and then for CoreDNS. It answers what stands in a file of
+# the number of times that it was asked, or else in the last one.
+KUBECTL = """
+case "$*" in
+    *"get nodes"*)
+        number=$(($(cat STATE/number 2>/dev/null || echo 0) + 1))
+        [ -e STATE/answer-$number ] && echo $number > STATE/number
+        head --lines -1 STATE/answer-$(cat STATE/number) ;;
+    *"get deployment coredns"*) printf %s "$(tail --lines 1 STATE/answer-$(cat STATE/number))" ;;
+esac
+"""
+READY = "mine-control-plane True\nmine-worker True\nmine-worker2 True\n2/2"
+COMING_UP = "mine-control-plane True\nmine-worker False\nmine-worker2 True\n0/2"
+
+
+@dataclass(frozen=True)
+class Machine:
+    """What there is of clusters and networks, and what was asked for.
+
+    Attributes:
+        manager: the cluster `mine`.
+        state: the folder whose files are what there is.
+        log: the file of all calls of docker and kind.
+
+    """
+
+    manager: KindCluster
+    state: Path
+    log: Path
+
+    def calls(self, *beginnings: str) -> list[str]:
+        """Return the calls that begin like one of these."""
+        return [line for line in self.log.read_text().splitlines() if line.startswith(beginnings)]
+
+    def answers(self, *given: str) -> None:
+        """Let the control plane answer this, one after the other; the last one stays."""
+        for number, answer in enumerate(given, start=1):
+            (self.state / f"answer-{number}").write_text(f"{answer}\n")
+        (self.state / "number").unlink(missing_ok=True)
+
+    @property
+    def left(self) -> list[str]:
+        """What there is of a cluster: its nodes, its network."""
+        return sorted({"nodes", "network"} & {path.name for path in self.state.iterdir()})
+
+
+@pytest.fixture
+def machine(pretend: Callable[[str, str], Path], tmp_path: Path, log: Path, monkeypatch: pytest.MonkeyPatch) -> Machine:
+    """Give a machine with no cluster, on which one comes up at once."""
+    state = tmp_path / "state"
+    state.mkdir()
+    (state / "mtu").write_text("1450\n")
+    (state / "create").touch()
+    (state / "export").touch()
+    monkeypatch.setattr(limits, "POLL_SECONDS", 0.01)
+    for name, script in (("kind", STATEFUL_KIND), ("kubectl", KUBECTL)):
+        pretend(name, script.replace("CALLS", str(log)).replace("STATE", str(state)))
+    manager = cluster(pretend, tmp_path, STATEFUL_DOCKER.replace("STATE", str(state)))
+    found = Machine(manager, state, log)
+    found.answers(READY)
+    return found
+
+
+def test_no_cluster_is_made_over_one_that_somebody_else_made(machine: Machine) -> None:
+    """A run that finds a cluster of its name in another network makes none, removes nothing, and says how to go on."""
+    (machine.state / "nodes").write_text("theirs\n")
+    (machine.state / "networks").write_text("kind\n")
+    with pytest.raises(errors.ClusterNotOursError, match="named mine"), machine.manager.running(keep=False):
+        pytest.fail("a cluster that is not ours")
+
+    assert machine.calls("rm", "network rm", "network create", "kind") == []
+    assert (machine.state / "nodes").read_text() == "theirs\n"
+
+
+def test_a_cluster_is_made_in_a_network_of_its_own_and_taken_away_at_the_end(machine: Machine) -> None:
+    """Its network carries our label, by which it is known later; nothing of both is left."""
+    with machine.manager.running(keep=False) as found:
+        assert machine.left == ["network", "nodes"]
+        assert found.context == "kind-mine"
+
+    network = "network create --label workstream.cluster=mine --opt com.docker.network.driver.mtu=1450 workstream-mine"
+    assert machine.calls("network create") == [network]
+    assert (machine.state / "asked_with").read_text() == "docker workstream-mine\n"
+    (created,) = machine.calls("kind create")
+    assert "--name mine --image node:1 --retain" in created
+    assert f"--kubeconfig {found.kubeconfig}" in created
+    assert machine.left == []
+
+
+def test_an_engine_that_tells_no_packet_size_gets_none(machine: Machine) -> None:
+    """A private engine has no default network to take the size from: the new one has Docker's own."""
+    (machine.state / "mtu").write_text("<no value>\n")
+    with machine.manager.running(keep=False):
+        pass
+
+    assert machine.calls("network create") == ["network create --label workstream.cluster=mine workstream-mine"]
+
+
+def test_what_is_left_of_our_own_cluster_is_removed_before_it_is_made_anew(machine: Machine) -> None:
+    """Half a cluster, of a run that was killed, is in nobody's way."""
+    (machine.state / "nodes").write_text("half\n")
+    (machine.state / "networks").write_text("workstream-mine\n")
+    (machine.state / "network").write_text("old\n")
+    with machine.manager.running(keep=False):
+        pass
+
+    assert machine.calls("rm", "network rm", "network create", "kind create")[:2] == [
+        "rm --force --volumes half",
+        "network rm old",
+    ]
+
+
+def test_a_cluster_is_given_when_every_node_and_coredns_are_ready(machine: Machine) -> None:
+    """Until then it is waited for, however often it has to be asked."""
+    machine.answers("0/2", "mine-control-plane False\n0/2", COMING_UP, COMING_UP.replace("False", "True"), READY)
+    with machine.manager.running(keep=False):
+        assert (machine.state / "number").read_text() == "5\n"
+
+
+@pytest.mark.parametrize(
+    ("answer", "ready"),
+    [
+        (READY, True),
+        (READY.replace("worker2 True", "worker2 Unknown"), False),
+        (READY.replace("2/2", "1/2"), False),
+        (READY.replace("2/2", "/2"), False),
+        ("2/2", False),
+    ],
+    ids=["all", "a node is lost", "half of CoreDNS", "none of CoreDNS", "no nodes"],
+)
+def test_ready_means_every_node_and_all_of_coredns(
+    machine: Machine,
+    answer: str,
+    ready: bool,  # noqa: FBT001 - a parameter of the test
+) -> None:
+    """pytest-kubernetes looks at one node only."""
+    machine.answers(answer)
+
+    assert machine.manager.ready() is ready
+
+
+def test_a_cluster_that_does_not_answer_is_not_ready(machine: Machine, pretend: Callable[[str, str], Path]) -> None:
+    """That is no error: whoever asks wants to know just that."""
+    pretend("kubectl", "echo refused >&2; exit 1")
+
+    assert not machine.manager.ready()
+
+
+def test_nodes_that_do_not_come_up_in_time_are_named_and_removed(
+    machine: Machine, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The error says what was missing last; the logs of the nodes are kept before these are gone."""
+    machine.answers(COMING_UP)
+    monkeypatch.setattr(limits, "NODES_READY", limits.Limit("nodes ready", 0.05))
+    with pytest.raises(errors.WaitError) as caught, machine.manager.running(keep=False):
+        pytest.fail("a cluster that is not ready")
+
+    assert "mine-worker False\ncoredns 0/2" in caught.value.what
+    assert len(machine.calls("kind export logs")) == 1
+    assert machine.left == []
+
+
+def test_logs_that_cannot_be_had_do_not_hide_why_the_cluster_failed(
+    machine: Machine, tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    """What keeps kind from exporting them is told beside the error."""
+    (machine.state / "create").write_text("echo 'ERROR: no room' >&2; exit 1")
+    (machine.state / "export").write_text("echo 'ERROR: no such node' >&2; exit 1")
+    with (
+        caplog.at_level("INFO", logger="workstream"),
+        pytest.raises(errors.ClusterFailedError, match="no room"),
+        machine.manager.running(keep=False),
+    ):
+        pytest.fail("a cluster that is not there")
+
+    assert machine.calls("kind export") == [f"kind export logs {tmp_path / 'diagnostics'} --name mine"]
+    assert "could not export all logs:     ERROR: no such node" in caplog.text
+    assert machine.left == []
+
+
+def test_ctrl_c_while_a_cluster_is_made_leaves_nothing_and_asks_for_no_logs(machine: Machine) -> None:
+    """Whoever interrupts does not want to wait for them; the nodes that there are already go."""
+    (machine.state / "create").write_text("kill -INT $PPID; sleep 60")
+    before = signal.signal(signal.SIGINT, signal.default_int_handler)  # whoever started us may have had it ignored
+    try:
+        with pytest.raises(KeyboardInterrupt), machine.manager.running(keep=False):
+            pytest.fail("a cluster that was interrupted")
+    finally:
+        signal.signal(signal.SIGINT, before)
+
+    assert machine.calls("kind export") == []
+    assert machine.calls("rm") != []
+    assert machine.left == []
+
+
+def test_a_cluster_that_was_kept_is_used_again(machine: Machine) -> None:
+    """The next run makes none, and takes it away if that one does not keep it."""
+    with machine.manager.running(keep=True):
+        pass
+    assert machine.left == ["network", "nodes"]
+    with machine.manager.running(keep=False):
+        pass
+
+    assert len(machine.calls("kind create")) == 1
+    assert machine.left == []
+
+
+@pytest.mark.parametrize("harm", ["its nodes are others now", "it is not whole", "nobody said that it is to be used"])
+def test_a_cluster_that_is_not_the_one_that_was_kept_is_made_anew(machine: Machine, harm: str) -> None:
+    """What a run left behind that was killed, and what has broken since, is not built upon."""
+    with machine.manager.running(keep=True):
+        pass
+    if harm == "its nodes are others now":
+        (machine.state / "nodes").write_text("another\n")
+    elif harm == "it is not whole":
+        machine.answers(COMING_UP, READY)
+    else:
+        (machine.state.parent / "cache" / "clusters" / "mine" / "kept.json").write_text("")
+    with machine.manager.running(keep=False):
+        assert len(machine.calls("kind create")) == 2
+
+
+def test_a_kept_cluster_of_which_nothing_is_left_is_made_anew(machine: Machine) -> None:
+    """As many nodes as were kept are there, none, and still there is no cluster."""
+    (machine.state.parent / "cache" / "clusters" / "mine" / "kept.json").write_text("[]")
+    with machine.manager.running(keep=False):
+        assert len(machine.calls("kind create")) == 1
+
+
+def test_nothing_but_our_own_way_starts_a_program(machine: Machine) -> None:
+    """pytest-kubernetes would start it by a shell, without a limit: what it still tries of that is an error."""
+    with pytest.raises(NotImplementedError):
+        machine.manager._exec(["delete", "cluster"])  # noqa: SLF001 - what its base class calls

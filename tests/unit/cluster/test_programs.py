@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 from workstream import errors, limits
-from workstream.cluster import cache, programs
+from workstream.cluster import programs
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -47,7 +47,6 @@ def test_a_compiler_that_fails_is_told_with_its_last_words(
     pretend: Callable[[str, str], Path], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """The error says what was compiled, what the compiler said, and what else would do; nothing half-made stays."""
-    monkeypatch.setenv(cache.FOLDER_VARIABLE, str(tmp_path / "cache"))
     monkeypatch.setattr(limits, "COMPILE_BYTES", 0)
     pretend("go", 'if [ "$1" = version ]; then echo go version go1.26.8 x; else echo no such module >&2; exit 1; fi')
 

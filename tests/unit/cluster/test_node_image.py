@@ -1,0 +1,245 @@
+from __future__ import annotations
+
+import os
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+import pytest
+
+from workstream import errors
+from workstream.cluster import engine, node_image, programs
+from workstream.cluster.versions import pinned
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+    from pathlib import Path
+
+    from tests.unit.cluster.conftest import DebianMachine
+
+pytestmark = pytest.mark.usefixtures("enough_room")
+
+# An engine that has the images of STATE/images, and can pull those of STATE/registry.
+DOCKER = """
+echo "$@" >> STATE/calls
+has() { grep -qxF -- "$1" STATE/images; }
+for last; do :; done
+case "$1 $2" in
+    "image inspect") has "$last" ;;
+    "pull --quiet") grep -qxF -- "$3" STATE/registry && echo "$3" >> STATE/images ;;
+    "image rm")
+        shift 3
+        for name in "$@"; do
+            has "$name" || exit 1
+            grep -vxF -- "$name" STATE/images > STATE/rest
+            mv STATE/rest STATE/images
+        done ;;
+    import*) cat "$4" >> STATE/imported; echo "$last" >> STATE/images ;;
+    build*)
+        cat "$last"/programs/* "$last/Dockerfile" > /dev/null || exit 1
+        ls "$last/programs" > STATE/programs
+        while [ "$1" != --tag ]; do shift; done
+        echo "$2" >> STATE/images ;;
+    "run --rm") cat STATE/wanted ;;
+    "run --detach") echo "$4" > STATE/helper ;;
+    tag*) has "$2" && echo "$3" >> STATE/images && echo "$2 $3" >> STATE/tags ;;
+    save*) : > "$3" ;;
+    cp*) [ -e "$2" ] ;;
+    exec*) . STATE/exec ;;
+    commit*) echo "$last" >> STATE/images ;;
+    "rm --force") rm STATE/helper ;;
+esac
+"""
+KUBERNETES = ("kube-apiserver:v1", "kube-proxy:v1")
+WANTED = [f"registry.test/{name}" for name in (*KUBERNETES, "etcd:3", "coredns/coredns:1", "pause:3")]
+PUBLISHED = str(pinned()["node"]["image"])
+BASE = str(pinned()["base"]["image"])
+
+
+@dataclass(frozen=True)
+class Engine:
+    """What an engine has and was asked for.
+
+    Attributes:
+        engine: the engine.
+        state: the folder of its state.
+
+    """
+
+    engine: engine.Engine
+    state: Path
+
+    def lines(self, name: str) -> list[str]:
+        """Return the lines of a file of its state."""
+        return (self.state / name).read_text().splitlines()
+
+    def put(self, name: str, *lines: str) -> None:
+        """Write a file of its state."""
+        (self.state / name).write_text("".join(f"{line}\n" for line in lines))
+
+    def calls(self, *beginnings: str) -> list[str]:
+        """Return the calls of its client that begin like one of these."""
+        return [line for line in self.lines("calls") if line.startswith(beginnings)]
+
+
+@pytest.fixture
+def docker(pretend: Callable[[str, str], Path], tmp_path: Path) -> Engine:
+    """Give a private engine without images, which no registry has for it."""
+    state = tmp_path / "engine"
+    state.mkdir()
+    client = pretend("docker", DOCKER.replace("STATE", str(state)))
+    found = Engine(engine.Engine(str(client), "28", private=True), state)
+    for name in ("images", "registry", "exec", "tags", "calls"):
+        found.put(name)
+    found.put("wanted", *WANTED)
+    return found
+
+
+@pytest.fixture
+def compiled(own_cache: Path) -> None:
+    """Let the programs of the node image be in the cache."""
+    home = own_cache / "programs" / programs.key()
+    home.mkdir(parents=True)
+    for name in programs.NODE_PROGRAMS:
+        (home / name).touch()
+
+
+def test_a_base_image_that_is_there_is_used(docker: Engine) -> None:
+    """Nothing is fetched."""
+    docker.put("images", BASE)
+
+    assert node_image.base_image(docker.engine) == BASE
+    assert docker.calls("pull", "import") == []
+
+
+def test_a_base_image_that_the_registry_has_is_pulled(docker: Engine) -> None:
+    """Nothing is made that can be had."""
+    docker.put("registry", BASE)
+
+    assert node_image.base_image(docker.engine) == BASE
+    assert docker.lines("images") == [BASE]
+    assert docker.calls("import") == []
+
+
+# Makes what it is asked to make: the archive holds how it was asked.
+MMDEBSTRAP = 'archive=$(echo "$@" | tr " " "\\n" | grep root.tar); echo "$@" "$PATH" > "$archive"'
+
+
+def test_without_a_registry_the_base_image_is_made_of_debian_packages(
+    docker: Engine, debian_machine: DebianMachine, pretend: Callable[[str, str], Path], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Under the name that the registry has for it: mmdebstrap of the archive makes it, from the pinned suite."""
+    monkeypatch.setattr(os, "geteuid", lambda: 0)
+    debian_machine.has("mmdebstrap", "usr/bin/mmdebstrap")
+    pretend("perl", MMDEBSTRAP)
+
+    assert node_image.base_image(docker.engine) == BASE
+    assert docker.lines("images") == [BASE]
+    (made,) = docker.lines("imported")
+    assert "/mmdebstrap/usr/bin/mmdebstrap --mode=root --variant=minbase " in made
+    assert f" {pinned()['base']['suite']} " in made
+    assert f"[signed-by={debian_machine.keyring}] http://mirror.test/debian " in made
+    assert made.split()[-1].split(os.pathsep)[0].endswith("/mmdebstrap/usr/bin"), "on its PATH are programs of its own"
+
+
+def test_a_base_image_that_cannot_be_made_is_told_with_the_last_words(
+    docker: Engine, debian_machine: DebianMachine, pretend: Callable[[str, str], Path], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The error says where to look; there is no image of that name, and no rest in the cache."""
+    monkeypatch.setattr(os, "geteuid", lambda: 0)
+    debian_machine.has("mmdebstrap")
+    pretend("perl", "echo 'E: mount failed' >&2; exit 25")
+    with pytest.raises(errors.BuildError, match="E: mount failed"):
+        node_image.base_image(docker.engine)
+
+    assert docker.lines("images") == []
+    assert not any(path.name.startswith(".bootstrap") for path in (debian_machine.log.parent / "cache").iterdir())
+
+
+def test_a_base_image_that_can_be_neither_pulled_nor_made_is_an_error(
+    docker: Engine, debian_machine: DebianMachine, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """It says what is missing for making it: first Debian's keys, then root."""
+    monkeypatch.setattr(os, "geteuid", lambda: 1000)
+    with pytest.raises(errors.BuildError, match="that needs root") as caught:
+        node_image.base_image(docker.engine)
+    debian_machine.keyring.unlink()
+    with pytest.raises(errors.BuildError, match="debian-archive-keyring"):
+        node_image.base_image(docker.engine)
+
+    assert BASE in caught.value.what
+    assert "docker load" in caught.value.instead
+
+
+def test_a_node_image_that_is_there_or_can_be_pulled_is_not_built(docker: Engine) -> None:
+    """The published one if the engine has it, else the one that was built once, else the published one is pulled."""
+    assert node_image.available(docker.engine) == ""
+    (built,) = {call.split()[-1] for call in docker.calls("image inspect")} - {PUBLISHED}
+    docker.put("images", built)
+    assert node_image.available(docker.engine) == built
+    docker.put("images", built, PUBLISHED)
+    assert node_image.available(docker.engine) == PUBLISHED
+
+
+def test_a_published_node_image_is_pulled(docker: Engine) -> None:
+    """Where the registry can be reached, its image is taken."""
+    docker.put("registry", PUBLISHED)
+
+    assert node_image.available(docker.engine) == PUBLISHED
+    assert docker.lines("images") == [PUBLISHED]
+
+
+@pytest.mark.usefixtures("compiled")
+def test_a_node_image_holds_the_images_that_its_kubernetes_will_ask_for(docker: Engine) -> None:
+    """Each is built and named as it will be asked for; when all is done, the engine has the node image and its base."""
+    docker.put("registry", BASE)
+    name = node_image.build_node_image(docker.engine)
+
+    assert docker.lines("images") == [BASE, name]
+    assert docker.lines("programs") == sorted(programs.NODE_PROGRAMS)
+    stages = [f"{name}-{stage}" for stage in ("kubernetes", "kubernetes", "etcd", "coredns", "pause")]
+    assert docker.lines("tags") == [f"{stage} {wanted}" for stage, wanted in zip(stages, WANTED, strict=True)]
+    (saved,) = docker.calls("save")
+    assert saved.endswith(f"images.tar {' '.join(WANTED)}")
+    assert all(f"--build-arg BASE={BASE} --target " in call for call in docker.calls("build"))
+    assert not (docker.state / "helper").exists()
+
+
+@pytest.mark.usefixtures("compiled")
+def test_a_node_image_is_built_once(docker: Engine) -> None:
+    """The second time it is there, under the hash of what it was built from."""
+    docker.put("registry", BASE)
+    first = node_image.build_node_image(docker.engine)
+    docker.put("calls")
+
+    assert node_image.build_node_image(docker.engine) == first == node_image.available(docker.engine)
+    assert docker.calls("build") == []
+
+
+@pytest.mark.usefixtures("compiled")
+def test_a_node_image_into_which_nothing_can_be_put_leaves_nothing(docker: Engine) -> None:
+    """Neither the helper that was to do it nor an image that could be taken for whole."""
+    docker.put("registry", BASE)
+    docker.put("exec", "echo 'ctr: no space left' >&2; exit 1")
+    with pytest.raises(errors.ProgramFailedError, match="no space left"):
+        node_image.build_node_image(docker.engine)
+
+    assert docker.lines("images") == [BASE]
+    assert not (docker.state / "helper").exists()
+
+
+@pytest.mark.parametrize("private", [True, False])
+def test_an_image_that_cannot_be_built_is_told_with_the_last_words(
+    pretend: Callable[[str, str], Path],
+    tmp_path: Path,
+    private: bool,  # noqa: FBT001 - a parameter of the test
+) -> None:
+    """The error has the step and the reason, which Docker tells apart; a private engine lends builds its network."""
+    client = pretend("docker", "echo 'Step 2/3 : RUN false'; echo 'returned a non-zero code' >&2; exit 1")
+    with pytest.raises(errors.BuildError) as caught:
+        node_image.build(engine.Engine(str(client), "28", private=private), tmp_path, "queue:dev")
+
+    assert "queue:dev" in caught.value.what
+    assert "Step 2/3 : RUN false" in caught.value.what
+    assert "returned a non-zero code" in caught.value.what
+    assert isinstance(caught.value.__cause__, errors.ProgramFailedError)
+    assert ("--network host" in caught.value.__cause__.more) is private
