@@ -3,13 +3,19 @@
 from __future__ import annotations
 
 import ast
+import json
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
-from typing import TYPE_CHECKING
+from threading import Thread
+from typing import TYPE_CHECKING, Any, ClassVar, cast
+
+import pytest
 
 from support import image
+from support.containers import LABELS, Lab
 
 if TYPE_CHECKING:
-    import pytest
+    from collections.abc import Iterator
 
 CONFTEST = Path(__file__).parents[1] / "acceptance" / "conftest.py"
 
@@ -52,3 +58,52 @@ def test_the_image_is_built_from_what_was_there_when_it_began(tmp_path: Path, mo
 
     assert {path.name: path.read_text() for path in copies.iterdir()} == dict.fromkeys(names, "before")
     assert (copies / "entrypoint.sh").stat().st_mode & 0o111
+
+
+class Api(BaseHTTPRequestHandler):
+    """An engine that tells its version, and makes no container."""
+
+    wanted: ClassVar[list[dict[str, Any]]] = []
+
+    def do_GET(self) -> None:
+        """Tell the version, whatever was asked."""
+        self._answer(200, {"ApiVersion": "1.41", "Version": "20.10"})
+
+    def do_POST(self) -> None:
+        """Remember what was wanted, and refuse it."""
+        self.wanted.append(json.loads(self.rfile.read(int(self.headers["Content-Length"]))))
+        self._answer(500, {"message": "no container today"})
+
+    def _answer(self, status: int, told: dict[str, str]) -> None:
+        content = json.dumps(told).encode()
+        self.send_response(status)
+        self.send_header("Content-Type", "application/json")
+        self.send_header("Content-Length", str(len(content)))
+        self.end_headers()
+        self.wfile.write(content)
+
+    def log_message(self, *_: object) -> None:
+        """Say nothing."""
+
+
+@pytest.fixture
+def wanted(monkeypatch: pytest.MonkeyPatch) -> Iterator[list[dict[str, Any]]]:
+    """What an engine was asked to make."""
+    with ThreadingHTTPServer(("127.0.0.1", 0), Api) as server:
+        Thread(target=server.serve_forever, daemon=True).start()
+        monkeypatch.setenv("DOCKER_HOST", f"tcp://127.0.0.1:{server.server_port}")
+        Api.wanted.clear()
+        yield Api.wanted
+        server.shutdown()
+
+
+@pytest.mark.parametrize("user", ["", "1234"])
+def test_a_container_carries_the_label_by_which_the_next_run_finds_it(wanted: list[dict[str, Any]], user: str) -> None:
+    """Whoever starts it: a run that is killed leaves its containers, and the next one removes them by that label."""
+    lab = Lab("w/spark:1", cast("Any", None))
+    with pytest.raises(Exception, match="no container today"):
+        lab.ended("true", user=user)
+
+    (container,) = wanted
+    assert LABELS.items() <= container["Labels"].items()
+    assert container.get("User") == (user or None)

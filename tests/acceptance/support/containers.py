@@ -85,8 +85,10 @@ class Lab:
         user: str,
         tmpfs: Mapping[str, str] | None,
     ) -> DockerContainer:
-        container = DockerContainer(self.image, network=self.network, labels=LABELS).with_command(list(command))
-        container.with_envs(**(environment or {})).with_kwargs(**({"user": user} if user else {}))
+        # All at once: `with_kwargs` would put what it is given in the place of these.
+        options = {"labels": LABELS, **({"user": user} if user else {})}
+        container = DockerContainer(self.image, network=self.network, **options).with_command(list(command))
+        container.with_envs(**(environment or {}))
         for folder, options in (tmpfs or {}).items():
             container.with_tmpfs_mount(folder, options)
         return container
