@@ -5,7 +5,7 @@ from __future__ import annotations
 from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import timedelta
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from testcontainers.core.config import testcontainers_config
 from testcontainers.core.container import DockerContainer
@@ -86,8 +86,8 @@ class Lab:
         tmpfs: Mapping[str, str] | None,
     ) -> DockerContainer:
         # All at once: `with_kwargs` would put what it is given in the place of these.
-        options = {"labels": LABELS, **({"user": user} if user else {})}
-        container = DockerContainer(self.image, network=self.network, **options).with_command(list(command))
+        fixed: dict[str, Any] = {"labels": LABELS, **({"user": user} if user else {})}
+        container = DockerContainer(self.image, network=self.network, **fixed).with_command(list(command))
         container.with_envs(**(environment or {}))
         for folder, options in (tmpfs or {}).items():
             container.with_tmpfs_mount(folder, options)
