@@ -21,7 +21,7 @@ SHORT = ("--cluster-name", "--controls", "--keep", "--kube-context", "--registry
 
 nox.needs_version = ">=2025.5.1"
 nox.options.sessions = ["tests"]
-nox.options.default_venv_backend = "uv"
+nox.options.default_venv_backend = "uv|virtualenv"  # the second where nox came without the first
 nox.options.reuse_venv = "yes"
 nox.options.error_on_missing_interpreters = True
 

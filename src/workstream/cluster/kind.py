@@ -58,7 +58,6 @@ class KindCluster(KindManagerBase):
         self._image = image
         self._diagnostics = diagnostics
         self._home = cache.folder() / "clusters" / name
-        self._home.mkdir(parents=True, exist_ok=True)
         self._images = images.Images()
         super().__init__(name, None, self._home / "kubeconfig")
 
@@ -94,6 +93,7 @@ class KindCluster(KindManagerBase):
     def _on_create(self, cluster_options: ClusterOptions, **_: object) -> None:
         self._refuse_foreign()
         self._clear()
+        self._home.mkdir(parents=True, exist_ok=True)
         self._make_network()
         name = self.cluster_name
         arguments = ["create", "cluster", "--name", name, "--image", self._image, "--retain"]
@@ -192,7 +192,8 @@ class KindCluster(KindManagerBase):
     def _leave(self, *, keep: bool) -> None:
         if keep:
             self._kept.write_text(json.dumps(self._nodes()))
-            say("cluster", f"{self.cluster_name} is kept; `workstream cluster down` deletes it")
+            which = "" if self.cluster_name == DEFAULT_NAME else f" --cluster-name {self.cluster_name}"
+            say("cluster", f"{self.cluster_name} is kept; `workstream cluster down{which}` deletes it")
             say("cluster", f"export KUBECONFIG={self.kubeconfig}")
         else:
             self._on_delete()

@@ -98,7 +98,7 @@ class PrivateEngine:
         self._run = Path("/run") / f"workstream-{cache.digest(str(self._data))}"
         self.socket = self._run / "docker.sock"
         self._pidfile = self._run / "docker.pid"
-        self._keep = self._run / "keep"
+        self._kept = self._run / "kept"
 
     @contextmanager
     def lease(self) -> Iterator[None]:
@@ -174,17 +174,24 @@ class PrivateEngine:
 
         waiting.until(answers, limits.ENGINE_START, what="the private Docker engine answers")
 
-    def keep_running(self, *, keep: bool) -> None:
-        """Leave the engine running when the last lease ends (because a cluster is kept in it), or not."""
-        if keep:
-            self._keep.touch()  # the engine runs: its folder is there
-        else:
-            self._keep.unlink(missing_ok=True)
+    def keep(self, cluster: str) -> None:
+        """Leave the engine running when the last lease ends, because a cluster of that name is kept in it."""
+        self._kept.mkdir(exist_ok=True)  # the engine runs: its folder is there
+        (self._kept / cluster).touch()
+
+    def forget(self, cluster: str) -> None:
+        """Keep the engine no longer for a cluster of that name."""
+        (self._kept / cluster).unlink(missing_ok=True)
+
+    @property
+    def kept(self) -> tuple[str, ...]:
+        """The names of the clusters that are kept in it."""
+        return tuple(sorted(path.name for path in self._kept.iterdir())) if self._kept.is_dir() else ()
 
     def leave(self) -> None:
         """Stop the engine, unless somebody else holds a lease or it is to be kept."""
-        if self._keep.exists():
-            say("engine", "the private engine keeps running, for the cluster that is kept")
+        if self.kept:
+            say("engine", f"the private engine keeps running, for what is kept in it: {', '.join(self.kept)}")
             return
         if not self._lease.is_the_last():
             say("engine", "the private engine keeps running: another run uses it")

@@ -118,8 +118,10 @@ def cluster_ready(found: Engine, tools: Mapping[str, Tool], options: Options) ->
         image = node_image.available(found) or node_image.build_node_image(found)
         manager = kind.KindCluster(found, image, options.name, options.diagnostics, programs.environment(tools))
         cluster = stack.enter_context(manager.running(keep=options.keep))
-        if found.private:
-            PrivateEngine().keep_running(keep=options.keep)
+        if found.private and options.keep:
+            PrivateEngine().keep(options.name)
+        elif found.private:
+            PrivateEngine().forget(options.name)
         yield replace(cluster, notice=options.notice)
 
 
@@ -202,7 +204,7 @@ def down(name: str) -> bool:
             private = PrivateEngine()
             stack.enter_context(private.lease())
             stack.callback(private.leave)
-            private.keep_running(keep=False)
+            private.forget(name)
         manager = kind.KindCluster(found, "", name, Path())
         there = manager.exists()
         if there:
