@@ -91,7 +91,12 @@ def test_a_test_that_lets_go_of_the_cluster_does_not_delete_it(
     cluster(pretend, tmp_path, OURS).delete()
 
     assert not log.exists()
-    assert Path(tmp_path / "cache" / "clusters" / "mine").is_dir()
+
+
+def test_looking_at_a_cluster_makes_nothing(pretend: Callable[[str, str], Path], tmp_path: Path) -> None:
+    """Of one that never was, no folder is left behind."""
+    assert not cluster(pretend, tmp_path, 'case "$1" in ps) ;; esac').exists()
+    assert not (tmp_path / "cache" / "clusters").exists()
 
 
 # What a node's containerd says, of the image of a name and of its content.
@@ -461,7 +466,9 @@ def test_a_cluster_that_is_not_the_one_that_was_kept_is_made_anew(machine: Machi
 
 def test_a_kept_cluster_of_which_nothing_is_left_is_made_anew(machine: Machine) -> None:
     """As many nodes as were kept are there, none, and still there is no cluster."""
-    (machine.state.parent / "cache" / "clusters" / "mine" / "kept.json").write_text("[]")
+    home = machine.state.parent / "cache" / "clusters" / "mine"
+    home.mkdir(parents=True)
+    (home / "kept.json").write_text("[]")
     with machine.manager.running(keep=False):
         assert len(machine.calls("kind create")) == 1
 
