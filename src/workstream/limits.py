@@ -54,6 +54,8 @@ def patience() -> float:
 
 
 POLL_SECONDS = 0.5  # between two looks at something that is waited for
+LOOK_SECONDS = 3.0  # between two looks at what a program that takes long waits for
+SETTLED_SECONDS = 5.0  # what holds something up for so long is told
 HEARTBEAT_SECONDS = 30.0  # between two lines that say that a step is still at work
 
 # Room on the cache's disk, in bytes: twice of what was measured.
@@ -80,6 +82,7 @@ CLUSTER_DELETE = Limit("kind delete cluster", 120)
 NODES_READY = Limit("nodes ready", 180)
 DIAGNOSTICS = Limit("collecting diagnostics", 120)
 RELEASE_INSTALL = Limit("install or upgrade of a release", 300)
+HOOK = Limit("one hook of a release", 240)  # shorter than the whole, so that Helm says which it was
 RELEASE_UNINSTALL = Limit("removal of a release", 180)
 PODS_READY = Limit("pods ready", 240)
 CONTAINER_READY = Limit("a container alone", 60)

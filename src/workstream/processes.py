@@ -24,7 +24,7 @@ from workstream import errors, limits
 from workstream.progress import logger
 
 if TYPE_CHECKING:
-    from collections.abc import Collection, Sequence
+    from collections.abc import Callable, Collection, Sequence
 
     from workstream.limits import Limit
 
@@ -104,6 +104,7 @@ def run(  # noqa: PLR0913 - a program has this many sides
     folder: Path | None = None,
     stdin: bytes | None = None,
     accept: Collection[int] = (0,),
+    meanwhile: Callable[[], object] | None = None,
 ) -> Completed:
     """Run a program to its end.
 
@@ -114,6 +115,7 @@ def run(  # noqa: PLR0913 - a program has this many sides
         folder: where it runs.
         stdin: what it reads; nothing unless given.
         accept: the exit codes that are no failure.
+        meanwhile: is called every few seconds while it runs. An exception that it raises stops the program.
 
     Raises:
         errors.ProgramMissingError: the program is not there, or cannot be run.
@@ -133,7 +135,7 @@ def run(  # noqa: PLR0913 - a program has this many sides
     )
     started = time.monotonic()
     try:
-        out, err = process.communicate(stdin, timeout=limit.seconds)
+        out, err = _communicate(process, stdin, limit, meanwhile)
     except subprocess.TimeoutExpired as expired:
         stop(process)
         raise _too_slow(arguments, limit, expired) from None
@@ -152,6 +154,24 @@ def run(  # noqa: PLR0913 - a program has this many sides
         require_not_cancelled()  # we ended it ourselves: no failure of the program
         raise _failed(completed)
     return completed
+
+
+def _communicate(
+    process: subprocess.Popen[bytes], stdin: bytes | None, limit: Limit, meanwhile: Callable[[], object] | None
+) -> tuple[bytes | None, bytes | None]:
+    """Wait for the end of a program and return what it printed and complained about."""
+    if meanwhile is None:
+        return process.communicate(stdin, timeout=limit.seconds)
+    ends = time.monotonic() + limit.seconds
+    while True:
+        remaining = max(0.0, ends - time.monotonic())
+        try:
+            return process.communicate(stdin, timeout=min(limits.LOOK_SECONDS, remaining))
+        except subprocess.TimeoutExpired:
+            if remaining <= limits.LOOK_SECONDS:
+                raise
+        stdin = None  # it is being written already, and must not be given again
+        meanwhile()
 
 
 def start(  # noqa: PLR0913 - see `run`

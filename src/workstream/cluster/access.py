@@ -5,6 +5,7 @@ from __future__ import annotations
 import ipaddress
 import json
 from dataclasses import dataclass, field
+from email.utils import parsedate_to_datetime
 from functools import cached_property
 from typing import TYPE_CHECKING, Any, Protocol
 from urllib.parse import urlsplit
@@ -18,6 +19,7 @@ from workstream.processes import Environment
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Collection
+    from datetime import datetime
     from pathlib import Path
 
     from pydantic import JsonValue
@@ -141,6 +143,11 @@ class Cluster:
         """Deployments and DaemonSets."""
         return client.AppsV1Api(self._api)
 
+    @cached_property
+    def batch(self) -> client.BatchV1Api:
+        """Jobs and CronJobs."""
+        return client.BatchV1Api(self._api)
+
     @property
     def environment(self) -> Environment:
         """What makes kubectl and helm use this cluster."""
@@ -151,6 +158,11 @@ class Cluster:
     def version(self) -> str:
         """The version of the Kubernetes API server, `v1.34.4`."""
         return str(client.VersionApi(self._api).get_code().git_version)
+
+    def now(self) -> datetime:
+        """Return the API server's time, to the second: what happens on a cluster has its time, and not this machine's."""
+        headers = client.VersionApi(self._api).get_code_with_http_info()[2]
+        return parsedate_to_datetime(headers["Date"])
 
     def nodes(self) -> list[client.V1Node]:
         """Return all nodes, by name."""

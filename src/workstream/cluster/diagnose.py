@@ -1,73 +1,42 @@
-"""What is kept when something fails: the state of every pod, its events, and its logs. Never a Secret."""
+"""What is kept when something fails: the state of every pod, its events, and its logs. Never what a Secret holds.
+
+Secrets are not asked for, and pods, as `kubectl` lists and describes them, name the Secrets that they use and no more.
+"""
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from functools import partial
+from typing import TYPE_CHECKING, Any
 
 from workstream import errors, limits, processes
+from workstream.cluster import events
 from workstream.progress import say
 
 if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator
     from pathlib import Path
 
     from kubernetes import client
 
     from workstream.cluster.access import Cluster
 
-# Waiting for these to pass is in vain. ErrImagePull becomes ImagePullBackOff when it repeats.
-_HOPELESS = {
-    "CreateContainerConfigError",
-    "CreateContainerError",
-    "ErrImageNeverPull",
-    "ImagePullBackOff",
-    "InvalidImageName",
-    "RunContainerError",
-}
-_HOPELESS_RESTARTS = 2
+_LAST_EVENTS = 10  # in a message
 
 
-def hopeless(cluster: Cluster, namespace: str, selector: str) -> errors.WorkstreamError | None:
-    """Return what a pod that a label selector finds cannot recover from by itself, or None."""
-    for pod in cluster.pods(namespace, selector):
-        for condition in pod.status.conditions or ():
-            if condition.reason == "Unschedulable" and "free ports" in (condition.message or ""):
-                return errors.PortTakenError(
-                    f"pod {pod.metadata.name} finds no node where the port that it wants is free: {condition.message}",
-                    instead="Another release or program holds the port on the node: stop it, or choose another port.",
-                    more=f"kubectl --namespace {namespace} describe pod {pod.metadata.name}",
-                )
-        for status in [*(pod.status.init_container_statuses or ()), *(pod.status.container_statuses or ())]:
-            waiting = status.state.waiting
-            if waiting is None:
-                continue
-            looping = waiting.reason == "CrashLoopBackOff" and status.restart_count >= _HOPELESS_RESTARTS
-            if waiting.reason in _HOPELESS or looping:
-                return _pod_error(cluster, namespace, str(pod.metadata.name), status)
-    return None
+def state(cluster: Cluster, *namespaces: str) -> str:
+    """Return the pods of namespaces and their last events, for the end of a message."""
+    return "\n".join(part for namespace in namespaces for part in _state(cluster, namespace))
 
 
-def _pod_error(cluster: Cluster, namespace: str, pod: str, status: client.V1ContainerStatus) -> errors.PodError:
-    name, reason = status.name, status.state.waiting.reason
-    said = status.state.waiting.message or ""
-    log = ""
-    if reason == "CrashLoopBackOff":
-        arguments = ["--namespace", namespace, "logs", pod, "--container", name, "--tail=15", "--previous"]
-        log = processes.tail(cluster.kubectl(*arguments, accept=range(256)).stdout)
-        said = f"it has ended {status.restart_count} times; its log ends with"
-    return errors.PodError(
-        f"pod {pod}, container {name}: {reason}: {said}" + (f"\n{log}" if log else ""),
-        instead="Mend the image or the values that it was given; waiting does not help.",
-        more=f"kubectl --namespace {namespace} describe pod {pod}",
-    )
-
-
-def state(cluster: Cluster, namespace: str) -> str:
-    """Return the pods of a namespace and its last events, for the end of a message."""
+def _state(cluster: Cluster, namespace: str) -> Iterator[str]:
     pods = cluster.kubectl("--namespace", namespace, "get", "pods", "--output", "wide", accept=range(256)).stdout
-    events = cluster.kubectl(
-        "--namespace", namespace, "get", "events", "--sort-by", ".lastTimestamp", accept=range(256)
-    ).stdout
-    return f"{processes.tail(pods)}\n{processes.tail(events, 10)}"
+    yield processes.tail(pods)
+    try:
+        found = cluster.core.list_namespaced_event(namespace).items
+    except Exception as error:  # noqa: BLE001 - what the message is about must not be hidden by another error
+        yield processes.tail(f"no events can be listed: {error}", 1)
+    else:
+        yield processes.tail("\n".join(events.lines(found)), _LAST_EVENTS)
 
 
 def collect(cluster: Cluster, folder: Path) -> None:
@@ -76,32 +45,45 @@ def collect(cluster: Cluster, folder: Path) -> None:
     On a cluster that is not ours, only for `default`: the rest is other people's.
     """
     folder.mkdir(parents=True, exist_ok=True)
-    where = ["--all-namespaces"] if cluster.ours else ["--namespace", "default"]
+    everywhere, api = cluster.ours, cluster.core
+    where = ["--all-namespaces"] if everywhere else ["--namespace", "default"]
     wanted = {
-        "nodes.txt": ["describe", "nodes"] if cluster.ours else ["get", "nodes", "--output", "wide"],
-        "events.txt": ["get", "events", *where, "--sort-by", ".lastTimestamp"],
+        "nodes.txt": ["describe", "nodes"] if everywhere else ["get", "nodes", "--output", "wide"],
         "pods.txt": ["get", "pods", *where, "--output", "wide"],
     }
     for name, arguments in wanted.items():
         _write(cluster, folder / name, arguments)
-    try:
-        api = cluster.core
-        pods = (api.list_pod_for_all_namespaces() if cluster.ours else api.list_namespaced_pod("default")).items
-    except Exception as error:  # noqa: BLE001 - the failure being explained must not be hidden by another
-        say("diagnostics", f"no pods can be listed: {error}")
-        return
-    ours = [pod for pod in pods if not pod.metadata.namespace.startswith("kube-")]
-    for namespace in {pod.metadata.namespace for pod in ours}:
+    seen = _listed(
+        "events", api.list_event_for_all_namespaces if everywhere else partial(api.list_namespaced_event, "default")
+    )
+    (folder / "events.txt").write_text("".join(f"{line}\n" for line in events.lines(seen)), encoding="utf-8")
+    pods = _listed(
+        "pods", api.list_pod_for_all_namespaces if everywhere else partial(api.list_namespaced_pod, "default")
+    )
+    # A workload whose pods are refused has none, but events.
+    namespaces = {one.metadata.namespace for one in (*pods, *seen)}
+    ours = {namespace for namespace in namespaces if not namespace.startswith("kube-")}
+    for namespace in ours:
         where = ["--namespace", namespace]
         kinds = "pods,services,daemonsets,deployments,statefulsets,jobs,configmaps,persistentvolumeclaims"
         _write(cluster, folder / namespace / "objects.yaml", [*where, "get", kinds, "--output", "yaml"])
         _write(cluster, folder / namespace / "describe.txt", [*where, "describe", "pods"])
-    for pod in ours:
-        _write_logs(cluster, pod, folder / pod.metadata.namespace)
+    for pod in pods:
+        if pod.metadata.namespace in ours:
+            _write_logs(cluster, pod, folder / pod.metadata.namespace)
+
+
+def _listed(what: str, listed: Callable[[], Any]) -> list[Any]:
+    """Return what a call of the API lists; if that fails, nothing, and say so: it must not hide what is explained."""
+    try:
+        return list(listed().items)
+    except Exception as error:  # noqa: BLE001 - see above
+        say("diagnostics", f"no {what} can be listed: {error}")
+        return []
 
 
 def _write_logs(cluster: Cluster, pod: client.V1Pod, folder: Path) -> None:
-    for status in pod.status.container_statuses or ():
+    for status in [*(pod.status.init_container_statuses or ()), *(pod.status.container_statuses or ())]:
         name = f"{pod.metadata.name}.{status.name}"
         where = [
             "--namespace",

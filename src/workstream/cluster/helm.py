@@ -4,28 +4,28 @@ from __future__ import annotations
 
 import json
 import shlex
-from dataclasses import dataclass
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import yaml
 
 from workstream import errors, limits, processes
-from workstream.cluster import diagnose, images, waiting
+from workstream.cluster import diagnose, hopeless, images, programs, waiting, workloads
 from workstream.progress import step
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
-
-    from kubernetes import client
+    from collections.abc import Callable, Iterable, Mapping
+    from datetime import datetime
 
     from workstream.cluster.access import Cluster
+    from workstream.cluster.workloads import Name, Present
 
 Manifest = dict[str, Any]
 
 # Helm 3 has `--all` for them, Helm 4 has not.
 _EVERY_STATE = ("--deployed", "--failed", "--pending", "--superseded", "--uninstalled", "--uninstalling")
-_WORKLOADS = {"DaemonSet", "Deployment", "StatefulSet"}
+_SERVER_SIDE = 4  # the first Helm that lets the API server merge, and knows conflicts
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,7 +48,7 @@ def lint(chart: Path, values: Mapping[str, Any] | None = None) -> processes.Comp
     """Run `helm lint --strict`.
 
     Raises:
-        errors.ChartError: it finds something.
+        errors.ChartError: it finds something; the message has its findings.
 
     """
     return _helm("lint", "--strict", str(chart), values=values or {})
@@ -62,8 +62,7 @@ def template(release: Release, values: Mapping[str, Any]) -> list[Manifest]:
 
     """
     arguments = ["template", release.name, str(release.chart), "--namespace", release.namespace]
-    printed = _helm(*arguments, values=values).stdout
-    return [manifest for manifest in yaml.safe_load_all(printed) if manifest]
+    return _manifests(_helm(*arguments, values=values).stdout)
 
 
 def install(cluster: Cluster, release: Release, values: Mapping[str, Any]) -> int:
@@ -73,25 +72,33 @@ def install(cluster: Cluster, release: Release, values: Mapping[str, Any]) -> in
         The revision of the release.
 
     Raises:
-        errors.ChartError: Helm refuses; a pod runs another content of an image than was brought under its name.
-        errors.PodError: a pod is in a state that it cannot leave by itself.
+        errors.ChartError: Helm refuses; a hook failed; a pod is refused; a pod runs another content of an image than
+            was brought under its name.
+        errors.PodError: a pod or a Job, one of a hook too, is in a state that it cannot leave by itself.
+        errors.PortTakenError: a pod wants a port of its node that another has.
         errors.WaitError: it is not whole within its limit.
 
     """
-    where = ["--namespace", release.namespace]
+    since = cluster.now()
     with step("helm", f"installing {release.chart.name} as {release.name} in {release.namespace}"):
         arguments = [
             "upgrade",
             "--install",
             release.name,
             str(release.chart),
-            *where,
+            "--namespace",
+            release.namespace,
             "--create-namespace",
             "--reset-values",
+            *_changing(cluster),
         ]
-        _helm(*arguments, values=values, cluster=cluster)
-        until_whole(cluster, release)
-        _look_at_images(cluster, release)
+        hooks = _Hooks(cluster, release, since)
+        try:
+            _helm(*arguments, values=values, cluster=cluster, meanwhile=hooks.look)
+        except errors.ChartError as error:
+            raise hooks.explained(error) from error
+        present = until_whole(cluster, release, since=since)
+        _look_at_images(cluster, release, present)
     return _revision(cluster, release)
 
 
@@ -108,82 +115,169 @@ def rollback(cluster: Cluster, release: Release) -> int:
 
     """
     with step("helm", f"rolling back {release.name} in {release.namespace}"):
-        _helm("rollback", release.name, "--namespace", release.namespace, cluster=cluster)
-        until_whole(cluster, release)
-        _look_at_images(cluster, release)
+        since = cluster.now()
+        arguments = ["rollback", release.name, "--namespace", release.namespace, *_changing(cluster)]
+        _helm(*arguments, cluster=cluster)
+        present = until_whole(cluster, release, since=since)
+        _look_at_images(cluster, release, present)
     return _revision(cluster, release)
 
 
 def uninstall(cluster: Cluster, release: Release) -> None:
-    """Remove a release and wait until none of its pods is left; a release that is not there is no error."""
+    """Remove a release and wait until none of its pods is left; a release that is not there is no error.
+
+    What Helm leaves where it is, as hooks and what the chart asks to keep, is not waited for.
+    """
+    if not exists(cluster, release):
+        return
     with step("helm", f"removing {release.name} from {release.namespace}"):
+        manifests = [one for one in _installed(cluster, release) if not workloads.kept(one)]
+        names = workloads.named(manifests, release.namespace)
+        belonging = {part.uid for part in workloads.find(cluster, names).parts}
         arguments = ["uninstall", release.name, "--namespace", release.namespace, "--ignore-not-found"]
-        _helm(*arguments, cluster=cluster)
+        _helm(*arguments, f"--timeout={limits.HOOK.seconds:g}s", cluster=cluster)
+
+        def gone() -> bool:
+            # What stands between goes before its pods do: what was seen once is remembered.
+            present = workloads.find(cluster, names, belonging)
+            belonging.update(part.uid for part in present.parts)
+            return not present.pods
+
         waiting.until(
-            lambda: not cluster.pods(release.namespace, _pods_of(release)),
+            gone,
             limits.RELEASE_UNINSTALL,
             what=f"no pod of {release.name} is left",
-            last_seen=lambda: diagnose.state(cluster, release.namespace),
+            last_seen=lambda: diagnose.state(cluster, *_namespaces(release, names)),
         )
 
 
-def until_whole(cluster: Cluster, release: Release) -> None:
-    """Wait until every workload of a release runs as its newest revision wants it.
+def until_whole(cluster: Cluster, release: Release, *, since: datetime | None = None) -> Present:
+    """Wait until all of a release runs as its newest revision wants it: its Jobs are complete, its pods ready.
+
+    Args:
+        cluster: where.
+        release: which one.
+        since: when that revision was brought, in the API server's time; now if it is not known. What was refused
+            before does not count.
+
+    Returns:
+        What is there of it then.
 
     Raises:
-        errors.PodError: a pod is in a state that it cannot leave by itself.
+        errors.ChartError: a pod that it wants is refused.
+        errors.PodError: a pod or a Job is in a state that it cannot leave by itself.
+        errors.PortTakenError: a pod wants a port of its node that another has.
         errors.WaitError: the limit passed.
 
     """
-    workloads = [
-        f"{manifest['kind'].lower()}/{manifest['metadata']['name']}"
-        for manifest in _installed(cluster, release)
-        if manifest["kind"] in _WORKLOADS
-    ]
+    since = since or cluster.now()
+    names = workloads.named(_installed(cluster, release), release.namespace)
+    notice = hopeless.Notice()
+    lacking = list(names)
+    complete: set[Name] = set()  # a Job may be removed when it is
 
-    def whole() -> bool:
-        hopeless = diagnose.hopeless(cluster, release.namespace, _pods_of(release))
-        if hopeless is not None:
-            raise hopeless
-        return all(_is_whole(workload) for workload in _get(cluster, release.namespace, workloads))
+    def whole() -> Present | None:
+        present = workloads.find(cluster, names)
+        complete.update(one.name for one in present.named if one.kind == "Job" and workloads.is_whole(one))
+        lacking[:] = [name for name in present.lacking() if name not in complete]
+        notice.take(hopeless.look(cluster, present, since))
+        return None if lacking else present
 
-    waiting.until(
-        whole,
-        limits.PODS_READY,
-        what=f"{', '.join(workloads)} are whole",
-        last_seen=lambda: diagnose.state(cluster, release.namespace),
-    )
+    def last_seen() -> str:
+        missing = f"not whole: {', '.join(map(str, lacking))}"
+        return "\n".join([missing, *notice.waits, diagnose.state(cluster, *_namespaces(release, names))])
+
+    try:
+        found = waiting.until(whole, limits.PODS_READY, what=f"all of {release.name} is whole", last_seen=last_seen)
+    except errors.WaitError as error:
+        if not notice.waits:
+            raise
+        raise errors.WaitError(error.what, instead=f"This held it up: {'; '.join(notice.waits)}") from error
+    assert found is not None  # noqa: S101 - for mypy: `until` returns what is true
+    return found
+
+
+@dataclass(frozen=True, slots=True)
+class _Hooks:
+    """The hooks of a release that is being installed or upgraded.
+
+    Attributes:
+        cluster: where.
+        release: which one.
+        since: when that began: hooks of a former revision do not count.
+        notice: tells what holds them up.
+
+    """
+
+    cluster: Cluster
+    release: Release
+    since: datetime
+    notice: hopeless.Notice = field(default_factory=hopeless.Notice)
+
+    def look(self) -> None:
+        """Look whether a hook that Helm waits for can succeed.
+
+        Raises:
+            errors.WorkstreamError: it cannot; see `hopeless.look`.
+
+        """
+        arguments = ["get", "hooks", self.release.name, "--namespace", self.release.namespace]
+        try:
+            manifests = _manifests(_helm(*arguments, cluster=self.cluster).stdout)
+        except errors.ChartError:
+            return  # there is no such release yet
+        present = workloads.find(self.cluster, workloads.named(manifests, self.release.namespace))
+        parts = tuple(part for part in present.parts if part.created >= self.since)
+        self.notice.take(hopeless.look(self.cluster, replace(present, parts=parts), self.since))
+
+    def explained(self, error: errors.ChartError) -> errors.ChartError:
+        """Return an error of Helm, with what is known of the hook that failed, if one did."""
+        try:
+            self.look()
+        except errors.WorkstreamError as reason:
+            return errors.ChartError(f"{error.what}\n{reason.what}", instead=reason.instead, more=reason.more)
+        except Exception:  # noqa: BLE001 - what Helm said must not be hidden by another error
+            return error
+        return error
+
+
+def _changing(cluster: Cluster) -> list[str]:
+    """Return the options of Helm for what changes a release.
+
+    Helm 4 lets the API server merge, which refuses to touch a field that somebody else wrote, as `kubectl scale` in a
+    test. Helm 3 knows no owners and takes every field back: so do we, whatever made the release.
+    """
+    timeout = f"--timeout={limits.HOOK.seconds:g}s"
+    version = programs.version_of(Path("helm"), "helm", cluster.environment)
+    merging = int(version.partition(".")[0]) >= _SERVER_SIDE
+    return [timeout, *(["--server-side=true", "--force-conflicts"] if merging else [])]
+
+
+def _namespaces(release: Release, names: Iterable[Name]) -> list[str]:
+    return sorted({release.namespace, *(name.namespace for name in names)})
 
 
 def _installed(cluster: Cluster, release: Release) -> list[Manifest]:
-    """Return the objects of a release, as it was installed last."""
-    printed = _helm("get", "manifest", release.name, "--namespace", release.namespace, cluster=cluster).stdout
+    """Return the objects of a release, as it was installed last; without its hooks."""
+    return _manifests(_helm("get", "manifest", release.name, "--namespace", release.namespace, cluster=cluster).stdout)
+
+
+def _manifests(printed: str) -> list[Manifest]:
     return [manifest for manifest in yaml.safe_load_all(printed) if manifest]
 
 
-def _look_at_images(cluster: Cluster, release: Release) -> None:
+def _look_at_images(cluster: Cluster, release: Release, present: Present) -> None:
     """Have it noticed what the pods of a release run.
 
     Raises:
         errors.ChartError: one runs another content than was brought under that name.
 
     """
-    runs = list(images.running(_every_pod(cluster, release)))
+    runs = list(images.running(present.pods))
     images.require_brought(cluster.images, runs)
     name, value = f"images that the pods of {release.name} run", images.digests_by_name(runs)
     if value and cluster.images.is_new(name, value):
         cluster.notice(name, value)
-
-
-def _every_pod(cluster: Cluster, release: Release) -> list[client.V1Pod]:
-    """Return the pods of a release: not every chart labels them as its own, but every workload labels them."""
-    found = cluster.pods(release.namespace, _pods_of(release))
-    for manifest in _installed(cluster, release):
-        labels = manifest.get("spec", {}).get("template", {}).get("metadata", {}).get("labels", {})
-        if manifest["kind"] in _WORKLOADS and labels:
-            namespace = manifest["metadata"].get("namespace", release.namespace)
-            found += cluster.pods(namespace, ",".join(f"{name}={value}" for name, value in labels.items()))
-    return list({pod.metadata.uid: pod for pod in found}.values())
 
 
 def exists(cluster: Cluster, release: Release) -> bool:
@@ -201,51 +295,31 @@ def _listed(cluster: Cluster, release: Release, *options: str) -> list[Manifest]
     return found
 
 
-def _pods_of(release: Release) -> str:
-    return f"app.kubernetes.io/instance={release.name}"
-
-
-def _get(cluster: Cluster, namespace: str, names: list[str]) -> list[Manifest]:
-    """Return objects by `kind/name`: one call for all, since it is made often."""
-    if not names:
-        return []
-    printed = json.loads(cluster.kubectl("--namespace", namespace, "get", *names, "--output", "json").stdout)
-    return list(printed["items"]) if printed["kind"] == "List" else [printed]
-
-
-def _is_whole(workload: Manifest) -> bool:
-    """Whether a workload's controller has seen its newest form, and every pod of it is new, ready and alone."""
-    status = workload.get("status", {})
-    if status.get("observedGeneration") != workload["metadata"]["generation"]:
-        return False
-    if workload["kind"] == "DaemonSet":
-        wanted = status["desiredNumberScheduled"]
-        counts = (
-            status.get("updatedNumberScheduled", 0),
-            status.get("numberReady", 0),
-            status["currentNumberScheduled"],
-        )
-        return bool(counts == (wanted, wanted, wanted) and not status.get("numberMisscheduled"))
-    wanted = workload["spec"].get("replicas", 1)
-    counts = (status.get("updatedReplicas", 0), status.get("readyReplicas", 0), status.get("replicas", 0))
-    return bool(counts == (wanted, wanted, wanted))
-
-
 def _helm(
-    *arguments: str, values: Mapping[str, Any] | None = None, cluster: Cluster | None = None
+    *arguments: str,
+    values: Mapping[str, Any] | None = None,
+    cluster: Cluster | None = None,
+    meanwhile: Callable[[], object] | None = None,
 ) -> processes.Completed:
     options = [] if values is None else ["--values", "-"]
     environment = None if cluster is None else cluster.environment
     stdin = None if values is None else yaml.safe_dump(dict(values)).encode()
     try:
         return processes.run(
-            ["helm", *arguments, *options], limit=limits.RELEASE_INSTALL, environment=environment, stdin=stdin
+            ["helm", *arguments, *options],
+            limit=limits.RELEASE_INSTALL,
+            environment=environment,
+            stdin=stdin,
+            meanwhile=meanwhile,
         )
     except errors.ProgramFailedError as error:
         # As one would type it here: what is kept of a run names no folder of the machine that it ran on.
         typed = [argument.removeprefix(f"{Path.cwd()}/") for argument in arguments]
+        said = [error.stderr.strip()] if error.stderr.strip() else [error.stdout.strip()]
+        if arguments[0] == "lint":  # it complains of having found something, and prints what
+            said = [error.stdout.strip(), error.stderr.strip()]
         raise errors.ChartError(
-            f"helm {arguments[0]} failed: {error.stderr.strip() or error.stdout.strip()}",
+            f"helm {arguments[0]} failed: " + "\n".join(filter(None, said)),
             instead="Mend the chart or the values; nothing was waited for.",
             more=shlex.join(["helm", *typed]),
         ) from error

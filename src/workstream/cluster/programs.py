@@ -108,14 +108,19 @@ def on_path(name: str) -> Tool | None:
     return Tool(name, Path(path), version, built=False)
 
 
-def version_of(path: Path, name: str) -> str:
+def version_of(path: Path, name: str, environment: Environment | None = None) -> str:
     """Ask a program for its version.
+
+    Args:
+        path: the program; looked for on the environment's PATH if it is a bare name.
+        name: as one types it.
+        environment: what it is started with.
 
     Raises:
         errors.ProgramFailedError: it does not answer.
 
     """
-    printed = processes.run([path, *_ASK_VERSION[name]], limit=limits.QUERY).stdout
+    printed = processes.run([path, *_ASK_VERSION[name]], limit=limits.QUERY, environment=environment).stdout
     # kubectl's JSON names its version as gitVersion, after other numbers.
     text = printed.partition("gitVersion")[2] or printed
     return ".".join(map(str, _parts(text)))
