@@ -160,7 +160,7 @@ class Cluster:
         return str(client.VersionApi(self._api).get_code().git_version)
 
     def now(self) -> datetime:
-        """Return the API server's time, to the second: what happens on a cluster has its time, and not this machine's."""
+        """Return the API server's time, to the second: what happens on a cluster has that, and not this machine's."""
         headers = client.VersionApi(self._api).get_code_with_http_info()[2]
         return parsedate_to_datetime(headers["Date"])
 

@@ -17,13 +17,10 @@ def when(event: client.CoreV1Event) -> datetime:
     There is no one field that every event has: those of the scheduler have only `eventTime`, those that are repeated
     a series, those of the kubelet and of most controllers `lastTimestamp`.
     """
-    times = (
-        event.series and event.series.last_observed_time,
-        event.last_timestamp,
-        event.event_time,
-        event.metadata.creation_timestamp,
-    )
-    return max(filter(None, times))
+    repeated = event.series and event.series.last_observed_time
+    times = (repeated, event.last_timestamp, event.event_time, event.metadata.creation_timestamp)
+    last: datetime = max(filter(None, times))
+    return last
 
 
 def lines(events: Iterable[client.CoreV1Event]) -> list[str]:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import shlex
+from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -12,14 +13,15 @@ import yaml
 
 from workstream import errors, limits, processes
 from workstream.cluster import diagnose, hopeless, images, programs, waiting, workloads
+from workstream.cluster.workloads import Present
 from workstream.progress import step
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Mapping
+    from collections.abc import Callable, Iterable, Iterator, Mapping
     from datetime import datetime
 
     from workstream.cluster.access import Cluster
-    from workstream.cluster.workloads import Name, Present
+    from workstream.cluster.workloads import Name
 
 Manifest = dict[str, Any]
 
@@ -93,10 +95,8 @@ def install(cluster: Cluster, release: Release, values: Mapping[str, Any]) -> in
             *_changing(cluster),
         ]
         hooks = _Hooks(cluster, release, since)
-        try:
+        with hooks.explained():
             _helm(*arguments, values=values, cluster=cluster, meanwhile=hooks.look)
-        except errors.ChartError as error:
-            raise hooks.explained(error) from error
         present = until_whole(cluster, release, since=since)
         _look_at_images(cluster, release, present)
     return _revision(cluster, release)
@@ -117,7 +117,9 @@ def rollback(cluster: Cluster, release: Release) -> int:
     with step("helm", f"rolling back {release.name} in {release.namespace}"):
         since = cluster.now()
         arguments = ["rollback", release.name, "--namespace", release.namespace, *_changing(cluster)]
-        _helm(*arguments, cluster=cluster)
+        # Not looked at meanwhile: a rollback that is stopped stays pending for ever.
+        with _Hooks(cluster, release, since).explained():
+            _helm(*arguments, cluster=cluster)
         present = until_whole(cluster, release, since=since)
         _look_at_images(cluster, release, present)
     return _revision(cluster, release)
@@ -170,31 +172,61 @@ def until_whole(cluster: Cluster, release: Release, *, since: datetime | None = 
         errors.WaitError: the limit passed.
 
     """
-    since = since or cluster.now()
     names = workloads.named(_installed(cluster, release), release.namespace)
-    notice = hopeless.Notice()
-    lacking = list(names)
-    complete: set[Name] = set()  # a Job may be removed when it is
-
-    def whole() -> Present | None:
-        present = workloads.find(cluster, names)
-        complete.update(one.name for one in present.named if one.kind == "Job" and workloads.is_whole(one))
-        lacking[:] = [name for name in present.lacking() if name not in complete]
-        notice.take(hopeless.look(cluster, present, since))
-        return None if lacking else present
+    wait = _Wait(cluster, names, since or cluster.now())
 
     def last_seen() -> str:
-        missing = f"not whole: {', '.join(map(str, lacking))}"
-        return "\n".join([missing, *notice.waits, diagnose.state(cluster, *_namespaces(release, names))])
+        lacking = f"not whole: {', '.join(map(str, wait.lacking()))}"
+        return "\n".join([lacking, diagnose.state(cluster, *_namespaces(release, names))])
 
     try:
-        found = waiting.until(whole, limits.PODS_READY, what=f"all of {release.name} is whole", last_seen=last_seen)
+        waiting.until(wait.whole, limits.PODS_READY, what=f"all of {release.name} is whole", last_seen=last_seen)
     except errors.WaitError as error:
-        if not notice.waits:
+        if not wait.notice.waits:
             raise
-        raise errors.WaitError(error.what, instead=f"This held it up: {'; '.join(notice.waits)}") from error
-    assert found is not None  # noqa: S101 - for mypy: `until` returns what is true
-    return found
+        raise errors.WaitError(error.what, instead=f"This held it up: {'; '.join(wait.notice.waits)}") from error
+    return wait.present
+
+
+@dataclass(slots=True)
+class _Wait:
+    """Waits until a release is whole.
+
+    Attributes:
+        cluster: where.
+        names: what its manifest names.
+        since: when it was brought.
+        present: what was there of it last.
+        complete: Jobs that were seen complete: they may be removed then.
+        notice: tells what holds it up.
+
+    """
+
+    cluster: Cluster
+    names: tuple[Name, ...]
+    since: datetime
+    present: Present = field(init=False)
+    complete: set[Name] = field(default_factory=set)
+    notice: hopeless.Notice = field(default_factory=hopeless.Notice)
+
+    def __post_init__(self) -> None:
+        self.present = Present(self.names, ())
+
+    def whole(self) -> bool:
+        """Whether it is whole now.
+
+        Raises:
+            errors.WorkstreamError: it will never be; see `hopeless.look`.
+
+        """
+        self.present = workloads.find(self.cluster, self.names)
+        self.complete |= {one.name for one in self.present.named if one.kind == "Job" and workloads.is_whole(one)}
+        self.notice.take(hopeless.look(self.cluster, self.present, self.since))
+        return not self.lacking()
+
+    def lacking(self) -> list[Name]:
+        """Return what was not whole, or not there, when it was looked at last."""
+        return [name for name in self.present.lacking() if name not in self.complete]
 
 
 @dataclass(frozen=True, slots=True)
@@ -224,21 +256,34 @@ class _Hooks:
         arguments = ["get", "hooks", self.release.name, "--namespace", self.release.namespace]
         try:
             manifests = _manifests(_helm(*arguments, cluster=self.cluster).stdout)
-        except errors.ChartError:
-            return  # there is no such release yet
-        present = workloads.find(self.cluster, workloads.named(manifests, self.release.namespace))
+            present = workloads.find(self.cluster, workloads.named(manifests, self.release.namespace))
+        except errors.CancelledError:
+            raise
+        except Exception:  # noqa: BLE001 - there is no such release yet, or no answer: no reason to stop Helm
+            return
         parts = tuple(part for part in present.parts if part.created >= self.since)
         self.notice.take(hopeless.look(self.cluster, replace(present, parts=parts), self.since))
 
-    def explained(self, error: errors.ChartError) -> errors.ChartError:
-        """Return an error of Helm, with what is known of the hook that failed, if one did."""
+    @contextmanager
+    def explained(self) -> Iterator[None]:
+        """Add what is known of a hook that failed to what Helm says.
+
+        Raises:
+            errors.ChartError: Helm's, with the reason if one was found.
+
+        """
         try:
-            self.look()
-        except errors.WorkstreamError as reason:
-            return errors.ChartError(f"{error.what}\n{reason.what}", instead=reason.instead, more=reason.more)
-        except Exception:  # noqa: BLE001 - what Helm said must not be hidden by another error
-            return error
-        return error
+            yield
+        except errors.ChartError as error:
+            try:
+                self.look()
+            except (errors.ChartError, errors.PodError, errors.PortTakenError) as reason:
+                what = f"{error.what}\n{reason.what}"
+                raise errors.ChartError(what, instead=reason.instead, more=reason.more) from error
+            if not self.notice.waits:
+                raise
+            what = f"{error.what}\nThis held up its hooks: {'; '.join(self.notice.waits)}"
+            raise errors.ChartError(what, instead=error.instead, more=error.more) from error
 
 
 def _changing(cluster: Cluster) -> list[str]:
@@ -320,6 +365,6 @@ def _helm(
             said = [error.stdout.strip(), error.stderr.strip()]
         raise errors.ChartError(
             f"helm {arguments[0]} failed: " + "\n".join(filter(None, said)),
-            instead="Mend the chart or the values; nothing was waited for.",
+            instead="Mend the chart or the values.",
             more=shlex.join(["helm", *typed]),
         ) from error

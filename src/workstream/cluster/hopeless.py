@@ -126,8 +126,8 @@ def _ended(cluster: Cluster, part: Part, pods: list[client.V1Pod], said: str = "
             if ended and ended.exit_code:
                 log = _log(cluster, pod, status.name, previous=not status.state.terminated)
                 lines.append(
-                    f"pod {pod.metadata.name}, container {status.name}, ended with exit code {ended.exit_code}; its log "
-                    f"ends with\n{log}"
+                    f"pod {pod.metadata.name}, container {status.name}, ended with exit code {ended.exit_code}; "
+                    f"its log ends with\n{log}"
                 )
     return errors.PodError(
         "\n".join([lines[0], "expected: it ends with exit code 0, or goes on and is ready", *lines[1:]]),
