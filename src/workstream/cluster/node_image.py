@@ -8,6 +8,7 @@ it was built from.
 from __future__ import annotations
 
 import os
+import shlex
 import shutil
 import tempfile
 from contextlib import contextmanager
@@ -26,6 +27,7 @@ if TYPE_CHECKING:
 
 # The stage of resources/node/Dockerfile that becomes the image of a control-plane component.
 _STAGES = {"etcd": "etcd", "coredns": "coredns", "pause": "pause"}
+_ADVICE_ENDS = "https://docs.docker.com/go/buildx/"  # of what the client says where it has no plugin for builds
 _ENTRYPOINT = 'ENTRYPOINT ["/usr/local/sbin/node-entrypoint"]'
 
 
@@ -150,7 +152,7 @@ def build(
         arguments: build arguments.
 
     Raises:
-        errors.BuildError: the build fails; the message ends with what it said last.
+        errors.BuildError: the build fails; the message has what it said last, and how to repeat it.
 
     """
     options: list[str] = [*engine.build_options, "--tag", tag]
@@ -161,10 +163,23 @@ def build(
     try:
         engine.run("build", *options, context, limit=limits.IMAGE_BUILD)
     except errors.ProgramFailedError as error:
+        said = "\n".join(part.strip() for part in (error.stdout, _without_advice(error.stderr)) if part.strip())
         raise errors.BuildError(
-            f"The image {tag} could not be built.\n{processes.tail(error.stdout)}\n{processes.tail(error.stderr)}",
+            f"The image {tag} could not be built. The build said last:\n{processes.tail(said)}",
             instead="The last lines name the step of the Dockerfile that failed.",
+            more=_as_typed(engine, error.more),
         ) from error
+
+
+def _without_advice(said: str) -> str:
+    """Leave out how the client begins where it has no plugin for builds, as that of the private engine."""
+    return said.partition(_ADVICE_ENDS)[2] if said.startswith("DEPRECATED: ") else said
+
+
+def _as_typed(engine: Engine, command: str) -> str:
+    """Return a command as one would type it to have it done by this engine."""
+    variables = [f"{name}={value}" for name, value in engine.environment.variables.items() if value]
+    return " ".join([*map(shlex.quote, variables), command])
 
 
 def _preload(engine: Engine, stages: Mapping[str, str], name: str, work: Path) -> None:

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from workstream import errors
+from workstream import errors, limits, processes
 from workstream.cluster import engine, node_image, programs
 from workstream.cluster.versions import pinned
 
@@ -227,19 +227,50 @@ def test_a_node_image_into_which_nothing_can_be_put_leaves_nothing(docker: Engin
     assert not (docker.state / "helper").exists()
 
 
+# Fails as Docker does without its plugin for builds.
+FAILING_BUILD = """
+echo 'DEPRECATED: The legacy builder is deprecated and will be removed in a future release.' >&2
+echo '            Install the buildx component to build images with BuildKit:' >&2
+echo '            https://docs.docker.com/go/buildx/' >&2
+seq 20
+echo 'Step 2/3 : RUN false'
+echo "The command '/bin/sh -c false' returned a non-zero code: 1" >&2
+exit 1
+"""
+
+
 @pytest.mark.parametrize("private", [True, False])
 def test_an_image_that_cannot_be_built_is_told_with_the_last_words(
     pretend: Callable[[str, str], Path],
     tmp_path: Path,
     private: bool,  # noqa: FBT001 - a parameter of the test
 ) -> None:
-    """The error has the step and the reason, which Docker tells apart; a private engine lends builds its network."""
-    client = pretend("docker", "echo 'Step 2/3 : RUN false'; echo 'returned a non-zero code' >&2; exit 1")
+    """The error has the step and the reason, and nothing else that Docker says; its exit code is that of a build."""
+    client = pretend("docker", FAILING_BUILD)
     with pytest.raises(errors.BuildError) as caught:
         node_image.build(engine.Engine(str(client), "28", private=private), tmp_path, "queue:dev")
 
-    assert "queue:dev" in caught.value.what
-    assert "Step 2/3 : RUN false" in caught.value.what
-    assert "returned a non-zero code" in caught.value.what
-    assert isinstance(caught.value.__cause__, errors.ProgramFailedError)
-    assert ("--network host" in caught.value.__cause__.more) is private
+    first, *lines = caught.value.what.splitlines()
+    assert "queue:dev" in first
+    assert [line.strip() for line in lines] == [
+        *map(str, range(8, 21)),
+        "Step 2/3 : RUN false",
+        "The command '/bin/sh -c false' returned a non-zero code: 1",
+    ]
+    assert caught.value.exit_code == 13
+    assert ("--network host" in caught.value.more) is private
+
+
+def test_a_build_that_failed_in_a_private_engine_is_told_with_what_reaches_that_engine(
+    pretend: Callable[[str, str], Path], tmp_path: Path
+) -> None:
+    """The command that the error names builds there again when it is typed, and not in the user's own engine."""
+    client = pretend("docker", f'echo "$DOCKER_HOST $*" >> {tmp_path}/calls; exit 1')
+    private = engine.Engine(str(client), "28", private=True, socket=tmp_path / "docker.sock")
+    with pytest.raises(errors.BuildError) as caught:
+        node_image.build(private, tmp_path, "queue:dev", arguments={"A": "b c"})
+    processes.run(["sh", "-c", caught.value.more], limit=limits.QUERY, accept=[1])
+
+    first, second = (tmp_path / "calls").read_text().splitlines()
+    assert first == second
+    assert first.startswith(f"unix://{tmp_path}/docker.sock build ")
