@@ -7,6 +7,7 @@ import logging
 import os
 import shutil
 from dataclasses import dataclass, field
+from datetime import UTC, datetime, timedelta
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from threading import Event, Thread
 from types import SimpleNamespace
@@ -138,6 +139,19 @@ def debian_machine(
     return found
 
 
+_VERSION = {
+    "major": "1",
+    "minor": "34",
+    "gitVersion": "v1.34.4",
+    "gitCommit": "c",
+    "gitTreeState": "clean",
+    "buildDate": "2026-01-01T00:00:00Z",
+    "goVersion": "go1.25.0",
+    "compiler": "gc",
+    "platform": "linux/amd64",
+}
+
+
 @dataclass
 class Kubernetes:
     """A Kubernetes API server that holds what a test puts there.
@@ -149,7 +163,7 @@ class Kubernetes:
 
     """
 
-    answers: dict[str, Any] = field(default_factory=dict)
+    answers: dict[str, Any] = field(default_factory=lambda: {"/version": _VERSION})
     asked: list[tuple[str, dict[str, list[str]]]] = field(default_factory=list)
 
     def answer(self, path: str) -> tuple[int, bytes]:
@@ -162,7 +176,10 @@ class Kubernetes:
             return 404, b'{"kind": "Status", "code": 404}'
         if isinstance(found, str):
             return 200, found.encode()
-        return 200, json.dumps({"items": found} if isinstance(found, list) else found).encode()
+        if isinstance(found, list):
+            wanted = [one.split("=") for one in parse_qs(parts.query).get("fieldSelector", [])]
+            found = {"items": [one for one in found if all(one.get(name) == value for name, value in wanted)]}
+        return 200, json.dumps(found).encode()
 
 
 @pytest.fixture
@@ -206,3 +223,119 @@ def reachable(kubernetes: Kubernetes, tmp_path: Path) -> Cluster:
     del kubernetes
     nothing = cast("Any", None)
     return Cluster(tmp_path / "kubeconfig", "testing", "testing", nothing, nothing)
+
+
+_PATHS = {
+    "DaemonSet": "/apis/apps/v1/namespaces/{}/daemonsets",
+    "Deployment": "/apis/apps/v1/namespaces/{}/deployments",
+    "StatefulSet": "/apis/apps/v1/namespaces/{}/statefulsets",
+    "ReplicaSet": "/apis/apps/v1/namespaces/{}/replicasets",
+    "CronJob": "/apis/batch/v1/namespaces/{}/cronjobs",
+    "Job": "/apis/batch/v1/namespaces/{}/jobs",
+    "Pod": "/api/v1/namespaces/{}/pods",
+    "Event": "/api/v1/namespaces/{}/events",
+}
+_TEMPLATE = {"metadata": {"labels": {"any": "w"}}, "spec": {"containers": [{"name": "main", "image": "i"}]}}
+_SELECTED = {"selector": {"matchLabels": {"any": "w"}}, "template": _TEMPLATE}
+
+Body = dict[str, Any]
+
+
+@dataclass
+class Objects:
+    """What a cluster holds in its namespaces `n` and `o`, in the words of its API server; none has a label of Helm's.
+
+    Attributes:
+        kubernetes: the API server.
+
+    """
+
+    kubernetes: Kubernetes
+
+    def __post_init__(self) -> None:
+        for path in _PATHS.values():
+            for namespace in ("n", "o"):
+                self.kubernetes.answers[path.format(namespace)] = []
+
+    @staticmethod
+    def at(seconds: float = 0) -> str:
+        """Return a time as Kubernetes writes it: now, or so many seconds later."""
+        return f"{datetime.now(UTC) + timedelta(seconds=seconds):%Y-%m-%dT%H:%M:%SZ}"
+
+    @staticmethod
+    def container(name: str = "main", *, restarts: int = 0, **state: Body) -> Body:
+        """Return what the API server says of a pod's container: that it runs, or is in another state."""
+        usual = {"name": name, "image": "i", "imageID": "i@sha256:m", "ready": True, "restartCount": restarts}
+        return {**usual, "state": state or {"running": {"startedAt": Objects.at()}}, "lastState": {}}
+
+    def put(self, kind: str, name: str, body: Body, owner: Body | None = None) -> Body:
+        """Let there be an object; what is said of its metadata comes on top of what every object has."""
+        more = body.pop("metadata", {})
+        metadata = {
+            "name": name,
+            "namespace": "n",
+            "uid": f"{kind}-{more.get('namespace', 'n')}-{name}",
+            "creationTimestamp": self.at(),
+            "generation": 1,
+            **({"ownerReferences": [_owned(owner)]} if owner else {}),
+            **more,
+        }
+        made = {"metadata": metadata, **body}
+        self.kubernetes.answers[_PATHS[kind].format(metadata["namespace"])].append(made)
+        return made
+
+    def remove(self, kind: str, body: Body) -> None:
+        """Let an object be gone."""
+        self.kubernetes.answers[_PATHS[kind].format(body["metadata"]["namespace"])].remove(body)
+
+    def daemonset(self, name: str = "w", *, metadata: Body | None = None, **status: int) -> Body:
+        """Let there be a DaemonSet that wants one pod and has it, but for what is said of its status."""
+        counts = ("desiredNumberScheduled", "currentNumberScheduled", "updatedNumberScheduled", "numberReady")
+        usual = {"observedGeneration": 1, "numberMisscheduled": 0, **dict.fromkeys(counts, 1)}
+        return self.put("DaemonSet", name, {"metadata": metadata or {}, "spec": _SELECTED, "status": usual | status})
+
+    def replicated(self, kind: str, name: str = "w", *, replicas: int = 1, **more: Any) -> Body:  # noqa: ANN401 - JSON
+        """Let there be a Deployment or the like whose replicas are all there; its metadata, spec, status as said."""
+        counts = ("replicas", "readyReplicas", *(() if kind == "ReplicaSet" else ("updatedReplicas",)))
+        status = {"observedGeneration": 1, **dict.fromkeys(counts, replicas), **more.get("status", {})}
+        spec = {**_SELECTED, "replicas": replicas, "serviceName": "s", **more.get("spec", {})}
+        body = {"metadata": more.get("metadata", {}), "spec": spec, "status": status}
+        return self.put(kind, name, body, more.get("owner"))
+
+    def job(self, name: str = "w", *, owner: Body | None = None, metadata: Body | None = None, **status: Any) -> Body:  # noqa: ANN401 - JSON
+        """Let there be a Job whose pod runs, but for what is said of its status."""
+        spec = {"parallelism": 1, "completions": 1, "backoffLimit": 6, "suspend": False, "template": _TEMPLATE}
+        body = {"metadata": metadata or {}, "spec": spec, "status": {"active": 1, **status}}
+        return self.put("Job", name, body, owner)
+
+    def pod(self, name: str = "p", *, owner: Body | None = None, **more: Any) -> Body:  # noqa: ANN401 - JSON
+        """Let there be a pod that runs and is ready, but for its metadata and what is said of its status."""
+        usual = {
+            "phase": "Running",
+            "conditions": [{"type": "Ready", "status": "True"}],
+            "containerStatuses": [self.container()],
+        }
+        metadata = more.pop("metadata", {})
+        return self.put("Pod", name, {"metadata": metadata, "spec": _TEMPLATE["spec"], "status": usual | more}, owner)
+
+    def event(self, about: Body, kind: str, message: str, **more: Any) -> Body:  # noqa: ANN401 - JSON
+        """Let a pod of something be refused just now, or let something else have happened to it."""
+        where = about["metadata"]
+        involved = {"kind": kind, "name": where["name"], "namespace": where["namespace"], "uid": where["uid"]}
+        usual = {"type": "Warning", "reason": "FailedCreate", "count": 1, "lastTimestamp": self.at(), "eventTime": None}
+        number = len(self.kubernetes.answers[_PATHS["Event"].format(where["namespace"])])
+        body = {**usual, "involvedObject": involved, "message": message, **more}
+        body["metadata"] = {"namespace": where["namespace"], **body.get("metadata", {})}
+        return self.put("Event", f"{where['name']}.{number}", body)
+
+
+def _owned(owner: Body) -> Body:
+    where = owner["metadata"]
+    kind, _, _ = where["uid"].partition("-")
+    return {"apiVersion": "v1", "kind": kind, "name": where["name"], "uid": where["uid"], "controller": True}
+
+
+@pytest.fixture
+def objects(kubernetes: Kubernetes) -> Objects:
+    """Give what the cluster of the Kubernetes API server holds; nothing yet."""
+    return Objects(kubernetes)
