@@ -271,10 +271,11 @@ class Objects:
     def put(self, kind: str, name: str, body: Body, owner: Body | None = None) -> Body:
         """Let there be an object; what is said of its metadata comes on top of what every object has."""
         more = body.pop("metadata", {})
+        namespace = more.get("namespace", "n")
         metadata = {
             "name": name,
-            "namespace": "n",
-            "uid": f"{kind}-{more.get('namespace', 'n')}-{name}",
+            "namespace": namespace,
+            "uid": f"{kind}-{namespace}-{name}",
             "creationTimestamp": self.at(),
             "generation": 1,
             **({"ownerReferences": [_owned(owner)]} if owner else {}),

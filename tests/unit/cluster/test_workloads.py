@@ -19,7 +19,7 @@ def only(cluster: Cluster, kind: str) -> workloads.Part:
     return part
 
 
-def found(cluster: Cluster, *names: Name, known: frozenset[str] = frozenset()) -> list[str]:
+def pods(cluster: Cluster, *names: Name, known: frozenset[str] = frozenset()) -> list[str]:
     """Return the names of the pods that belong to what has these names."""
     return [pod.metadata.name for pod in workloads.find(cluster, names, known).pods]
 
@@ -60,9 +60,9 @@ def test_pods_belong_to_what_owns_them_whatever_their_labels_are(reachable: Clus
     objects.pod("of-nobody")
     objects.pod("of-others", owner=objects.daemonset("other"))
 
-    assert found(reachable, Name("Deployment", "n", "w")) == ["of-deployment"]
-    assert found(reachable, Name("CronJob", "n", "c")) == ["of-cronjob"]
-    assert found(reachable, Name("DaemonSet", "n", "w"), Name("Pod", "n", "of-nobody")) == [
+    assert pods(reachable, Name("Deployment", "n", "w")) == ["of-deployment"]
+    assert pods(reachable, Name("CronJob", "n", "c")) == ["of-cronjob"]
+    assert pods(reachable, Name("DaemonSet", "n", "w"), Name("Pod", "n", "of-nobody")) == [
         "of-daemonset",
         "of-nobody",
     ]
@@ -76,18 +76,18 @@ def test_what_belongs_together_is_found_in_every_namespace_that_is_named(
     objects.pod("here", owner=here)
     objects.pod("there", owner=there, metadata={"namespace": "o"})
 
-    assert found(reachable, Name("DaemonSet", "n", "w"), Name("DaemonSet", "o", "w")) == ["here", "there"]
-    assert found(reachable, Name("DaemonSet", "o", "w")) == ["there"]
+    assert pods(reachable, Name("DaemonSet", "n", "w"), Name("DaemonSet", "o", "w")) == ["here", "there"]
+    assert pods(reachable, Name("DaemonSet", "o", "w")) == ["there"]
     assert {path.rpartition("/")[2] for path, _ in kubernetes.asked} == {"daemonsets", "pods"}
 
 
-def test_pods_of_what_is_gone_are_still_found(reachable: Cluster, objects: Objects) -> None:
+def test_pods_of_what_is_gone_are_still_pods(reachable: Cluster, objects: Objects) -> None:
     """A workload that was removed goes before its pods do: whoever knew it finds them."""
     pod = objects.pod(owner={"metadata": {"name": "gone", "uid": "ReplicaSet-n-gone"}})
 
-    assert found(reachable, Name("Deployment", "n", "w"), known=frozenset({"ReplicaSet-n-gone"})) == ["p"]
-    assert found(reachable, Name("Deployment", "n", "w"), known=frozenset({pod["metadata"]["uid"]})) == ["p"]
-    assert found(reachable, Name("Deployment", "n", "w")) == []
+    assert pods(reachable, Name("Deployment", "n", "w"), known=frozenset({"ReplicaSet-n-gone"})) == ["p"]
+    assert pods(reachable, Name("Deployment", "n", "w"), known=frozenset({pod["metadata"]["uid"]})) == ["p"]
+    assert pods(reachable, Name("Deployment", "n", "w")) == []
 
 
 @pytest.mark.parametrize(
@@ -116,7 +116,7 @@ def test_a_daemonset_is_whole_when_its_controller_saw_it_and_every_pod_is_new_an
 def test_a_daemonset_at_which_nobody_looked_is_not_whole(reachable: Cluster, objects: Objects) -> None:
     """Zero of zero, before the controller has looked, is not whole."""
     counts = ("desiredNumberScheduled", "currentNumberScheduled", "numberReady", "numberMisscheduled")
-    objects.put("DaemonSet", "w", {"status": dict.fromkeys(counts, 0)})
+    objects.daemonset()["status"] = dict.fromkeys(counts, 0)
 
     assert not workloads.is_whole(only(reachable, "DaemonSet"))
 
@@ -134,7 +134,7 @@ def test_a_daemonset_at_which_nobody_looked_is_not_whole(reachable: Cluster, obj
     ],
     ids=["all", "one is not ready", "an old one is left", "not seen", "one", "none"],
 )
-def test_replicas_are_whole_when_all_are_new_and_ready_and_no_old_one_is_left(  # noqa: PLR0913 - a table
+def test_replicas_are_whole_when_all_are_new_and_ready_and_no_old_one_is_left(  # noqa: PLR0913, PLR0917 - a table
     reachable: Cluster,
     objects: Objects,
     kind: str,
