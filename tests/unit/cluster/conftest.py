@@ -202,7 +202,7 @@ def kubernetes(tmp_path: Path) -> Iterator[Kubernetes]:
             """Say nothing."""
 
     server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
-    thread = Thread(target=server.serve_forever, name="a Kubernetes API")
+    thread = Thread(target=server.serve_forever, args=(0.01,), name="a Kubernetes API")
     thread.start()
     configuration = {
         "current-context": "testing",
@@ -326,7 +326,8 @@ class Objects:
         usual = {"type": "Warning", "reason": "FailedCreate", "count": 1, "lastTimestamp": self.at(), "eventTime": None}
         number = len(self.kubernetes.answers[_PATHS["Event"].format(where["namespace"])])
         body = {**usual, "involvedObject": involved, "message": message, **more}
-        body["metadata"] = {"namespace": where["namespace"], **body.get("metadata", {})}
+        made = {"creationTimestamp": body["lastTimestamp"]} if body["lastTimestamp"] else {}
+        body["metadata"] = {"namespace": where["namespace"], **made, **body.get("metadata", {})}
         return self.put("Event", f"{where['name']}.{number}", body)
 
 
