@@ -163,7 +163,7 @@ class Kubernetes:
 
     """
 
-    answers: dict[str, Any] = field(default_factory=lambda: {"/version": _VERSION})
+    answers: dict[str, Any] = field(default_factory=lambda: {"/version/": _VERSION})
     asked: list[tuple[str, dict[str, list[str]]]] = field(default_factory=list)
 
     def answer(self, path: str) -> tuple[int, bytes]:
