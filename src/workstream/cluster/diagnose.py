@@ -34,7 +34,7 @@ def _state(cluster: Cluster, namespace: str) -> Iterator[str]:
     try:
         found = cluster.core.list_namespaced_event(namespace).items
     except Exception as error:  # noqa: BLE001 - what the message is about must not be hidden by another error
-        yield processes.tail(f"no events can be listed: {error}", 1)
+        yield processes.tail(f"no events can be listed: {error}".splitlines()[0])
     else:
         yield processes.tail("\n".join(events.lines(found)), _LAST_EVENTS)
 

@@ -5,14 +5,13 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from workstream import errors
 from workstream.cluster import diagnose
 
 if TYPE_CHECKING:
     from collections.abc import Callable
     from pathlib import Path
 
-    from tests.unit.cluster.conftest import Kubernetes
+    from tests.unit.cluster.conftest import Kubernetes, Objects
 
     from workstream.cluster.access import Cluster
 
@@ -31,15 +30,22 @@ def calls(pretend: Callable[[str, str], Path], tmp_path: Path) -> Path:
     return tmp_path / "calls"
 
 
-def pod(name: str, namespace: str, *, restarts: int = 0, waiting: dict[str, Any] | None = None) -> dict[str, Any]:
+def pod(name: str, namespace: str, *, restarts: int = 0) -> dict[str, Any]:
     """Return a pod of one container, as the API server tells it."""
-    state = {"waiting": waiting} if waiting else {"running": {}}
+    state = {"running": {}}
     status = {"name": "main", "restartCount": restarts, "state": state, "image": "i", "imageID": "i", "ready": False}
     return {
         "metadata": {"name": name, "namespace": namespace},
         "spec": {"containers": [{"name": "main", "image": "i"}]},
         "status": {"phase": "Running", "containerStatuses": [status]},
     }
+
+
+def event(namespace: str) -> dict[str, Any]:
+    """Return an event, as the API server tells it."""
+    happened = {"creationTimestamp": "2026-01-01T00:00:00Z", "name": "e", "namespace": namespace}
+    involved = {"kind": "DaemonSet", "name": "d", "namespace": namespace}
+    return {"metadata": happened, "involvedObject": involved, "type": "Warning", "reason": "R", "message": "why"}
 
 
 def files(folder: Path) -> list[str]:
@@ -51,9 +57,13 @@ def files(folder: Path) -> list[str]:
 def test_of_our_cluster_everything_is_kept_but_kubernetes_own(
     reachable: Cluster, kubernetes: Kubernetes, tmp_path: Path
 ) -> None:
-    """Nodes, events and pods; for each namespace its objects and its pods' logs, also those before a restart."""
+    """Nodes, events and pods; for each namespace its objects and its pods' logs, also those before a restart.
+
+    A namespace whose pods are refused has only events.
+    """
     found = [pod("a", "one"), pod("b", "two", restarts=1), pod("c", "kube-system")]
     kubernetes.answers["/api/v1/pods"] = found
+    kubernetes.answers["/api/v1/events"] = [event("three"), event("kube-system")]
     folder = tmp_path / "kept" / "test"
     diagnose.collect(reachable, folder)
 
@@ -63,8 +73,10 @@ def test_of_our_cluster_everything_is_kept_but_kubernetes_own(
         "nodes.txt",
         *(f"one/{name}" for name in ["a.main.log", *in_every_namespace]),
         "pods.txt",
+        *(f"three/{name}" for name in in_every_namespace),
         *(f"two/{name}" for name in ["b.main.log", "b.main.previous.log", *in_every_namespace]),
     ]
+    assert "2026-01-01T00:00:00Z three Warning R daemonset/d x1: why\n" in (folder / "events.txt").read_text()
     assert (folder / "nodes.txt").read_text() == "--context testing describe nodes\n"
     assert " get pods --all-namespaces " in (folder / "pods.txt").read_text()
     assert (
@@ -79,9 +91,12 @@ def test_of_a_cluster_of_others_only_the_default_namespace_is_looked_at(
     """Whatever else is there is other people's: neither kubectl nor the API is asked for it."""
     kubernetes.answers["/api/v1/pods"] = [pod("secret", "theirs")]
     kubernetes.answers["/api/v1/namespaces/default/pods"] = [pod("a", "default")]
+    kubernetes.answers["/api/v1/namespaces/default/events"] = [event("default")]
     diagnose.collect(replace(reachable, ours=False), tmp_path / "kept")
 
-    assert {path for path, _ in kubernetes.asked} == {"/api/v1/namespaces/default/pods"}
+    assert {path for path, _ in kubernetes.asked} == {
+        f"/api/v1/namespaces/default/{kind}" for kind in ("events", "pods")
+    }
     asked = [line.removeprefix("--context testing ") for line in calls.read_text().splitlines()]
     assert asked[0] == "get nodes --output wide"
     assert all("--namespace default" in line and "--all-namespaces" not in line for line in asked[1:])
@@ -89,6 +104,20 @@ def test_of_a_cluster_of_others_only_the_default_namespace_is_looked_at(
         *("default/a.main.log", "default/describe.txt", "default/objects.yaml"),
         *("events.txt", "nodes.txt", "pods.txt"),
     ]
+
+
+@pytest.mark.usefixtures("calls")
+def test_logs_of_init_containers_are_kept(reachable: Cluster, kubernetes: Kubernetes, tmp_path: Path) -> None:
+    """Also those before a restart: a pod whose init container fails has no other logs."""
+    found = pod("a", "one")
+    (main,) = found["status"]["containerStatuses"]
+    found["status"]["initContainerStatuses"] = [{**main, "name": "first", "restartCount": 2}]
+    kubernetes.answers["/api/v1/pods"] = [found]
+    diagnose.collect(reachable, tmp_path / "kept")
+
+    logs = [name for name in files(tmp_path / "kept" / "one") if name.endswith(".log")]
+    assert logs == ["a.first.log", "a.first.previous.log", "a.main.log"]
+    assert " logs a --container first " in (tmp_path / "kept/one/a.first.log").read_text()
 
 
 def test_secrets_are_never_kept(reachable: Cluster, kubernetes: Kubernetes, calls: Path, tmp_path: Path) -> None:
@@ -123,44 +152,37 @@ def test_an_api_server_that_refuses_hides_no_failure(
         diagnose.collect(reachable, tmp_path / "kept")
 
     assert "no pods can be listed: (404)" in caplog.text
+    assert "no events can be listed: (404)" in caplog.text
     assert files(tmp_path / "kept") == ["events.txt", "nodes.txt", "pods.txt"]
 
 
-def test_a_crash_loop_is_told_with_the_last_words_before_the_crash(
-    reachable: Cluster, kubernetes: Kubernetes, pretend: Callable[[str, str], Path]
-) -> None:
-    """Of all pods that the selector finds, the first that cannot recover is told: how often it ended, and its log."""
-    pretend("kubectl", 'case "$*" in *" logs p2 --container main "*" --previous") echo "no such file" ;; esac')
-    looping = {"reason": "CrashLoopBackOff", "message": "back-off"}
-    kubernetes.answers["/api/v1/namespaces/n/pods"] = [
-        pod("p1", "n"),
-        pod("p2", "n", restarts=3, waiting=looping),
-    ]
-    found = diagnose.hopeless(reachable, "n", "app=x")
-
-    assert isinstance(found, errors.PodError)
-    assert "pod p2, container main: CrashLoopBackOff: it has ended 3 times; its log ends with\n" in found.what
-    assert found.what.endswith("no such file")
-    assert found.more == "kubectl --namespace n describe pod p2"
-    assert kubernetes.asked == [("/api/v1/namespaces/n/pods", {"labelSelector": ["app=x"]})]
-
-
-def test_an_image_that_cannot_be_pulled_is_told_with_the_nodes_words(
-    reachable: Cluster, kubernetes: Kubernetes
-) -> None:
-    """There is no log of what never started, and none is asked for."""
-    refused = {"reason": "ImagePullBackOff", "message": "not found"}
-    kubernetes.answers["/api/v1/namespaces/n/pods"] = [pod("p", "n", waiting=refused)]
-
-    assert str(diagnose.hopeless(reachable, "n", "app=x")).startswith(
-        "pod p, container main: ImagePullBackOff: not found\n"
-    )
-
-
 def test_the_state_at_the_end_is_pods_and_the_last_events(
-    reachable: Cluster, pretend: Callable[[str, str], Path]
+    reachable: Cluster, objects: Objects, pretend: Callable[[str, str], Path]
 ) -> None:
-    """As people would look at them; where one cannot be had, the other is told all the same."""
-    pretend("kubectl", 'case "$*" in *"get pods"*) echo refused >&2; exit 1;; *) seq 20;; esac')
+    """Of every namespace that is asked for, the last event last, whichever of its times it has."""
+    pretend("kubectl", 'case "$*" in *"--namespace n get pods --output wide") echo "p Pending" ;; esac')
+    about = objects.pod()
+    old = {"lastTimestamp": objects.at(-900), "metadata": {"creationTimestamp": objects.at(-900)}}
+    scheduled = {"lastTimestamp": None, "eventTime": f"{objects.at(-20)[:-1]}.000001Z", "reason": "FailedScheduling"}
+    series = {"count": 7, "lastObservedTime": f"{objects.at(-10)[:-1]}.000001Z"}
+    objects.event(about, "Pod", "third", **scheduled, metadata={"creationTimestamp": objects.at(-20)})
+    objects.event(about, "Pod", "last", **old, series=series)
+    objects.event(about, "Pod", "second", lastTimestamp=objects.at(-30), count=3)
+    objects.event(about, "Pod", "first\n of all", lastTimestamp=objects.at(-40))
+    for number in range(10):
+        objects.event(about, "Pod", f"older {number}", lastTimestamp=objects.at(-100 - number))
+    objects.event({"metadata": {**about["metadata"], "namespace": "o"}}, "Pod", "elsewhere")
 
-    assert diagnose.state(reachable, "n").split() == [str(number) for number in range(11, 21)]
+    pods, *told = [line.strip() for line in diagnose.state(reachable, "n", "o").splitlines() if line.strip()]
+    assert pods == "p Pending"
+    assert [line.partition(": ")[2] for line in told[-5:]] == ["first of all", "second", "third", "last", "elsewhere"]
+    assert told[-4].endswith("n Warning FailedCreate pod/p x3: second")
+    assert told[-2].endswith("n Warning FailedCreate pod/p x7: last")
+    assert len(told) == 10 + 1
+
+
+def test_what_cannot_be_had_of_the_state_hides_nothing(reachable: Cluster, pretend: Callable[[str, str], Path]) -> None:
+    """It is the end of a message about something else."""
+    pretend("kubectl", "echo 'p Pending'; exit 1")
+
+    assert diagnose.state(reachable, "n").splitlines() == ["    p Pending", "    no events can be listed: (404)"]

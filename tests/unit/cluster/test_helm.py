@@ -340,7 +340,7 @@ def test_a_job_that_was_complete_may_be_removed(telling: Helm, reachable: Cluste
     telling.installed("Job", "DaemonSet")
     daemonset = objects.daemonset(numberReady=0)
     job = objects.job(conditions=[{"type": "Complete", "status": "True"}])
-    looks = iter([[job], []])
+    looks = iter([[job], [], []])
 
     def jobs() -> list[Body]:
         found = next(looks)
