@@ -12,7 +12,7 @@ from typing import Any
 
 import pytest
 
-from workstream import errors, processes
+from workstream import errors, limits, processes
 from workstream.limits import Limit
 
 SHORT = Limit("a test", 2)
@@ -156,6 +156,49 @@ def test_a_program_that_takes_too_long_is_stopped_with_its_children(tmp_path: Pa
 
     assert "WORKSTREAM_PATIENCE" in caught.value.instead
     assert ends(int(note.read_text()))
+
+
+def test_what_is_done_while_a_program_runs_takes_nothing_from_it(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """It reads all that it is given, and all that it says comes back, however often something is done meanwhile."""
+    monkeypatch.setattr(limits, "LOOK_SECONDS", 0.01)
+    given = b"x" * 1_000_000
+    go_on = tmp_path / "go on"
+    code = (
+        "import pathlib, sys; print('first', flush=True);"
+        f"\nwhile not pathlib.Path({str(go_on)!r}).exists(): pass\nprint(len(sys.stdin.read()))"
+    )
+    looks: list[int] = []
+
+    def look() -> None:
+        looks.append(1)
+        if len(looks) == 3:
+            go_on.touch()
+
+    assert processes.run(python(code), limit=LONG, stdin=given, meanwhile=look).stdout == "first\n1000000\n"
+
+
+def test_what_is_found_while_a_program_runs_can_stop_it(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The program is ended, and the error is what was found."""
+    monkeypatch.setattr(limits, "LOOK_SECONDS", 0.01)
+    note = tmp_path / "process"
+    code = f"import os, pathlib, time; pathlib.Path({str(note)!r}).write_text(str(os.getpid())); time.sleep(60)"
+
+    def look() -> None:
+        if note.exists() and note.read_text():
+            raise errors.PodError("crash loop")
+
+    with pytest.raises(errors.PodError, match="crash loop"):
+        processes.run(python(code), limit=LONG, meanwhile=look)
+    assert ends(int(note.read_text()))
+
+
+def test_a_program_that_takes_too_long_is_stopped_whatever_is_done_meanwhile(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The limit is that of the program as a whole; what it said is told."""
+    monkeypatch.setattr(limits, "LOOK_SECONDS", 0.01)
+    with pytest.raises(errors.ProgramTimeoutError, match="It said last:\n    begun"):
+        processes.run(["sh", "-c", "echo begun; sleep 60"], limit=Limit("a test", 0.5), meanwhile=lambda: None)
 
 
 def test_a_cancelled_run_stops_what_is_under_way_and_starts_nothing_more(monkeypatch: pytest.MonkeyPatch) -> None:

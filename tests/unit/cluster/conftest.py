@@ -160,11 +160,13 @@ class Kubernetes:
         answers: by path, as the API's documentation writes it: an object, a list of objects, a text that is no JSON,
             or what returns one of them whenever it is asked.
         asked: the paths that were asked for, in order, each with its query.
+        date: what it holds for the time, as HTTP writes it; this machine's unless it is said.
 
     """
 
     answers: dict[str, Any] = field(default_factory=lambda: {"/version/": _VERSION})
     asked: list[tuple[str, dict[str, list[str]]]] = field(default_factory=list)
+    date: str = ""
 
     def answer(self, path: str) -> tuple[int, bytes]:
         """Return the code and the content of an answer to a request for a path and its query."""
@@ -197,6 +199,10 @@ def kubernetes(tmp_path: Path) -> Iterator[Kubernetes]:
             self.send_header("Content-Type", "application/json")
             self.end_headers()
             self.wfile.write(content)
+
+        def date_time_string(self, timestamp: float | None = None) -> str:
+            """Return the time that every answer tells."""
+            return found.date or super().date_time_string(timestamp)
 
         def log_message(self, *_arguments: object) -> None:
             """Say nothing."""

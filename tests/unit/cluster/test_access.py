@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 
 import pytest
@@ -119,18 +120,23 @@ def test_nodes_and_pods_come_by_name(reachable: access.Cluster, kubernetes: Kube
 
 def test_workloads_and_the_version_are_the_clusters_own(reachable: access.Cluster, kubernetes: Kubernetes) -> None:
     """Both are asked of the API server that the file and the context name."""
-    kubernetes.answers["/version/"] = {
-        **dict.fromkeys(("buildDate", "compiler", "gitCommit", "gitTreeState", "goVersion", "platform"), "x"),
-        "gitVersion": "v1.34.4",
-        "major": "1",
-        "minor": "34",
-    }
+    kubernetes.answers["/version/"]["gitVersion"] = "v1.34.5"
     kubernetes.answers["/apis/apps/v1/namespaces/n/daemonsets"] = [
         {"metadata": {"name": "d"}, "spec": {"selector": {}, "template": {}}}
     ]
 
-    assert reachable.version == "v1.34.4"
+    kubernetes.answers["/apis/batch/v1/namespaces/n/jobs"] = [{"metadata": {"name": "j"}}]
+
+    assert reachable.version == "v1.34.5"
     assert [one.metadata.name for one in reachable.apps.list_namespaced_daemon_set("n").items] == ["d"]
+    assert [one.metadata.name for one in reachable.batch.list_namespaced_job("n").items] == ["j"]
+
+
+def test_the_time_of_a_cluster_is_its_api_servers(reachable: access.Cluster, kubernetes: Kubernetes) -> None:
+    """With its zone: what happens on the cluster is compared with it, wherever this machine's clock stands."""
+    kubernetes.date = "Thu, 01 Jan 2026 10:00:00 GMT"
+
+    assert reachable.now() == datetime(2026, 1, 1, 10, tzinfo=UTC)
 
 
 @pytest.mark.parametrize(
