@@ -12,6 +12,7 @@ import shlex
 import shutil
 import signal
 import subprocess
+import tempfile
 import threading
 import time
 from collections.abc import Iterator, Mapping
@@ -125,17 +126,18 @@ def run(  # noqa: PLR0913 - a program has this many sides
 
     """
     arguments = tuple(os.fspath(argument) for argument in command)
-    process = start(
-        arguments,
-        environment=environment,
-        folder=folder,
-        stdin=subprocess.DEVNULL if stdin is None else subprocess.PIPE,
-        stdout=subprocess.PIPE,
-        stderr=subprocess.PIPE,
-    )
+    with _reading(stdin) as source:
+        process = start(
+            arguments,
+            environment=environment,
+            folder=folder,
+            stdin=source,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE,
+        )
     started = time.monotonic()
     try:
-        out, err = _communicate(process, stdin, limit, meanwhile)
+        out, err = _communicate(process, limit, meanwhile)
     except subprocess.TimeoutExpired as expired:
         stop(process)
         raise _too_slow(arguments, limit, expired) from None
@@ -143,7 +145,7 @@ def run(  # noqa: PLR0913 - a program has this many sides
         stop(process)
         raise
     finally:
-        for pipe in (process.stdin, process.stdout, process.stderr):
+        for pipe in (process.stdout, process.stderr):
             if pipe is not None:
                 pipe.close()
         with _running_lock:
@@ -156,21 +158,32 @@ def run(  # noqa: PLR0913 - a program has this many sides
     return completed
 
 
+@contextmanager
+def _reading(text: bytes | None) -> Iterator[int]:
+    """Give what a program is to read: a file, of which it takes as much as it wants, whenever it wants."""
+    if text is None:
+        yield subprocess.DEVNULL
+        return
+    with tempfile.TemporaryFile() as file:
+        file.write(text)
+        file.seek(0)
+        yield file.fileno()
+
+
 def _communicate(
-    process: subprocess.Popen[bytes], stdin: bytes | None, limit: Limit, meanwhile: Callable[[], object] | None
+    process: subprocess.Popen[bytes], limit: Limit, meanwhile: Callable[[], object] | None
 ) -> tuple[bytes | None, bytes | None]:
     """Wait for the end of a program and return what it printed and complained about."""
     if meanwhile is None:
-        return process.communicate(stdin, timeout=limit.seconds)
+        return process.communicate(timeout=limit.seconds)
     ends = time.monotonic() + limit.seconds
     while True:
         remaining = max(0.0, ends - time.monotonic())
         try:
-            return process.communicate(stdin, timeout=min(limits.LOOK_SECONDS, remaining))
+            return process.communicate(timeout=min(limits.LOOK_SECONDS, remaining))
         except subprocess.TimeoutExpired:
             if remaining <= limits.LOOK_SECONDS:
                 raise
-        stdin = None  # it is being written already, and must not be given again
         meanwhile()
 
 

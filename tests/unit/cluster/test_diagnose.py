@@ -32,7 +32,7 @@ def calls(pretend: Callable[[str, str], Path], tmp_path: Path) -> Path:
 
 def pod(name: str, namespace: str, *, restarts: int = 0) -> dict[str, Any]:
     """Return a pod of one container, as the API server tells it."""
-    state = {"running": {}}
+    state: dict[str, Any] = {"running": {}}
     status = {"name": "main", "restartCount": restarts, "state": state, "image": "i", "imageID": "i", "ready": False}
     return {
         "metadata": {"name": name, "namespace": namespace},

@@ -309,7 +309,7 @@ def test_everything_that_a_release_wants_is_waited_for(telling: Helm, reachable:
     telling.installed(*kinds, namespace="o")
     there = {"namespace": "o"}
     objects.daemonset(metadata=there)
-    bodies = [
+    bodies: list[tuple[Body, Body]] = [
         (objects.replicated("Deployment", metadata=there), {"readyReplicas": 0}),
         (objects.replicated("StatefulSet", metadata=there), {"readyReplicas": 0}),
         (objects.job(metadata=there), {}),
@@ -328,7 +328,7 @@ def test_everything_that_a_release_wants_is_waited_for(telling: Helm, reachable:
         return listed
 
     path = "/apis/apps/v1/namespaces/o/daemonsets"
-    listed = objects.kubernetes.answers[path]
+    listed: list[Body] = objects.kubernetes.answers[path]
     objects.kubernetes.answers[path] = daemonsets
     helm.until_whole(reachable, RELEASE)
 

@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import time
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, Any
@@ -68,11 +69,10 @@ def lacking(objects: Objects, kind: str) -> Body:
 
 def starting(objects: Objects, kind: str = "DaemonSet", **status: Any) -> Body:  # noqa: ANN401 - JSON
     """Let there be a workload whose one pod is not ready yet; return the pod."""
-    owner = {
-        "DaemonSet": lambda: objects.daemonset(numberReady=0),
-        "Job": objects.job,
-        "StatefulSet": lambda: objects.replicated("StatefulSet", status={"readyReplicas": 0}),
-    }[kind]()
+    if kind == "DaemonSet":
+        owner = objects.daemonset(numberReady=0)
+    else:
+        owner = objects.replicated(kind, status={"readyReplicas": 0})
     return objects.pod(owner=owner, phase="Pending", conditions=[], **status)
 
 
@@ -218,7 +218,7 @@ def test_a_container_that_can_never_start_is_not_waited_for(
 ) -> None:
     """The error has the node's words, says whose pod it is and how many are wanted; init containers count too."""
     waiting = {"reason": reason, "message": message}
-    starting(objects, **{where: [objects.container("c", waiting=waiting)]})
+    starting(objects)["status"][where] = [objects.container("c", waiting=waiting)]
     with pytest.raises(errors.PodError) as caught:
         look("DaemonSet")
 
@@ -260,11 +260,11 @@ def test_a_crash_loop_is_told_with_the_last_words_before_the_crash(
     pretend(
         "kubectl", 'case "$*" in *"--namespace n logs p --container c --tail=15 --previous") echo "no file" ;; esac'
     )
-    state = {"waiting": {"reason": "CrashLoopBackOff", "message": "back-off"}}
-    pod = starting(objects, "StatefulSet", **{where: [objects.container("c", restarts=1, **state)]})
+    waiting = {"reason": "CrashLoopBackOff", "message": "back-off"}
+    pod = starting(objects, "StatefulSet", **{where: [objects.container("c", restarts=1, waiting=waiting)]})
 
     assert look("StatefulSet") == ["statefulset/w in n: container c of a pod ended, and is started again"]
-    pod["status"][where] = [objects.container("c", restarts=2, **state)]
+    pod["status"][where] = [objects.container("c", restarts=2, waiting=waiting)]
     with pytest.raises(errors.PodError) as caught:
         look("StatefulSet")
     first, *rest = caught.value.what.splitlines()
@@ -339,8 +339,8 @@ def test_a_job_that_tries_again_is_told_and_waited_for(look: Look, objects: Obje
     """Its author says how often it may fail, by its pods as by the containers in one."""
     job = objects.job(failed=2)
     failing(objects, "p1", job)
-    state = {"waiting": {"reason": "CrashLoopBackOff", "message": "back-off"}}
-    objects.pod("p2", owner=job, containerStatuses=[objects.container(restarts=5, **state)])
+    waiting = {"reason": "CrashLoopBackOff", "message": "back-off"}
+    objects.pod("p2", owner=job, containerStatuses=[objects.container(restarts=5, waiting=waiting)])
 
     assert look("Job") == [
         "job/w in n has failed 2 times and tries again (backoffLimit 6)",
@@ -380,7 +380,7 @@ def test_what_is_whole_is_not_looked_at(look: Look, objects: Objects, kubernetes
 
 def test_what_a_cronjob_makes_is_not_looked_at(look: Look, objects: Objects) -> None:
     """It is made later, when it is time, and not to bring up the release."""
-    template = {"spec": {"template": {}}}
+    template: Body = {"spec": {"template": {}}}
     cronjob = objects.put("CronJob", "w", {"spec": {"schedule": "0 0 * * *", "jobTemplate": template}})
     failing(objects, "p", objects.job("w-1", owner=cronjob, conditions=[{"type": "Failed", "status": "True"}]))
 
@@ -392,7 +392,7 @@ def test_what_holds_up_is_told_once_when_it_has_stood_for_a_while(
 ) -> None:
     """And again when it is something else; what passes at once is no news."""
     now = [0.0]
-    monkeypatch.setattr(hopeless.time, "monotonic", lambda: now[0])
+    monkeypatch.setattr(time, "monotonic", lambda: now[0])
     notice = hopeless.Notice()
     told: list[list[str]] = []
     with caplog.at_level("INFO", logger="workstream"):

@@ -108,7 +108,7 @@ def test_a_daemonset_is_whole_when_its_controller_saw_it_and_every_pod_is_new_an
     whole: bool,  # noqa: FBT001 - a table
 ) -> None:
     """A DaemonSet whose controller has not acted yet, or of which a pod is old or not ready, is not whole."""
-    objects.daemonset(**status)
+    objects.daemonset()["status"].update(status)
 
     assert workloads.is_whole(only(reachable, "DaemonSet")) is whole
 
