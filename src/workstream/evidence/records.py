@@ -14,7 +14,7 @@ Phase = Literal["setup", "call", "teardown"]
 
 
 class Level(StrEnum):
-    """Where something was observed; a later member is nearer to the real world."""
+    """Where something was observed; a later member is nearer to a real cluster."""
 
     STATIC = "static"
     IMAGE = "image"
@@ -242,7 +242,7 @@ class End(_Line):
 
     Attributes:
         time: when the session ended, RFC 3339, UTC.
-        exit_status: pytest's, before the verdicts had their say.
+        exit_status: pytest's own, before the verdicts decided the final one.
         interrupted: whether somebody stopped it.
 
     """
