@@ -125,13 +125,13 @@ class Cluster:
         return frozenset(
             node.metadata.name
             for node in self.nodes()
-            if not any(one.effect in _REPELLING and one.key not in _TOLERATED for one in node.spec.taints or ())
+            if not any(taint.effect in _REPELLING and taint.key not in _TOLERATED for taint in node.spec.taints or ())
         )
 
     def pods(self, namespace: str, selector: str) -> list[client.V1Pod]:
         """Return the pods that a label selector finds, by name."""
-        found = self.core.list_namespaced_pod(namespace, label_selector=selector).items
-        return sorted(found, key=lambda pod: str(pod.metadata.name))
+        pods = self.core.list_namespaced_pod(namespace, label_selector=selector).items
+        return sorted(pods, key=lambda pod: str(pod.metadata.name))
 
     def logs(
         self, namespace: str, pod: str, *, container: str = "", timestamps: bool = False, previous: bool = False
