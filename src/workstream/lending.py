@@ -1,4 +1,4 @@
-"""One engine and one cluster for all processes of a run: small files, through which one lends what it owns.
+"""One engine and one cluster for all processes of a run: the process that owns them lends them through small files.
 
 A request is an empty file, an answer a file that appears whole. The lender holds a lock on a file for as long as it
 lends; a lock dies with its process, so that nobody waits for an answer that cannot come.
@@ -161,7 +161,7 @@ def _ask(folder: Path, part: Part) -> JsonValue:
         if reply is None and not alive:
             raise errors.ClusterFailedError(
                 f"The process of this run that owns the {part} has ended, or lends nothing.",
-                instead="What it said last says why; then run again.",
+                instead="Its last lines say why; then run again.",
             )
         return reply
 

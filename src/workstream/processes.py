@@ -198,7 +198,7 @@ def start(  # noqa: PLR0913 - see `run`
         raise _cannot_start(arguments, folder, error) from error
     if outlives_us:
         _outliving.append(process)
-    elif not _is_cleaning_up():  # nobody stops the cleaning up
+    elif not _is_cleaning_up():  # what cleans up is not stopped
         with _running_lock:
             _running.add(process)
         if _cancelled.is_set():  # since we looked: `cancel` may not have seen this one

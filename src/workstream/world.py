@@ -70,7 +70,7 @@ class World:
         return self._begin_tools().result()
 
     def cluster(self) -> Cluster:
-        """Return the cluster, once it is ready; programs that act on it find a control's, while one is in force."""
+        """Return the cluster, once it is ready; while a control is in force, programs that act on it are the control's."""
         cluster = self.begin_cluster().result()
         return replace(cluster, programs=cluster.programs | self._broken_programs) if self._control else cluster
 
@@ -216,7 +216,7 @@ class World:
 
 
 class Borrowed(World):
-    """Engine, tools and cluster that another process of this run owns and lends; here nothing of them is taken away.
+    """Engine, tools and cluster that another process of this run owns and lends; this process removes none of them.
 
     Args:
         folder: where that process lends; see `World.lend`.

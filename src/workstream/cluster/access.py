@@ -62,7 +62,7 @@ class Provide(Protocol):
 
 
 def unnoticed(_name: str, _value: JsonValue) -> None:
-    """Tell nobody."""
+    """Ignore what is seen."""
 
 
 @dataclass(frozen=True)
@@ -77,7 +77,7 @@ class Cluster:
         manager: the same cluster as pytest-kubernetes knows it.
         ours: whether this project made it, so that whatever is on it may be removed.
         images: what was brought to it, and what its pods were seen to run.
-        notice: is told what is seen of it that tests did not ask for: a name, and a value.
+        notice: is called with what is seen of it that tests did not ask for: a name, and a value.
         programs: what lets kubectl and helm be found; by default they are on PATH.
 
     """
@@ -214,7 +214,7 @@ class External:
 def existing(there: External) -> Cluster:
     """Return a cluster that is there, by its context.
 
-    Whatever is told no context, as the completion commands of a document, must not act on another cluster: we use a
+    A program that is told no context, like completion commands of a document, must not act on another cluster: we use a
     kubeconfig file that knows this context only, with the namespace `default`.
 
     Args:

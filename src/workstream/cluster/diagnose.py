@@ -14,7 +14,7 @@ if TYPE_CHECKING:
 
     from workstream.cluster.access import Cluster
 
-# Waiting for these to pass is in vain. ErrImagePull becomes ImagePullBackOff when it repeats.
+# Waiting does not end these. ErrImagePull becomes ImagePullBackOff when it repeats.
 _HOPELESS = {
     "CreateContainerConfigError",
     "CreateContainerError",

@@ -78,9 +78,7 @@ class Engine:
 
         def gone() -> bool:
             containers = self.run("ps", "--all", "--quiet", *chosen).stdout.split()
-            if (
-                containers
-            ):  # somebody may be removing them already: no error, but no reason to go on before they are gone
+            if containers:  # another run may be removing them already: no error, but they are waited for
                 self.run("rm", "--force", "--volumes", *containers, limit=limits.CLUSTER_DELETE, accept=range(256))
             return not containers
 

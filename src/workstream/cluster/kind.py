@@ -236,7 +236,7 @@ class KindCluster(KindManagerBase):
         return name or content_name
 
     def _learn_host(self, content_name: str) -> None:
-        """See how nodes write names that name no host, of one that nobody else has."""
+        """Learn what nodes put before a name without a host, from a name that no other image has."""
         if images.full_name(content_name, "").startswith("/"):
             self._images.host = images.listed_as(content_name, self._listed(self._workers[0])).partition("/")[0]
 

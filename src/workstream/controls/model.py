@@ -99,7 +99,7 @@ def _read(file: Path) -> Control:
         raise errors.ControlError(f"{file} breaks nothing.", instead=expected)
     if not control.turns_red:
         raise errors.ControlError(
-            f"{file} turns nothing red.", instead="Name the criteria that it takes the proof from: turns_red: [AC1]."
+            f"{file} turns nothing red.", instead="Name the criteria that must not be proven on it: turns_red: [AC1]."
         )
     return control
 

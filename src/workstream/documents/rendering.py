@@ -28,7 +28,7 @@ _BEGINS_AS_NO_WORD = re.compile(r"[.,;:)\]}?!=]")
 _ENDS_AS_NO_WORD = re.compile(r"[(\[{/=,\\]\Z")
 _WRITTEN_BEHIND = re.compile(r"[A-Za-z0-9/\\=+@&%$#^(\[{]|\.[A-Za-z0-9]")
 
-# An image is read as a mark of exclamation and a link: its words and its target, so that it cannot nest without end.
+# An image is read as an exclamation mark and a link: its words and its target, so that it cannot nest without end.
 _MARKDOWN = MarkdownIt("commonmark").disable("image")
 
 

@@ -78,7 +78,7 @@ class Selection(_Line):
             that say something.
         test_paths: where the tests of the project stand, from the root of the repository.
         left_out: tests that speak of a criterion and that this run was not to run.
-        unknown: why nobody knows what the suite holds, a sentence each; empty if it is known.
+        unknown: why it is not known what the suite holds, a sentence each; empty if it is known.
 
     """
 

@@ -163,7 +163,7 @@ def _judge_collection(log: Log) -> Iterator[tuple[State, str]]:
 
 
 def _judge_selection(log: Log) -> Iterator[tuple[State, str]]:
-    """Yield why nobody knows which tests speak of a criterion: those that the run left out may be among them."""
+    """Yield why it is not known which tests speak of a criterion: the run may have left some of them out."""
     if log.selection is None:
         yield State.BLOCKED, "The run broke off before it was known what the suite holds."
         return

@@ -51,7 +51,9 @@ def pytest_addoption(parser: pytest.Parser) -> None:
     }
     for name, (metavar, sentence) in places.items():
         setting = f"workstream_{name.replace('-', '_')}"
-        group.addoption(f"--workstream-{name}", metavar=metavar, help=f"{sentence} The setting {setting} says it once.")
+        group.addoption(
+            f"--workstream-{name}", metavar=metavar, help=f"{sentence} The setting {setting} says it for every run."
+        )
         parser.addini(setting, help=f"{sentence} The option --workstream-{name} comes before it.")
     # A run gives it to the process that collects the whole suite: the file into which that writes what it found.
     group.addoption("--workstream-inventory", help=argparse.SUPPRESS)
@@ -74,7 +76,7 @@ def pytest_addoption(parser: pytest.Parser) -> None:
 
 @pytest.hookimpl(wrapper=True)
 def pytest_load_initial_conftests(parser: pytest.Parser, args: list[str]) -> Generator[None, object, object]:
-    """Say what an option of ours is called now, unless somebody else has one of its former name."""
+    """Refuse a former name of our options and say the new one, unless another plugin has an option of that name."""
     result = yield  # by now conftest files have added their options
     if any(argument.partition("=")[0] == "--workstream" for argument in args):
         _require_new_names(parser, args)

@@ -263,7 +263,7 @@ class Controller(Session):
         if self._failure:
             return self._failure.exit_code
         if self._result is None:
-            return pytest.ExitCode.TESTS_FAILED  # somebody ended it before the first test, and called that a success
+            return pytest.ExitCode.TESTS_FAILED  # a plugin ended the run before its first test, with success
         return self._result.exit_status(exitstatus)
 
     def pytest_terminal_summary(self, terminalreporter: pytest.TerminalReporter) -> None:
@@ -293,6 +293,6 @@ class Controller(Session):
         """Close the log too: it is still open if the session never came to its end."""
         super().pytest_unconfigure()
         if self._session is not None:
-            self._session.exitstatus = self._code  # whatever somebody made of it since
+            self._session.exitstatus = self._code  # a plugin may have changed it since
         self._log.close()
         shutil.rmtree(self._exchange, ignore_errors=True)

@@ -67,7 +67,7 @@ class Suite(BaseModel):
         bindings: which test speaks of which criterion.
         test_paths: where it was looked for.
         uncollected: modules that could not be read for their tests, or were skipped whole.
-        unknown: why nobody knows what it holds; a sentence each.
+        unknown: why it is not known what it holds; a sentence each.
         sources: the hash of each file that the suite is made of, beside the modules of the tests; by its path from
             the root.
 

@@ -63,9 +63,9 @@ def problems(matrix: Matrix) -> Iterator[str]:
 def _problems_of(row: Row) -> Iterator[str]:
     for verdict in row.verdicts:
         if verdict.criterion_id in row.expected and verdict.proven:
-            yield f"{row.name}: {verdict.criterion_id} lost this control: it is proven on the broken product"
+            yield f"{row.name}: {verdict.criterion_id} did not notice this control: it is proven on the broken product"
         elif not verdict.proven and verdict.criterion_id not in row.red & row.expected:
-            wanted = "notice" if verdict.criterion_id in row.expected else "keep its proof"
+            wanted = "notice" if verdict.criterion_id in row.expected else "stay proven"
             why = f"{verdict.state}: {one_line(verdict.reason, 600)}"
             yield f"{row.name}: {verdict.criterion_id} was to {wanted}, and is {why}"
     for criterion_id in row.missing_again:
