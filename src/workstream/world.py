@@ -70,7 +70,7 @@ class World:
         return self._begin_tools().result()
 
     def cluster(self) -> Cluster:
-        """Return the cluster, once it is ready; while a control is in force, programs that act on it are the control's."""
+        """Return the cluster, once it is ready; programs that act on it come from the control in force, if any."""
         cluster = self.begin_cluster().result()
         return replace(cluster, programs=cluster.programs | self._broken_programs) if self._control else cluster
 

@@ -52,7 +52,7 @@ def pytest_addoption(parser: pytest.Parser) -> None:
     for name, (metavar, sentence) in places.items():
         setting = f"workstream_{name.replace('-', '_')}"
         group.addoption(
-            f"--workstream-{name}", metavar=metavar, help=f"{sentence} The setting {setting} says it for every run."
+            f"--workstream-{name}", metavar=metavar, help=f"{sentence} The setting {setting} is for every run."
         )
         parser.addini(setting, help=f"{sentence} The option --workstream-{name} comes before it.")
     # A run gives it to the process that collects the whole suite: the file into which that writes what it found.
