@@ -167,7 +167,7 @@ class World:
         return cluster.provide(image, name)
 
     def background(self, work: Callable[[], T]) -> Future[T]:
-        """Do something beside everything else.
+        """Do something in the background.
 
         In a thread of its own: a pool whose threads all wait for the cluster would have none left to bring it up.
         """

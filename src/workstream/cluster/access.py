@@ -41,7 +41,7 @@ _TOLERATED = {
 
 
 def request_timeout() -> str:
-    """Return the option of kubectl that lets it wait for an answer no longer than that takes."""
+    """Return the option that limits how long kubectl waits for an answer."""
     return f"--request-timeout={limits.ANSWER.seconds:g}s"
 
 

@@ -42,7 +42,7 @@ class Images:
     noticed: set[str] = field(default_factory=set)
 
     def bring(self, name: str, digests: Iterable[str]) -> None:
-        """Remember what was brought under a name; what it stood for before counts no more."""
+        """Remember what was brought under a name; what it stood for before no longer counts."""
         self.brought.pop(name, None)
         self.brought[name] = tuple(dict.fromkeys(digests))
 
@@ -52,7 +52,7 @@ class Images:
         return self.brought[same[-1]] if same else ()
 
     def is_new(self, what: str, value: object) -> bool:
-        """Whether this was not asked for before."""
+        """Whether this is asked for the first time."""
         key = json.dumps([what, value], sort_keys=True)
         if key in self.noticed:
             return False
@@ -110,7 +110,7 @@ def name_with_content(image: str, image_id: str) -> str:
 
 
 def full_name(name: str, host: str) -> str:
-    """Return an image's name as nodes list it: what people leave out of a name, nodes do not.
+    """Return an image's name as nodes list it: with all that people may leave out of it.
 
     Args:
         name: as people write it.

@@ -243,7 +243,7 @@ class KindCluster(KindManagerBase):
     def _name(self, content_name: str, image_id: str, name: str) -> None:
         """Let another name stand for an image that the workers have."""
         before, after = (images.full_name(written, self._images.host) for written in (content_name, name))
-        if after.startswith("/"):  # how nodes write such a name was not seen yet: kind knows
+        if after.startswith("/"):  # how nodes write such a name is not known yet: kind knows
             self._engine.run("tag", image_id, name)
             self.load_image(name)
             return

@@ -106,7 +106,7 @@ class Project:
         yield from ((Level(level), criterion) for criterion in criteria)
 
     def require_sense(self) -> None:
-        """Read now what the configuration may say wrongly.
+        """Read the levels now, so that a mistake in them is reported before any test runs.
 
         Raises:
             errors.UsageError: the configuration cannot be understood.

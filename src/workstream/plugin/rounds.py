@@ -43,7 +43,7 @@ class Round:
 
     @property
     def title(self) -> str:
-        """What a reader calls it."""
+        """What it is, for readers."""
         return f"{self.control.name}: {self.control.sentence}" if self.control else "the product as it is"
 
 
