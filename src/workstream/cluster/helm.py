@@ -212,7 +212,7 @@ def _get(cluster: Cluster, namespace: str, names: list[str]) -> list[Manifest]:
 
 
 def _is_whole(workload: Manifest) -> bool:
-    """Whether a workload's controller has seen its newest form, and its pods are all new and ready, with no others left."""
+    """Whether a workload's controller has seen its newest form, and all its pods are new and ready, with no others."""
     status = workload.get("status", {})
     if status.get("observedGeneration") != workload["metadata"]["generation"]:
         return False

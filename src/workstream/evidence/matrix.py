@@ -70,7 +70,7 @@ class Row:
 
     @property
     def agrees(self) -> bool:
-        """Whether the expected criteria, and no others, turned red, and were proven again in a later round."""
+        """Whether the expected criteria turned red and were proven again later, and all others stayed proven."""
         kept = all(verdict.proven for verdict in self.verdicts if verdict.criterion_id not in self.expected)
         return self.red == self.expected and kept and not self.missing_again
 

@@ -140,7 +140,7 @@ class Controller(Session):
         self._log.begin(self._selection, self._manifest.values(), self.suite.sources)
 
     def _keep_run_log(self) -> None:
-        """Write what was said by now into a file, and all that is said from now on."""
+        """Write the progress of the run into a file: what there was until now, and all that follows."""
         file = progress.attach(progress.file(self.folder / _RUN_LOG), logging.DEBUG)
         self._run_log.setTarget(file)
         self._run_log.close()  # hands over what it holds
