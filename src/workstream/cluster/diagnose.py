@@ -14,7 +14,7 @@ if TYPE_CHECKING:
 
     from workstream.cluster.access import Cluster
 
-# Waiting for these to pass is in vain. ErrImagePull becomes ImagePullBackOff when it repeats.
+# Waiting does not end these. ErrImagePull becomes ImagePullBackOff when it repeats.
 _HOPELESS = {
     "CreateContainerConfigError",
     "CreateContainerError",
@@ -48,14 +48,14 @@ def hopeless(cluster: Cluster, namespace: str, selector: str) -> errors.Workstre
 
 def _pod_error(cluster: Cluster, namespace: str, pod: str, status: client.V1ContainerStatus) -> errors.PodError:
     name, reason = status.name, status.state.waiting.reason
-    said = status.state.waiting.message or ""
+    message = status.state.waiting.message or ""
     log = ""
     if reason == "CrashLoopBackOff":
         arguments = ["--namespace", namespace, "logs", pod, "--container", name, "--tail=15", "--previous"]
         log = processes.tail(cluster.kubectl(*arguments, accept=range(256)).stdout)
-        said = f"it has ended {status.restart_count} times; its log ends with"
+        message = f"it has ended {status.restart_count} times; its log ends with"
     return errors.PodError(
-        f"pod {pod}, container {name}: {reason}: {said}" + (f"\n{log}" if log else ""),
+        f"pod {pod}, container {name}: {reason}: {message}" + (f"\n{log}" if log else ""),
         instead="Mend the image or the values that it was given; waiting does not help.",
         more=f"kubectl --namespace {namespace} describe pod {pod}",
     )
@@ -120,8 +120,8 @@ def _write_logs(cluster: Cluster, pod: client.V1Pod, folder: Path) -> None:
 def _write(cluster: Cluster, path: Path, arguments: list[str]) -> None:
     path.parent.mkdir(parents=True, exist_ok=True)
     try:
-        found = cluster.kubectl(*arguments, limit=limits.DIAGNOSTICS)
+        completed = cluster.kubectl(*arguments, limit=limits.DIAGNOSTICS)
     except errors.WorkstreamError as error:
         say("diagnostics", f"{path.name} cannot be had: {error.what.splitlines()[-1]}")
         return
-    path.write_text(found.stdout, encoding="utf-8")
+    path.write_text(completed.stdout, encoding="utf-8")

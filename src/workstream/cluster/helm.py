@@ -162,7 +162,7 @@ def _installed(cluster: Cluster, release: Release) -> list[Manifest]:
 
 
 def _look_at_images(cluster: Cluster, release: Release) -> None:
-    """Have it noticed what the pods of a release run.
+    """Record what the pods of a release run.
 
     Raises:
         errors.ChartError: one runs another content than was brought under that name.
@@ -177,13 +177,13 @@ def _look_at_images(cluster: Cluster, release: Release) -> None:
 
 def _every_pod(cluster: Cluster, release: Release) -> list[client.V1Pod]:
     """Return the pods of a release: not every chart labels them as its own, but every workload labels them."""
-    found = cluster.pods(release.namespace, _pods_of(release))
+    pods = cluster.pods(release.namespace, _pods_of(release))
     for manifest in _installed(cluster, release):
         labels = manifest.get("spec", {}).get("template", {}).get("metadata", {}).get("labels", {})
         if manifest["kind"] in _WORKLOADS and labels:
             namespace = manifest["metadata"].get("namespace", release.namespace)
-            found += cluster.pods(namespace, ",".join(f"{name}={value}" for name, value in labels.items()))
-    return list({pod.metadata.uid: pod for pod in found}.values())
+            pods += cluster.pods(namespace, ",".join(f"{name}={value}" for name, value in labels.items()))
+    return list({pod.metadata.uid: pod for pod in pods}.values())
 
 
 def exists(cluster: Cluster, release: Release) -> bool:
@@ -197,8 +197,8 @@ def _revision(cluster: Cluster, release: Release) -> int:
 
 def _listed(cluster: Cluster, release: Release, *options: str) -> list[Manifest]:
     arguments = ["list", "--namespace", release.namespace, "--filter", f"^{release.name}$", "--output", "json"]
-    found: list[Manifest] = json.loads(_helm(*arguments, *options, cluster=cluster).stdout)
-    return found
+    releases: list[Manifest] = json.loads(_helm(*arguments, *options, cluster=cluster).stdout)
+    return releases
 
 
 def _pods_of(release: Release) -> str:
@@ -214,7 +214,7 @@ def _get(cluster: Cluster, namespace: str, names: list[str]) -> list[Manifest]:
 
 
 def _is_whole(workload: Manifest) -> bool:
-    """Whether a workload's controller has seen its newest form, and every pod of it is new, ready and alone."""
+    """Whether a workload's controller has seen its newest form, and all its pods are new and ready, with no others."""
     status = workload.get("status", {})
     if status.get("observedGeneration") != workload["metadata"]["generation"]:
         return False

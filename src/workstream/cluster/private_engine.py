@@ -34,10 +34,10 @@ def require_possible() -> None:
         "it needs root" if os.geteuid() != 0 else "",
         debian.unavailable(),
     ]
-    said = [reason for reason in reasons if reason]
-    if said:
+    obstacles = [reason for reason in reasons if reason]
+    if obstacles:
         raise errors.EngineUnavailableError(
-            f"No Docker engine answers, and a private one cannot run here: {'; '.join(said)}.",
+            f"No Docker engine answers, and a private one cannot run here: {'; '.join(obstacles)}.",
             instead="Start Docker, or set DOCKER_HOST to an engine that runs.",
             more="docker version",
         )
@@ -115,9 +115,9 @@ class PrivateEngine:
                 cache.require_space(limits.CONTAINERS_BYTES, "images and containers")
                 with step("engine", "starting the private engine"):
                     self._launch(root)
-        found = self.reach()
-        say("engine", f"Docker {found.version}, private, answers")
-        return found
+        engine = self.reach()
+        say("engine", f"Docker {engine.version}, private, answers")
+        return engine
 
     def reach(self) -> Engine:
         """Return the engine, which runs."""
@@ -148,7 +148,7 @@ class PrivateEngine:
         settings = self._run / "daemon.json"
         settings.write_text("{}")  # not this machine's /etc/docker/daemon.json
         command: list[str | os.PathLike[str]] = [
-            next(found for name in ("usr/sbin/dockerd", "usr/bin/dockerd") if (found := root / name).exists()),
+            next(program for name in ("usr/sbin/dockerd", "usr/bin/dockerd") if (program := root / name).exists()),
             *("--config-file", settings, "--data-root", self._data, "--exec-root", self._run / "exec"),
             *("--pidfile", self._pidfile, "--host", f"unix://{self.socket}", "--bridge", "none"),
             *("--iptables=false", "--ip6tables=false", "--ip-masq=false"),
@@ -211,9 +211,9 @@ class PrivateEngine:
                     waiting.until(lambda: processes.has_ended(number), limits.ENGINE_STOP, what=ended)
         self._unmount()
         cache.remove(self._run)
-        for left in (Path("/run/docker/plugins"), Path("/run/docker"), Path("/run/containerd")):
+        for folder in (Path("/run/docker/plugins"), Path("/run/docker"), Path("/run/containerd")):
             with suppress(OSError):  # somebody else's if it is not empty
-                left.rmdir()
+                folder.rmdir()
 
     def _unmount(self) -> None:
         """Take away the mounts that the engine leaves behind (the network namespace of its host containers)."""
