@@ -61,7 +61,7 @@ def controls(session: nox.Session) -> None:
 
 @nox.session
 def coverage(session: nox.Session) -> None:
-    """Say what of the package no unit test reaches, lines and branches; and how much of it without the cluster's part."""
+    """Say what of the package no unit test reaches, and how much of cluster/ and of the rest is reached."""
     _install(session)
     session.run("coverage", "erase")
     session.run("coverage", "run", "-m", "pytest", "-q", *session.posargs)
