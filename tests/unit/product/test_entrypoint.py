@@ -40,7 +40,7 @@ exit 5
 
 # Ends when the entrypoint has asked five times whether it listens.
 NEVER_LISTENS = """#!PYTHON
-import pathlib, socket, sys, time
+import os, pathlib, socket, sys, time
 asked = pathlib.Path("ASKED")
 for _ in range(1000):
     if asked.exists() and asked.read_text().count("asked") >= 5:
@@ -50,11 +50,13 @@ else:
     sys.exit("nobody asks whether this listens")
 """
 
-# Begins to listen then; and ends when its input is closed.
+# Begins to listen then, and from there on prints nothing and has no output; ends when its input is closed.
 LISTENS_LATE = (
     NEVER_LISTENS
     + """
 print("begins to listen", flush=True)
+os.close(1)
+os.close(2)
 server = socket.create_server(("127.0.0.1", PORT))
 sys.stdin.read()
 """
@@ -433,16 +435,18 @@ def test_a_worker_removes_what_killed_ones_left_and_nothing_else(container: Cont
 def test_the_service_forgets_executors_where_no_application_has_files(
     container: Container, *, files: list[str], kept: bool
 ) -> None:
-    """Its list stays as long as an executor has files beside it: after a restart it still serves them."""
-    for name in (LIST, "data", *files):
-        (container.local / name).mkdir(parents=True)
-    _, lines = container.run("shuffle", SPARK_LOCAL_DIRS=str(container.local))
+    """In every local directory a list stays as long as an executor has files beside it: they are still served."""
+    directories = [container.local / "a", container.local / "b"]
+    for directory in directories:
+        for name in (LIST, "data", *files):
+            (directory / name).mkdir(parents=True)
+    _, lines = container.run("shuffle", SPARK_LOCAL_DIRS=",".join(map(str, directories)))
 
-    assert (container.local / LIST).exists() == kept
-    told = f"entrypoint: removing {container.local / LIST}: no application has data here"
-    assert [line for line in lines if line != "started"] == ([] if kept else [told])
-    assert (container.local / "data").is_dir()
-    assert all((container.local / name).is_dir() for name in files)
+    told = [f"entrypoint: removing {directory / LIST}: no application has data here" for directory in directories]
+    assert [line for line in lines if line != "started"] == ([] if kept else told)
+    for directory in directories:
+        assert (directory / LIST).exists() == kept
+        assert all((directory / name).is_dir() for name in ("data", *files))
 
 
 @pytest.mark.parametrize("mode", ["worker", "shuffle"])
@@ -506,7 +510,10 @@ def counted(container: Container) -> Path:
 def test_the_line_comes_when_the_port_can_be_reached_and_not_before(
     container: Container, counted: Path, taken: socket.socket
 ) -> None:
-    """However long it takes: first the service listens, then the line is there, once, and a client gets through."""
+    """However long it takes: first the service listens, then the line is there, once, and a client gets through.
+
+    Whatever printed the line ends then, and not with the service: the service is the only process left.
+    """
     port = taken.getsockname()[1]
     program = LISTENS_LATE.replace("PYTHON", sys.executable).replace("ASKED", str(counted))
     container.put("spark-class", program.replace("PORT", str(port)))
@@ -514,6 +521,7 @@ def test_the_line_comes_when_the_port_can_be_reached_and_not_before(
 
     assert container.line(service) == "begins to listen"
     assert container.line(service) == f"{LINE} {port}"
+    assert container.line(service) == ""  # the end: only the service runs, and it has no output
     socket.create_connection(("127.0.0.1", port), SECONDS).close()
     assert container.end(service) == (0, [])
 
