@@ -54,7 +54,7 @@ else:
 LISTENS_LATE = (
     NEVER_LISTENS
     + """
-print("begins to listen", flush=True)
+print("begins to listen", file=sys.stderr, flush=True)
 os.close(1)
 os.close(2)
 server = socket.create_server(("127.0.0.1", PORT))
@@ -512,12 +512,14 @@ def test_the_line_comes_when_the_port_can_be_reached_and_not_before(
 ) -> None:
     """However long it takes: first the service listens, then the line is there, once, and a client gets through.
 
-    Whatever printed the line ends then, and not with the service: the service is the only process left.
+    The line is on stderr, as Spark's log is, so that nothing changes their order. What printed it ends then, and not
+    with the service: the service is the only process left.
     """
     port = taken.getsockname()[1]
     program = LISTENS_LATE.replace("PYTHON", sys.executable).replace("ASKED", str(counted))
     container.put("spark-class", program.replace("PORT", str(port)))
-    service = container.start(ENTRYPOINT, "shuffle", SPARK_SHUFFLE_SERVICE_PORT=str(port))
+    only_stderr = ("sh", "-c", 'exec "$0" shuffle >/dev/null', ENTRYPOINT)
+    service = container.start(*only_stderr, SPARK_SHUFFLE_SERVICE_PORT=str(port))
 
     assert container.line(service) == "begins to listen"
     assert container.line(service) == f"{LINE} {port}"
