@@ -29,6 +29,9 @@ if TYPE_CHECKING:
 
 NEEDS_BYTES = 8_000_000_000
 
+RUN = Path("/run")  # where sockets and process ids are kept: empty after a start of the machine
+BRIDGE_FILTER = Path("/proc/sys/net/bridge/bridge-nf-call-iptables")  # whether the firewall sees what bridges pass on
+
 
 @dataclass(frozen=True, slots=True)
 class Engine:
@@ -240,7 +243,7 @@ class PrivateEngine:
     def __init__(self) -> None:
         self._data = cache.folder() / "engine-data"
         # A socket's path is limited to 107 bytes: it cannot stand in the cache.
-        self._run = Path("/run") / f"workstream-{cache.digest(str(self._data))}"
+        self._run = RUN / f"workstream-{cache.digest(str(self._data))}"
         self.socket = self._run / "docker.sock"
         self._pidfile = self._run / "docker.pid"
         self._keep = self._run / "keep"
@@ -356,9 +359,9 @@ class PrivateEngine:
                     waiting.until(lambda: processes.has_ended(number), limits.ENGINE_STOP, what=ended)
         self._unmount()
         cache.remove(self._run)
-        for left in (Path("/run/docker/plugins"), Path("/run/docker"), Path("/run/containerd")):
+        for left in ("docker/plugins", "docker", "containerd"):
             with suppress(OSError):  # somebody else's if it is not empty
-                left.rmdir()
+                (RUN / left).rmdir()
 
     def _unmount(self) -> None:
         """Take away the mounts that the engine leaves behind (the network namespace of its host containers)."""
@@ -377,8 +380,7 @@ class PrivateEngine:
 
 def _require_forwarding(path: str) -> None:
     """Raise errors.EngineFailedError where this machine's firewall drops what nodes send each other."""
-    filtered = Path("/proc/sys/net/bridge/bridge-nf-call-iptables")
-    if not filtered.exists() or filtered.read_text().strip() == "0":
+    if not BRIDGE_FILTER.exists() or BRIDGE_FILTER.read_text().strip() == "0":
         return
     try:
         rules = processes.run(["iptables", "-S", "FORWARD"], limit=limits.QUERY, environment={"PATH": path}).stdout
