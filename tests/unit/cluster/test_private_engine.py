@@ -11,6 +11,7 @@ import pytest
 
 from workstream import errors, limits, processes
 from workstream.cluster import engine, waiting
+from workstream.cluster.versions import pinned
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -22,6 +23,7 @@ pytestmark = pytest.mark.usefixtures("enough_room")
 # An engine that only is there: it makes its socket and the file of its process id, and takes both away when it ends.
 DOCKERD = """
 echo "$@" > STATE/started
+echo $$ >> STATE/process_ids
 echo "$DOCKERD_SAYS"
 [ -z "$DOCKERD_SAYS" ] || exit 5
 while [ $# -gt 0 ]; do
@@ -96,11 +98,10 @@ def machine(
     debian_machine.has("docker.io", "usr/sbin/dockerd", says=DOCKERD.replace("STATE", str(found.state)))
     debian_machine.has("docker-cli", "usr/bin/docker", says=DOCKER.replace("STATE", str(found.state)))
     yield found
-    for pidfile in found.run.glob("workstream-*/docker.pid"):
-        process_id = int(pidfile.read_text())
-        if process_id != os.getpid():
+    started = found.state / "process_ids"
+    for process_id in map(int, started.read_text().split() if started.exists() else ()):
+        if not processes.has_ended(process_id):
             os.kill(process_id, signal.SIGTERM)
-            waiting.until(lambda number=process_id: processes.has_ended(number), limits.QUERY, what="it has ended")
 
 
 def test_where_no_engine_answers_a_private_one_does_for_as_long_as_it_is_needed(
@@ -281,7 +282,7 @@ def test_a_machine_without_iptables_gets_those_of_debian(
     machine: Machine, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
     """One program goes by every name of theirs, and finds its libraries where they were unpacked."""
-    for package in engine.pinned()["engine"]["iptables-packages"]:
+    for package in pinned()["engine"]["iptables-packages"]:
         machine.debian.has(package)
     says = 'echo "$@ $LD_LIBRARY_PATH $XTABLES_LIBDIR"'
     machine.debian.has("iptables", "usr/sbin/xtables-nft-multi", "usr/lib/x-linux-gnu/lib.so", says=says)
