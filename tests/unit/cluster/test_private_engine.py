@@ -2,15 +2,17 @@ from __future__ import annotations
 
 import os
 import signal
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack
 from dataclasses import dataclass
 from pathlib import Path
+from threading import Event
 from typing import TYPE_CHECKING
 
 import pytest
 
 from workstream import errors, limits, processes
-from workstream.cluster import private_engine, provisioning
+from workstream.cluster import private_engine, provisioning, waiting
 from workstream.cluster.engine import Engine
 from workstream.cluster.versions import pinned
 
@@ -45,7 +47,7 @@ case "$1 $2" in
     "version --format") echo 28.2.2 ;;
     "ps --all") cat STATE/containers 2>/dev/null || true ;;
     "rm --force") rm STATE/containers ;;
-    "network prune") [ ! -e STATE/stuck ] ;;
+    "network prune") while [ -e STATE/slow ]; do sleep 0.01; done; [ ! -e STATE/stuck ] ;;
 esac
 """
 DROPPING = "echo '-P FORWARD DROP'"
@@ -153,6 +155,39 @@ def test_an_engine_that_another_run_uses_is_not_stopped(machine: Machine) -> Non
         second.close()
 
     assert processes.has_ended(process_id)
+    assert list(machine.run.iterdir()) == []
+
+
+def test_whoever_comes_while_an_engine_is_being_stopped_gets_one_of_its_own(
+    machine: Machine, caplog: pytest.LogCaptureFixture
+) -> None:
+    """It waits for the end of the one, says so, and starts another."""
+    caplog.set_level("INFO", "workstream")
+    runs = Event()
+
+    def come() -> int | None:
+        with provisioning.engine_ready() as found:
+            assert found.version == "28.2.2"
+            runs.wait(limits.ENGINE_START.base)
+            return private_engine.PrivateEngine().process_id()
+
+    with ThreadPoolExecutor(2) as pool:
+        with ExitStack() as first:
+            first.enter_context(provisioning.engine_ready())
+            stopped = private_engine.PrivateEngine().process_id()
+            (machine.state / "slow").touch()
+            leaving = pool.submit(first.close)
+            limit = limits.ENGINE_STOP
+            waiting.until(lambda: machine.calls("network prune"), limit, what="the engine is being stopped")
+            other = pool.submit(come)
+            said = "waiting for whoever stops the engine"
+            waiting.until(lambda: said in caplog.text, limit, what="the other waits")
+            (machine.state / "slow").unlink()
+            leaving.result()
+        runs.set()
+        started = other.result()
+
+    assert started not in {None, stopped}
     assert list(machine.run.iterdir()) == []
 
 
