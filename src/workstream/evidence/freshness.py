@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import os
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from workstream import errors
+from workstream.evidence import modules
 from workstream.evidence.provenance import path_sha256
 from workstream.evidence.verdict import State, Verdict, verdicts
 
@@ -46,14 +48,14 @@ def root_of(log: Log, document: Document) -> Path:
 
 
 def changes(log: Log, root: Path) -> tuple[Change, ...]:
-    """Return what changed since: modules of tests, and what tests described as input.
+    """Return what changed since: modules of tests, also those that are new, and what tests described as input.
 
     Args:
         log: the evidence.
         root: the folder from which the log's paths start: pytest's root.
 
     """
-    return (*_changed_modules(log, root), *_changed_inputs(log, root))
+    return (*_changed_modules(log, root), *_new_modules(log, root), *_changed_inputs(log, root))
 
 
 def current(log: Log, document: Document, root: Path) -> tuple[Verdict, ...]:
@@ -81,6 +83,16 @@ def _changed_modules(log: Log, root: Path) -> Iterator[Change]:
         lines = [line for line in log.manifest if line.source_path == path]
         if path and any(_sha256(root / path) != line.source_sha256 for line in lines):
             yield Change(f"{path} changed since", frozenset(line.test for line in lines))
+
+
+def _new_modules(log: Log, root: Path) -> Iterator[Change]:
+    """Yield the modules that speak of the document's criteria and that the run did not know: it would have said so."""
+    known = {line.source_path for line in log.manifest} | {subject.path for subject in log.subjects}
+    for folder in log.selection.test_paths if log.selection else ():
+        for path in modules.python_files(root / folder):
+            name = os.path.relpath(path, root)
+            if name not in known and modules.speaks_of(path, log.session.document_id) is not None:
+                yield Change(f"{name}, which speaks of its criteria, was added since")
 
 
 def _changed_inputs(log: Log, root: Path) -> Iterator[Change]:

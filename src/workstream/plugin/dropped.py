@@ -128,22 +128,6 @@ def _uses(statement: ast.stmt, name: str) -> bool:
     return any(isinstance(node, ast.Name) and node.id == name for part in parts for node in ast.walk(part))
 
 
-def speaks_of(path: Path, document_id: str) -> int | None:
-    """Return in which line a file of Python that holds tests names a document; None if it does not.
-
-    The marker itself is not looked for: a module may call it by any name.
-    """
-    try:
-        content = path.read_bytes()
-        tree = ast.parse(content) if document_id.lower().encode() in content.lower() else ast.Module([], [])
-    except (OSError, SyntaxError, ValueError, RecursionError):
-        return None
-    nodes = list(ast.walk(tree))
-    tests = any(isinstance(node, _Named) and node.name.lower().startswith("test") for node in nodes)
-    lines = (node.lineno for node in nodes if isinstance(node, ast.Constant) and str(node.value).upper() == document_id)
-    return next(lines, None) if tests else None
-
-
 def _marks(node: _Named) -> list[ast.Call]:
     """Return the calls that make a criterion's marker, in a statement's decorators."""
     return [

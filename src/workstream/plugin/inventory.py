@@ -22,7 +22,7 @@ import pytest
 from pydantic import BaseModel
 
 from workstream import errors, limits, processes
-from workstream.evidence import provenance, records
+from workstream.evidence import modules, provenance, records
 from workstream.plugin import dropped, outcomes
 from workstream.plugin.binding import MARKER, Bindings, bind
 from workstream.plugin.project import Project
@@ -57,7 +57,6 @@ _NEUTRAL: dict[str, Any] = {
     "usepdb": False,
     "log_file": None,
 }
-_NO_PROJECT = {"__pycache__", "node_modules", "site-packages", "build", "dist"}
 
 
 class Suite(BaseModel):
@@ -154,7 +153,7 @@ class Inventory:
         return ignored
 
     def _is_foreign(self, path: Path) -> bool:
-        if path.name in _NO_PROJECT or (path / "pyvenv.cfg").exists() or (path / "conda-meta").exists():
+        if path.name in modules.NO_PROJECT or (path / "pyvenv.cfg").exists() or (path / "conda-meta").exists():
             return True
         patterns = self._config.getini("norecursedirs")
         return path.is_dir() and any(fnmatch.fnmatch(path.name, pattern) for pattern in patterns)
@@ -214,10 +213,10 @@ class Inventory:
     def _elsewhere(self) -> Iterator[str]:
         """Yield which files speak of our document's criteria, and were not collected."""
         helpers = {code.co_filename for function in self._functions if (code := getattr(function, "__code__", None))}
-        for path in _python_files(self._project.folder):
+        for path in modules.python_files(self._project.folder):
             if path in self._modules or str(path) in helpers:
                 continue
-            line = dropped.speaks_of(path, self._project.document.id)
+            line = modules.speaks_of(path, self._project.document.id)
             if line is not None:
                 yield (
                     f"{self._relative(path)}:{line} speaks of a criterion of {self._project.document.id}, and stands "
@@ -274,17 +273,6 @@ def _features(items: list[pytest.Item]) -> set[Path]:
         known.get(function) or getattr(function, "__scenario__", None) for function in functions if function is not None
     ]
     return {Path(scenario.feature.filename) for scenario in scenarios if scenario is not None}
-
-
-def _python_files(folder: Path) -> Iterator[Path]:
-    """Yield the files of Python below a folder that may be the project's own."""
-    for place, folders, names in os.walk(folder):
-        folders[:] = [
-            name
-            for name in folders
-            if not name.startswith(".") and name not in _NO_PROJECT and not Path(place, name, "pyvenv.cfg").exists()
-        ]
-        yield from (Path(place, name) for name in names if name.endswith(".py"))
 
 
 def _bytes(path: Path) -> bytes:
