@@ -60,6 +60,18 @@ def controls(session: nox.Session) -> None:
 
 
 @nox.session
+def coverage(session: nox.Session) -> None:
+    """Say what of the package no unit test reaches, and how much of cluster/ and of the rest is reached."""
+    _install(session)
+    session.run("coverage", "erase")
+    session.run("coverage", "run", "-m", "pytest", "-q", *session.posargs)
+    session.run("coverage", "combine", "--quiet")
+    session.run("coverage", "report")
+    session.run("coverage", "report", "--format=total", "--include=*/workstream/cluster/*")
+    session.run("coverage", "report", "--format=total", "--omit=*/workstream/cluster/*")
+
+
+@nox.session
 def house(session: nox.Session) -> None:
     """Draw the packages and what they import, as a graph in the language DOT; or one: `-- workstream.plugin`."""
     _install(session)

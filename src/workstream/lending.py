@@ -1,4 +1,4 @@
-"""One engine and one cluster for all processes of a run: small files, through which one lends what it owns.
+"""One engine and one cluster for all processes of a run: the process that owns them lends them through small files.
 
 A request is an empty file, an answer a file that appears whole. The lender holds a lock on a file for as long as it
 lends; a lock dies with its process, so that nobody waits for an answer that cannot come.
@@ -61,16 +61,16 @@ class _Trouble(BaseModel):
     def of(cls, error: BaseException) -> _Trouble:
         if not isinstance(error, errors.WorkstreamError):
             error = errors.WorkstreamError(f"{type(error).__name__}: {error}")
-        said = {name: value for name, value in vars(error).items() if isinstance(value, str | int)}
-        parts: dict[str, JsonValue] = {"exit_code": error.exit_code, **said}
+        attributes = {name: value for name, value in vars(error).items() if isinstance(value, str | int)}
+        parts: dict[str, JsonValue] = {"exit_code": error.exit_code, **attributes}
         return cls(kind=type(error).__name__, parts=parts)
 
     def error(self) -> errors.WorkstreamError:
         """Return the same error."""
         kind: type[errors.WorkstreamError] = getattr(errors, self.kind, errors.WorkstreamError)
-        found = kind.__new__(kind, self.parts["what"])  # not every kind takes the same arguments
-        vars(found).update(self.parts)
-        return found
+        error = kind.__new__(kind, self.parts["what"])  # not every kind takes the same arguments
+        vars(error).update(self.parts)
+        return error
 
 
 class _Answer(BaseModel):
@@ -111,15 +111,15 @@ class Lender:
         self._clear()
 
     def _serve(self) -> None:
-        left = set(_PARTS)
+        unasked = set(_PARTS)
         while not self._ended.wait(limits.POLL_SECONDS):
-            for part in [one for one in _PARTS if one in left and _request(self._folder, one).exists()]:
-                left.remove(part)
+            for part in [part for part in _PARTS if part in unasked and _request(self._folder, part).exists()]:
+                unasked.remove(part)
                 self._begin(part).add_done_callback(partial(self._answer, part))
 
     def _answer(self, part: Part, future: Future[object]) -> None:
         try:
-            answer = _Answer(value=_told(part, future.result()))
+            answer = _Answer(value=_serialised(part, future.result()))
         except BaseException as error:  # noqa: BLE001 - it is raised where it was asked for
             answer = _Answer(trouble=_Trouble.of(error))
         if not self._ended.is_set():
@@ -151,27 +151,27 @@ def _ask(folder: Path, part: Part) -> JsonValue:
 
     Raises:
         errors.ClusterFailedError: the lender has ended, or there never was one.
-        errors.WorkstreamError: whatever kept the part from coming up, as the lender met it.
+        errors.WorkstreamError: what kept the part from coming up, as the lender saw it.
 
     """
 
     def answered() -> _Answer | None:
-        alive = _is_lent(folder)  # first: what a lender said last is there once it has ended
-        found = _read(_reply(folder, part))
-        if found is None and not alive:
+        alive = _is_lent(folder)  # asked first: the last answer of a lender is there once it has ended
+        reply = _read(_reply(folder, part))
+        if reply is None and not alive:
             raise errors.ClusterFailedError(
                 f"The process of this run that owns the {part} has ended, or lends nothing.",
-                instead="What it said last says why; then run again.",
+                instead="Its last lines say why; then run again.",
             )
-        return found
+        return reply
 
     if _is_lent(folder):
         _request(folder, part).touch()
-    found = waiting.until(answered, limits.LENT, what=f"another process of this run has brought up the {part}")
-    assert found is not None  # noqa: S101 - what was waited for
-    if found.trouble is not None:
-        raise found.trouble.error()
-    return found.value
+    answer = waiting.until(answered, limits.LENT, what=f"another process of this run has brought up the {part}")
+    assert answer is not None  # noqa: S101 - what was waited for
+    if answer.trouble is not None:
+        raise answer.trouble.error()
+    return answer.value
 
 
 def _is_lent(folder: Path) -> bool:
@@ -186,14 +186,14 @@ def _is_lent(folder: Path) -> bool:
     return False
 
 
-def _told(part: Part, value: object) -> JsonValue:
+def _serialised(part: Part, value: object) -> JsonValue:
     """Return what another process needs to use a part."""
     if part == "engine":
         return _ENGINE.dump_python(value, mode="json")  # type: ignore[arg-type,no-any-return] # one type a part
     if part == "tools":
         return _TOOLS.dump_python(value, mode="json")  # type: ignore[arg-type,no-any-return]
-    found: Cluster = value  # type: ignore[assignment]
-    reach = Reach(kubeconfig=found.kubeconfig, context=found.context, name=found.name, ours=found.ours)
+    cluster: Cluster = value  # type: ignore[assignment]
+    reach = Reach(kubeconfig=cluster.kubeconfig, context=cluster.context, name=cluster.name, ours=cluster.ours)
     return reach.model_dump(mode="json")
 
 

@@ -231,7 +231,7 @@ def start(  # noqa: PLR0913 - see `run`
         raise _cannot_start(arguments, folder, error) from error
     if outlives_us:
         _outliving.append(process)
-    elif not _is_cleaning_up():  # nobody stops the cleaning up
+    elif not _is_cleaning_up():  # what cleans up is not stopped
         with _running_lock:
             _running.add(process)
         if _cancelled.is_set():  # since we looked: `cancel` may not have seen this one
@@ -246,14 +246,14 @@ def find(name: str) -> str | None:
 
 
 def stop(process: subprocess.Popen[bytes]) -> None:
-    """End a program and everything it started: politely first, then for good."""
+    """End a program and everything it started: with SIGTERM first, then with SIGKILL."""
     _signal_group(process, signal.SIGTERM)
     try:
         process.wait(limits.GRACE.seconds)
     except subprocess.TimeoutExpired:
         _signal_group(process, signal.SIGKILL)
         process.wait()
-    # What it started had the same signal and as much time; what is left of it now does not listen.
+    # What it started had the same signal and as much time; what is left of it now ignores the signal.
     _signal_group(process, signal.SIGKILL)
     with _running_lock:
         _running.discard(process)
@@ -267,7 +267,7 @@ def _signal_group(process: subprocess.Popen[bytes], number: signal.Signals) -> N
 def cancel() -> None:
     """End every program that is still running, and let no thread start another: an interrupted run's first step.
 
-    What has to be taken away again is taken away under `cleaning_up`.
+    What has to be cleaned up is cleaned up under `cleaning_up`.
     """
     _cancelled.set()
     with _running_lock:
@@ -295,7 +295,7 @@ def has_ended(process_id: int) -> bool:
 
 @atexit.register
 def _disown() -> None:
-    """Let go of what outlives us: Python would complain that it still runs, which is what it is to do."""
+    """Mark what outlives us as ended: Python would complain that it still runs, as it is meant to."""
     for process in _outliving:
         if process.poll() is None:
             process.returncode = 0
@@ -332,10 +332,10 @@ def _text(output: bytes | None) -> str:
 
 
 def _too_slow(command: tuple[str, ...], limit: Limit, expired: subprocess.TimeoutExpired) -> errors.ProgramTimeoutError:
-    said = tail(_text(expired.stderr) or _text(expired.stdout))
+    output = tail(_text(expired.stderr) or _text(expired.stdout))
     return errors.ProgramTimeoutError(
         f"{_name(command)} was stopped: {limit.name} took longer than {limit.seconds:g} s."
-        + (f" It said last:\n{said}" if said else ""),
+        + (f" It said last:\n{output}" if output else ""),
         instead="If this machine is only slow, set WORKSTREAM_PATIENCE=2: it doubles every limit.",
         more=shlex.join(command),
     )
@@ -365,9 +365,9 @@ def _ending(returncode: int) -> str:
 
 
 def _failed(completed: Completed) -> errors.ProgramFailedError:
-    said = tail(completed.stderr) or tail(completed.stdout) or "    (nothing)"
+    output = tail(completed.stderr) or tail(completed.stdout) or "    (nothing)"
     return errors.ProgramFailedError(
-        f"{_name(completed.command)} {_ending(completed.returncode)}. It said last:\n{said}",
+        f"{_name(completed.command)} {_ending(completed.returncode)}. It said last:\n{output}",
         returncode=completed.returncode,
         stdout=completed.stdout,
         stderr=completed.stderr,

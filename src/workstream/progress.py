@@ -31,7 +31,7 @@ class _ElapsedFormatter(logging.Formatter):
 
 
 def show(stream: TextIO, *, verbose: bool = False) -> logging.Handler:
-    """Send progress to a terminal (or whatever `stream` is); return the handler, to take it away again."""
+    """Send progress to a terminal (or whatever `stream` is); return the handler, to `forget` it later."""
     return attach(logging.StreamHandler(stream), logging.DEBUG if verbose else logging.INFO)
 
 
@@ -56,7 +56,7 @@ def attach(handler: HandlerType, level: int) -> HandlerType:
 
 
 def forget(handler: logging.Handler) -> None:
-    """Take a handler away again and close it."""
+    """Remove a handler and close it."""
     logger.removeHandler(handler)
     handler.close()
 

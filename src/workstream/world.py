@@ -1,4 +1,4 @@
-"""The real world of one run, coming up in the background while checks that need none of it go on."""
+"""Engine, tools and cluster of one run, coming up in the background while checks that need none of them go on."""
 
 from __future__ import annotations
 
@@ -70,9 +70,9 @@ class World:
         return self._begin_tools().result()
 
     def cluster(self) -> Cluster:
-        """Return the cluster, once it is ready; programs that act on it find a control's, while one is in force."""
-        found = self.begin_cluster().result()
-        return replace(found, programs=found.programs | self._broken_programs) if self._control else found
+        """Return the cluster, once it is ready; programs that act on it come from the control in force, if any."""
+        cluster = self.begin_cluster().result()
+        return replace(cluster, programs=cluster.programs | self._broken_programs) if self._control else cluster
 
     def environment(self, part: Part) -> Environment:
         """Return what makes programs use a part, and all that it rests on; nothing as long as it is not ready."""
@@ -101,8 +101,8 @@ class World:
 
         def enter() -> Cluster:
             engine, tools = self.engine(), self.tools()
-            found = self._stack.enter_context(self._cluster_ready(engine, tools))
-            return replace(found, provide=lambda image, name="": self._provide(found, image, name))
+            cluster = self._stack.enter_context(self._cluster_ready(engine, tools))
+            return replace(cluster, provide=lambda image, name="": self._provide(cluster, image, name))
 
         return self._once("cluster", enter)
 
@@ -167,9 +167,9 @@ class World:
         return cluster.provide(image, name)
 
     def background(self, work: Callable[[], T]) -> Future[T]:
-        """Do something beside everything else.
+        """Do something in the background.
 
-        In a thread of its own: of as many that wait for the cluster as a pool has threads, none would get it.
+        In a thread of its own: a pool whose threads all wait for the cluster would have none left to bring it up.
         """
         future: Future[T] = Future()
 
@@ -193,7 +193,7 @@ class World:
         return self._begun[name]  # type: ignore[return-value] # likewise
 
     def close(self, *, interrupted: bool) -> None:
-        """Take everything away again, in the opposite order; what is still under way is stopped: nobody waits for it.
+        """Take everything away again, in the opposite order; what is still under way is stopped.
 
         Args:
             interrupted: whether somebody stopped the run; then no program is to be started after this either.
@@ -216,7 +216,7 @@ class World:
 
 
 class Borrowed(World):
-    """Engine, tools and cluster that another process of this run owns and lends; here nothing of them is taken away.
+    """Engine, tools and cluster that another process of this run owns and lends; this process removes none of them.
 
     Args:
         folder: where that process lends; see `World.lend`.

@@ -6,6 +6,7 @@ import itertools
 import os
 import re
 import subprocess
+import tomllib
 from pathlib import Path
 from typing import Any
 
@@ -60,6 +61,14 @@ def test_only_two_successes_open_the_gate(results: tuple[str, str]) -> None:
 
     assert "${{" not in script
     assert (ended.returncode == 0) == (results == ("success", "success"))
+
+
+def test_every_python_that_is_promised_is_tried() -> None:
+    """What the package says that it runs on, the gate tries, and the next version of Python too."""
+    project = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["project"]
+    named = [one.rpartition(" :: ")[2] for one in project["classifiers"] if "Python :: 3." in one]
+
+    assert JOBS["tests"]["strategy"]["matrix"]["python-version"] == [*named, "3.14"]
 
 
 def test_every_job_has_a_time_limit_and_may_only_read() -> None:

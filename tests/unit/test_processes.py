@@ -8,12 +8,15 @@ import sys
 import threading
 import time
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import pytest
 
 from workstream import errors, limits, processes
 from workstream.limits import Limit
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
 
 SHORT = Limit("a test", 2)
 LONG = Limit("a test", 30)
@@ -33,12 +36,17 @@ def alive(process_id: int) -> bool:
     return state != "Z"
 
 
+def before_long(condition: Callable[[], bool]) -> bool:
+    """Whether something comes true in half a minute; what another process does takes a moment."""
+    deadline = time.monotonic() + LONG.seconds
+    while not condition() and time.monotonic() < deadline:
+        time.sleep(0.01)
+    return condition()
+
+
 def ends(process_id: int) -> bool:
-    """Whether a process that was sent a signal is gone before long; the kernel takes a moment."""
-    deadline = time.monotonic() + 10
-    while alive(process_id) and time.monotonic() < deadline:
-        pass
-    return not alive(process_id)
+    """Whether a process that was sent a signal is gone before long."""
+    return before_long(lambda: not alive(process_id))
 
 
 def test_what_a_program_said_and_how_it_ended_are_kept() -> None:
@@ -265,8 +273,7 @@ def test_what_a_cancelled_run_ended_has_not_failed(monkeypatch: pytest.MonkeyPat
     before = set(processes._running)  # noqa: SLF001 - to know that it runs
     thread = threading.Thread(target=work)
     thread.start()
-    while processes._running <= before:  # noqa: SLF001 - likewise
-        pass
+    assert before_long(lambda: processes._running > before)  # noqa: SLF001 - likewise
     processes.cancel()
     thread.join(timeout=20)
 
@@ -279,8 +286,7 @@ def test_an_interrupt_takes_the_program_with_it(tmp_path: Path) -> None:
     code = f"import os, pathlib, time; pathlib.Path({str(note)!r}).write_text(str(os.getpid())); time.sleep(60)"
 
     def interrupt_once_it_runs() -> None:
-        while not (note.exists() and note.read_text()):
-            pass
+        before_long(lambda: note.exists() and note.read_text() != "")
         os.kill(os.getpid(), signal.SIGINT)
 
     before = signal.signal(signal.SIGINT, signal.default_int_handler)  # whoever started us may have had it ignored

@@ -1,6 +1,6 @@
 """The command `workstream`: what can be asked of documents, evidence and the cluster without running a test.
 
-This module is the door, and imports nothing but click: a command is imported when somebody calls it.
+This module is the entry point, and imports nothing but click: a command is imported when somebody calls it.
 """
 
 from __future__ import annotations
@@ -72,5 +72,5 @@ def main() -> None:
         click.echo(str(error), err=True)
         sys.exit(error.exit_code)
     except OSError as error:
-        click.echo(f"{error.filename or 'What is there to say'} cannot be read or written: {error.strerror}.", err=True)
+        click.echo(f"{error.filename or 'A file'} cannot be read or written: {error.strerror}.", err=True)
         sys.exit(errors.WorkstreamError.exit_code)

@@ -31,23 +31,23 @@ def up(name: str, *, verbose: bool) -> None:
     with (
         provisioning.reserved(options),
         provisioning.engine_ready() as engine,
-        provisioning.cluster_ready(engine, provisioning.tools_ready(engine, options), options) as found,
+        provisioning.cluster_ready(engine, provisioning.tools_ready(engine, options), options) as running,
     ):
-        click.echo(f"{found.name}: Kubernetes {found.version}, {len(found.eligible_nodes())} nodes take pods")
-        click.echo(f"export KUBECONFIG={found.kubeconfig}")
+        click.echo(f"{running.name}: Kubernetes {running.version}, {len(running.eligible_nodes())} nodes take pods")
+        click.echo(f"export KUBECONFIG={running.kubeconfig}")
 
 
 @cluster.command()
 @_NAME
 def status(name: str) -> None:
     """Say whether the cluster is there and answers; exit code 1 if not."""
-    found = provisioning.status(name)
-    click.echo(f"engine:  {found.engine or 'none answers'}")
-    state = "ready" if found.ready else "there, but not ready" if found.exists else "not there"
+    current = provisioning.status(name)
+    click.echo(f"engine:  {current.engine or 'none answers'}")
+    state = "ready" if current.ready else "there, but not ready" if current.exists else "not there"
     click.echo(f"cluster: {name}: {state}")
-    if found.exists:
-        click.echo(f"export KUBECONFIG={found.kubeconfig}")
-    sys.exit(0 if found.ready else 1)
+    if current.exists:
+        click.echo(f"export KUBECONFIG={current.kubeconfig}")
+    sys.exit(0 if current.ready else 1)
 
 
 @cluster.command()

@@ -49,21 +49,21 @@ def criteria(paths: Sequence[Path], *, as_json: bool) -> None:
 @click.option("--format", "style", type=click.Choice(["text", "github"]), default="text", help="How lines are written.")
 def lint(paths: Sequence[Path], *, as_json: bool, style: str) -> None:
     """Find what makes documents hard to prove: `path:line:column: CODE message`; exit code 1 if there is anything."""
-    found = [(document.path, problem) for document in documents_of(paths) for problem in problems_of(document)]
+    problems = [(document.path, problem) for document in documents_of(paths) for problem in problems_of(document)]
     if as_json:
         rows = [
-            {"path": str(path), "line": one.position.line, "column": one.position.column, "code": one.code,
-             "message": one.message}
-            for path, one in found
+            {"path": str(path), "line": problem.position.line, "column": problem.position.column, "code": problem.code,
+             "message": problem.message}
+            for path, problem in problems
         ]  # fmt: skip
         print_json(rows)
-    for path, one in [] if as_json else found:
-        line, column = one.position.line, one.position.column
+    for path, problem in [] if as_json else problems:
+        line, column = problem.position.line, problem.position.column
         if style == "github":
-            click.echo(f"::error file={path},line={line},col={column},title={one.code}::{one.message}")
+            click.echo(f"::error file={path},line={line},col={column},title={problem.code}::{problem.message}")
         else:
-            click.echo(f"{path}:{line}:{column}: {one.code} {one.message}")
-    sys.exit(1 if found else 0)
+            click.echo(f"{path}:{line}:{column}: {problem.code} {problem.message}")
+    sys.exit(1 if problems else 0)
 
 
 @click.command()

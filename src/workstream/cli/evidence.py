@@ -50,16 +50,17 @@ def status(path: Path, logs: tuple[Path, ...], *, as_json: bool) -> None:
     document = documents.read(path)
     paths = _require(_paths(logs, document), document)
     log = ticking.log_of(paths, document)
-    found = report.status(document, paths, log, _verdicts(log, document))
+    standing = report.status(document, paths, log, _verdicts(log, document))
     if as_json:
-        print_json(found.model_dump(mode="json"))
-    for one in () if as_json else found.criteria:
-        click.echo(f"[{'x' if one.proven else ' '}] {one.id:<4} {one.state}: {' '.join(one.text.split())}")
-        if not one.proven:
-            click.echo(f"         {one.reason}")
-    if found.partial and not as_json:
+        print_json(standing.model_dump(mode="json"))
+    for criterion in () if as_json else standing.criteria:
+        box, text = "x" if criterion.proven else " ", " ".join(criterion.text.split())
+        click.echo(f"[{box}] {criterion.id:<4} {criterion.state}: {text}")
+        if not criterion.proven:
+            click.echo(f"         {criterion.reason}")
+    if standing.partial and not as_json:
         click.echo("This evidence is of a part of the suite.")
-    sys.exit(0 if found.proven else 1)
+    sys.exit(0 if standing.proven else 1)
 
 
 @click.command()
@@ -88,11 +89,11 @@ def audit(paths: Sequence[Path], logs: tuple[Path, ...], accepted: Path | None, 
         else:
             findings = findings_of(document, _states(_paths(logs, document), document))
         count += len(findings)
-        for one in findings:
-            place = f"{document.path}:{one.position.line}:{one.position.column}"
-            lines.append(f"{place}: {one.message}")
-            rows.append({"path": str(document.path), "line": one.position.line, "criterion": one.criterion_id,
-                         "message": one.message})  # fmt: skip
+        for finding in findings:
+            place = f"{document.path}:{finding.position.line}:{finding.position.column}"
+            lines.append(f"{place}: {finding.message}")
+            rows.append({"path": str(document.path), "line": finding.position.line, "criterion": finding.criterion_id,
+                         "message": finding.message})  # fmt: skip
         lines.append(summary(document, findings))
     if as_json:
         print_json(rows)
@@ -120,20 +121,20 @@ def tick(path: Path, logs: tuple[Path, ...], *, write: bool, check: bool, as_jso
     log = ticking.log_of(paths, document)
     verdicts = _verdicts(log, document)
     ticking.require_same(log, document)
-    found = report.status(document, paths, log, verdicts)
-    content = boxes.tick(document, found.changes)
+    standing = report.status(document, paths, log, verdicts)
+    content = boxes.tick(document, standing.changes)
     if not as_json:
-        _show(found, document.content, content)
+        _show(standing, document.content, content)
     if write or check:
         ticking.require_whole(log, verdicts)
-    if write and found.changes:
+    if write and standing.changes:
         boxes.write(path, document.content, content)
     if as_json:
-        written = write and bool(found.changes)
-        print_json(report.Tick(**dict(found), written=written).model_dump(mode="json"))
+        written = write and bool(standing.changes)
+        print_json(report.Tick(**dict(standing), written=written).model_dump(mode="json"))
     else:
-        click.echo(f"{path}: {_count(found.changes)}", err=True)
-    if check and found.changes:
+        click.echo(f"{path}: {_count(standing.changes)}", err=True)
+    if check and standing.changes:
         sys.exit(1)
 
 
@@ -151,14 +152,14 @@ def schema(name: str) -> None:
     print_json(_SHAPES[name]())
 
 
-def _show(found: report.Status, before: bytes, after: bytes) -> None:
-    """Print the lines that change, and why a ticked box is not to be."""
+def _show(standing: report.Status, before: bytes, after: bytes) -> None:
+    """Print the lines that change, and why a box that is ticked must not be."""
     old, new = (content.decode("utf-8", "replace").splitlines(keepends=True) for content in (before, after))
-    names = (found.document, f"{found.document} (by evidence)")
+    names = (standing.document, f"{standing.document} (by evidence)")
     click.echo("".join(difflib.unified_diff(old, new, *names, n=0)), nl=False)
-    for one in found.criteria:
-        if one.ticked and not one.proven:
-            click.echo(f"{one.id} is {one.state}: {' '.join(one.reason.split())}", err=True)
+    for criterion in standing.criteria:
+        if criterion.ticked and not criterion.proven:
+            click.echo(f"{criterion.id} is {criterion.state}: {' '.join(criterion.reason.split())}", err=True)
 
 
 def _count(changes: Mapping[str, bool]) -> str:
@@ -168,15 +169,15 @@ def _count(changes: Mapping[str, bool]) -> str:
     return "1 box differs from the evidence" if len(changes) == 1 else f"{len(changes)} boxes differ from the evidence"
 
 
-def _paths(given: tuple[Path, ...], document: documents.Document) -> tuple[Path, ...]:
-    """Return where the evidence of a document is: as given, else where its last run left it; nothing if it did not."""
-    if given:
-        return given
-    found = evidence.find(document)
-    if found is None:
+def _paths(chosen: tuple[Path, ...], document: documents.Document) -> tuple[Path, ...]:
+    """Return where the evidence of a document is: as chosen, else where its last run left it; nothing if it did not."""
+    if chosen:
+        return chosen
+    log = evidence.find(document)
+    if log is None:
         return ()
-    click.echo(f"evidence: {found}", err=True)
-    return (found,)
+    click.echo(f"evidence: {log}", err=True)
+    return (log,)
 
 
 def _require(paths: tuple[Path, ...], document: documents.Document) -> tuple[Path, ...]:
@@ -203,11 +204,14 @@ def _states(paths: Sequence[Path], document: documents.Document) -> dict[str, st
     """Return the verdict of every criterion, by its id; of evidence of others nothing, None if there is no evidence."""
     if not paths:
         return None
-    own = [path for path in paths if evidence.read(path).session.document_id == document.id]
+    ours = [path for path in paths if evidence.read(path).session.document_id == document.id]
     try:
         return (
-            {one.criterion_id: str(one.state) for one in _verdicts(ticking.log_of(own, document), document)}
-            if own
+            {
+                verdict.criterion_id: str(verdict.state)
+                for verdict in _verdicts(ticking.log_of(ours, document), document)
+            }
+            if ours
             else {}
         )
     except errors.TickRefusedError:

@@ -1,1 +1,1 @@
-"""The real world: an engine, tools, images, a cluster, releases. Knows nothing of documents or evidence."""
+"""Real things: an engine, tools, images, a cluster, releases. Knows nothing of documents or evidence."""

@@ -53,7 +53,7 @@ def _is_this_machine(host: str) -> bool:
 
 
 def request_timeout() -> str:
-    """Return the option of kubectl that lets it wait for an answer no longer than that takes."""
+    """Return the option that limits how long kubectl waits for an answer."""
     return f"--request-timeout={limits.ANSWER.seconds:g}s"
 
 
@@ -93,7 +93,7 @@ class Provide(Protocol):
 
 
 def unnoticed(_name: str, _value: JsonValue) -> None:
-    """Tell nobody."""
+    """Ignore what is seen."""
 
 
 @dataclass(frozen=True)
@@ -108,7 +108,7 @@ class Cluster:
         manager: the same cluster as pytest-kubernetes knows it.
         ours: whether this project made it, so that whatever is on it may be removed.
         images: what was brought to it, and what its pods were seen to run.
-        notice: is told what is seen of it that tests did not ask for: a name, and a value.
+        notice: is called with what is seen of it that tests did not ask for: a name, and a value.
         programs: what lets kubectl and helm be found; by default they are on PATH.
 
     """
@@ -173,13 +173,13 @@ class Cluster:
         return frozenset(
             node.metadata.name
             for node in self.nodes()
-            if not any(one.effect in _REPELLING and one.key not in _TOLERATED for one in node.spec.taints or ())
+            if not any(taint.effect in _REPELLING and taint.key not in _TOLERATED for taint in node.spec.taints or ())
         )
 
     def pods(self, namespace: str, selector: str) -> list[client.V1Pod]:
         """Return the pods that a label selector finds, by name."""
-        found = self.core.list_namespaced_pod(namespace, label_selector=selector).items
-        return sorted(found, key=lambda pod: str(pod.metadata.name))
+        pods = self.core.list_namespaced_pod(namespace, label_selector=selector).items
+        return sorted(pods, key=lambda pod: str(pod.metadata.name))
 
     def logs(
         self, namespace: str, pod: str, *, container: str = "", timestamps: bool = False, previous: bool = False
@@ -262,7 +262,7 @@ class External:
 def existing(there: External) -> Cluster:
     """Return a cluster that is there, by its context.
 
-    Whatever is told no context, as the completion commands of a document, must not act on another cluster: we use a
+    A program that is told no context, like completion commands of a document, must not act on another cluster: we use a
     kubeconfig file that knows this context only, with the namespace `default`.
 
     Args:

@@ -95,13 +95,13 @@ class Lease:
     file: TextIO
 
     def is_the_last(self) -> bool:
-        """Whether nobody else holds the thing; then nobody can until this hold ends. Else this hold has ended."""
+        """Whether nobody else holds the thing; then nobody else can until this ends. If not, this hold has ended."""
         return _taken(self.file)
 
 
 @contextmanager
 def lease(name: str) -> Iterator[Lease]:
-    """Hold the thing of that name beside others, once nobody holds it alone; it dies with the process."""
+    """Share the thing of that name with others, once nobody holds it alone; the hold dies with the process."""
     with _lock_file(f"{name}-leases") as file:
         try:
             fcntl.flock(file, fcntl.LOCK_SH | fcntl.LOCK_NB)

@@ -97,7 +97,7 @@ class PrivateApt:
         self._configuration.write_text(self._settings(), encoding="utf-8")
 
     def _settings(self) -> str:
-        """Return our folders, and this machine's own word on proxies and the like."""
+        """Return our folders, and this machine's own settings for proxies and the like."""
         acquire = processes.run(["apt-config", "dump", "Acquire"], limit=limits.QUERY).stdout
         kept = [line for line in acquire.splitlines() if not line.startswith("Acquire::IndexTargets")]
         ours = [

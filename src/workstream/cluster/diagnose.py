@@ -102,8 +102,8 @@ def _write_logs(cluster: Cluster, pod: client.V1Pod, folder: Path) -> None:
 def _write(cluster: Cluster, path: Path, arguments: list[str]) -> None:
     path.parent.mkdir(parents=True, exist_ok=True)
     try:
-        found = cluster.kubectl(*arguments, limit=limits.DIAGNOSTICS)
+        completed = cluster.kubectl(*arguments, limit=limits.DIAGNOSTICS)
     except errors.WorkstreamError as error:
         say("diagnostics", f"{path.name} cannot be had: {error.what.splitlines()[-1]}")
         return
-    path.write_text(found.stdout, encoding="utf-8")
+    path.write_text(completed.stdout, encoding="utf-8")

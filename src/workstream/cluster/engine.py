@@ -82,13 +82,13 @@ class Engine:
             filters: which ones, as `docker ps --filter` takes them; all if there are none.
 
         """
-        chosen = [part for one in filters for part in ("--filter", one)]
+        chosen = [part for condition in filters for part in ("--filter", condition)]
 
         def gone() -> bool:
-            found = self.run("ps", "--all", "--quiet", *chosen).stdout.split()
-            if found:  # somebody may be removing them already: that is no error, and no reason to go on without them
-                self.run("rm", "--force", "--volumes", *found, limit=limits.CLUSTER_DELETE, accept=range(256))
-            return not found
+            containers = self.run("ps", "--all", "--quiet", *chosen).stdout.split()
+            if containers:  # another run may be removing them already: no error, but they are waited for
+                self.run("rm", "--force", "--volumes", *containers, limit=limits.CLUSTER_DELETE, accept=range(256))
+            return not containers
 
         waiting.until(gone, limits.CLUSTER_DELETE, what="the containers are removed")
 

@@ -312,7 +312,7 @@ def _manifests(printed: str) -> list[Manifest]:
 
 
 def _look_at_images(cluster: Cluster, release: Release, present: Present) -> None:
-    """Have it noticed what the pods of a release run.
+    """Record what the pods of a release run.
 
     Raises:
         errors.ChartError: one runs another content than was brought under that name.
@@ -336,8 +336,8 @@ def _revision(cluster: Cluster, release: Release) -> int:
 
 def _listed(cluster: Cluster, release: Release, *options: str) -> list[Manifest]:
     arguments = ["list", "--namespace", release.namespace, "--filter", f"^{release.name}$", "--output", "json"]
-    found: list[Manifest] = json.loads(_helm(*arguments, *options, cluster=cluster).stdout)
-    return found
+    releases: list[Manifest] = json.loads(_helm(*arguments, *options, cluster=cluster).stdout)
+    return releases
 
 
 def _helm(

@@ -33,7 +33,7 @@ class Images:
             knows an image by its configuration (one that is built on containerd: by its manifest), a node says of a
             pod's container which manifest it runs, or, of an image that it has no digest for, which configuration.
         host: what its nodes put before a name that names no host; empty as long as that was not seen.
-        noticed: what was told already.
+        noticed: what was recorded already.
 
     """
 
@@ -42,21 +42,21 @@ class Images:
     noticed: set[str] = field(default_factory=set)
 
     def bring(self, name: str, digests: Iterable[str]) -> None:
-        """Remember what was brought under a name; what it stood for before counts no more."""
+        """Remember what was brought under a name; what it stood for before no longer counts."""
         self.brought.pop(name, None)
         self.brought[name] = tuple(dict.fromkeys(digests))
 
     def expected(self, name: str) -> tuple[str, ...]:
         """Return what was brought last under a name, however it is written; empty if nothing was."""
-        same = [one for one in self.brought if full_name(one, self.host) == full_name(name, self.host)]
+        same = [other for other in self.brought if full_name(other, self.host) == full_name(name, self.host)]
         return self.brought[same[-1]] if same else ()
 
     def is_new(self, what: str, value: object) -> bool:
-        """Whether this was not asked for before."""
-        told = json.dumps([what, value], sort_keys=True)
-        if told in self.noticed:
+        """Whether this is asked for the first time."""
+        key = json.dumps([what, value], sort_keys=True)
+        if key in self.noticed:
             return False
-        self.noticed.add(told)
+        self.noticed.add(key)
         return True
 
 
@@ -110,7 +110,7 @@ def name_with_content(image: str, image_id: str) -> str:
 
 
 def full_name(name: str, host: str) -> str:
-    """Return an image's name as nodes list it: what people leave out of a name, nodes do not.
+    """Return an image's name as nodes list it: with all that people may leave out of it.
 
     Args:
         name: as people write it.
@@ -135,8 +135,8 @@ def listed_as(name: str, listed: Iterable[str], host: str = "") -> str:
 
     """
     wanted = full_name(name, host)
-    found = [one for one in listed if wanted in {one, f"/{one.partition('/')[2]}"}]
-    return found[0] if found else ""
+    matches = [candidate for candidate in listed if wanted in {candidate, f"/{candidate.partition('/')[2]}"}]
+    return matches[0] if matches else ""
 
 
 def _parts(name: str) -> tuple[str, str]:
@@ -161,7 +161,9 @@ def push(engine: Engine, image: str, registry: str) -> Provided:
     engine.run("push", name, limit=limits.IMAGE_PULL)
     known = json.loads(engine.run("image", "inspect", "--format", "{{json .RepoDigests}}", name).stdout) or []
     repository, _ = _parts(name)
-    digests = [digest for one in known for pushed, _, digest in [one.partition("@")] if pushed == repository]
+    digests = [
+        digest for reference in known for pushed, _, digest in [reference.partition("@")] if pushed == repository
+    ]
     return Provided(name, (*digests, image_id))
 
 
@@ -170,7 +172,9 @@ def running(pods: Iterable[client.V1Pod]) -> Iterator[Run]:
     for pod in pods:
         if pod.metadata.deletion_timestamp is not None or pod.status.phase in {"Succeeded", "Failed"}:
             continue
-        images = {one.name: one.image for one in [*(pod.spec.init_containers or ()), *pod.spec.containers]}
+        images = {
+            container.name: container.image for container in [*(pod.spec.init_containers or ()), *pod.spec.containers]
+        }
         for status in [*(pod.status.init_container_statuses or ()), *(pod.status.container_statuses or ())]:
             if status.image_id:  # it has been started
                 # `repository@sha256:…`, a bare `sha256:…`, or one of them behind `docker-pullable://` and the like
@@ -201,8 +205,8 @@ def require_brought(known: Images, runs: Iterable[Run]) -> None:
 
 def digests_by_name(runs: Iterable[Run]) -> dict[str, JsonValue]:
     """Return what runs under each name: a digest, or all of them if there are several."""
-    found: dict[str, set[str]] = {}
+    by_name: dict[str, set[str]] = {}
     for run in runs:
-        found.setdefault(run.image, set()).add(run.digest)
-    told: dict[str, list[JsonValue]] = {name: [*sorted(found[name])] for name in sorted(found)}
-    return {name: digests[0] if len(digests) == 1 else digests for name, digests in told.items()}
+        by_name.setdefault(run.image, set()).add(run.digest)
+    listed: dict[str, list[JsonValue]] = {name: [*sorted(by_name[name])] for name in sorted(by_name)}
+    return {name: digests[0] if len(digests) == 1 else digests for name, digests in listed.items()}

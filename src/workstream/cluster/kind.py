@@ -1,4 +1,4 @@
-"""The kind cluster, made through pytest-kubernetes, whose manager is put right where it was found wanting.
+"""The kind cluster, made through pytest-kubernetes, whose manager is corrected here where it falls short.
 
 What we make carries our label: the nodes' network does, and a cluster whose nodes are not in it is never
 touched.
@@ -37,7 +37,7 @@ _KIND_LABEL = "io.x-k8s.kind.cluster"
 class KindCluster(KindManagerBase):
     """One kind cluster of one control plane and two workers.
 
-    pytest-kubernetes calls `create`, `delete`, `load_image` and `kubectl`. Put right here: the name is used
+    pytest-kubernetes calls `create`, `delete`, `load_image` and `kubectl`. Corrected here: the name is used
     as given; kind's complaints are shown; an unfinished cluster is removed, after its logs were kept; ready
     means every node and CoreDNS; an image may be loaded while the creation's limit has passed.
 
@@ -67,7 +67,7 @@ class KindCluster(KindManagerBase):
         return cluster_name
 
     def _ensure_executable(self) -> None:
-        """Leave it to whoever starts kind to say that it is missing: looking and deleting do without."""
+        """Look for no kind here: `_kind` reports that it is missing, and looking and deleting need none."""
 
     @property
     def _network(self) -> str:
@@ -84,8 +84,8 @@ class KindCluster(KindManagerBase):
         raise NotImplementedError  # every program is started by `processes`; nothing of the base class gets here
 
     def _kind(self, *arguments: str | Path, limit: limits.Limit) -> processes.Completed:
-        own = {"KIND_EXPERIMENTAL_DOCKER_NETWORK": self._network, "KIND_EXPERIMENTAL_PROVIDER": "docker"}
-        environment = self._engine.environment | self._programs | Environment(own)
+        variables = {"KIND_EXPERIMENTAL_DOCKER_NETWORK": self._network, "KIND_EXPERIMENTAL_PROVIDER": "docker"}
+        environment = self._engine.environment | self._programs | Environment(variables)
         return processes.run(["kind", *arguments], limit=limit, environment=environment)
 
     # What pytest-kubernetes calls.
@@ -110,7 +110,7 @@ class KindCluster(KindManagerBase):
             raise
 
     def ready(self, timeout: int = 20) -> bool:
-        """Whether every node is Ready and CoreDNS runs, now; whoever wants to wait, waits for that."""
+        """Whether every node is Ready and CoreDNS runs, now; whoever wants to wait asks again."""
         del timeout
         try:
             return self._not_ready() == ""
@@ -144,16 +144,16 @@ class KindCluster(KindManagerBase):
         """
         listed = self._listed(node)
         name = images.listed_as(image, listed, self._images.host)
-        left = [listed[name]] if name else []
-        while left:
-            digest = left.pop(0)
+        pending = [listed[name]] if name else []
+        while pending:
+            digest = pending.pop(0)
             yield digest
-            # Of an index, a node has what is for its own kind of machine.
+            # Of an index, which is for several kinds of machine, a node has only the part for its own.
             content = self._containerd(node, "content", "get", digest, accept=range(256)).stdout
-            found = json.loads(content) if content else {}
-            left += [one["digest"] for one in found.get("manifests", [])]
-            if "config" in found:
-                yield str(found["config"]["digest"])
+            manifest = json.loads(content) if content else {}
+            pending += [entry["digest"] for entry in manifest.get("manifests", [])]
+            if "config" in manifest:
+                yield str(manifest["config"]["digest"])
 
     def _listed(self, node: str) -> dict[str, str]:
         """Return the digest of what each name stands for on a node."""
@@ -171,7 +171,7 @@ class KindCluster(KindManagerBase):
 
     @contextmanager
     def running(self, *, keep: bool) -> Iterator[Cluster]:
-        """Give the cluster: the one that was kept, if it is whole, else a new one; delete it at the end unless `keep`.
+        """Yield the cluster: the one that was kept, if it is whole, else a new one; delete it at the end unless `keep`.
 
         Raises:
             errors.ClusterNotOursError: a cluster of that name exists that we did not make.
@@ -213,7 +213,7 @@ class KindCluster(KindManagerBase):
         self._on_delete()
 
     def delete(self) -> None:
-        """Do nothing: a test that lets go of the cluster does not delete it. The session does, in `running`."""
+        """Do nothing: a test that is done with the cluster does not delete it. The session does, in `running`."""
 
     def access(self) -> Cluster:
         """Return how to use the cluster, which is there."""
@@ -225,32 +225,32 @@ class KindCluster(KindManagerBase):
         """Bring an image to the workers; see `access.Provide`."""
         with cache.lock("image-names"):  # a run of another tree may give the same name to its image
             image_id = self._engine.image_id(image)
-            own = images.name_with_content(image, image_id)
-            self._engine.run("tag", image_id, own)
-            self.load_image(own)
-            self._learn_host(own)
+            content_name = images.name_with_content(image, image_id)
+            self._engine.run("tag", image_id, content_name)
+            self.load_image(content_name)
+            self._learn_host(content_name)
             if name:
-                self._name(own, image_id, name)
-            digests = [digest for worker in self._workers for digest in self._digests(worker, own)]
-            for one in filter(None, (own, name)):
-                self._images.bring(one, [*digests, image_id])
-        return name or own
+                self._name(content_name, image_id, name)
+            digests = [digest for worker in self._workers for digest in self._digests(worker, content_name)]
+            for known_as in filter(None, (content_name, name)):
+                self._images.bring(known_as, [*digests, image_id])
+        return name or content_name
 
-    def _learn_host(self, own: str) -> None:
-        """See how nodes write names that name no host, of one that nobody else has."""
-        if images.full_name(own, "").startswith("/"):
-            self._images.host = images.listed_as(own, self._listed(self._workers[0])).partition("/")[0]
+    def _learn_host(self, content_name: str) -> None:
+        """Learn what nodes put before a name without a host, from a name that no other image has."""
+        if images.full_name(content_name, "").startswith("/"):
+            self._images.host = images.listed_as(content_name, self._listed(self._workers[0])).partition("/")[0]
 
-    def _name(self, own: str, image_id: str, name: str) -> None:
+    def _name(self, content_name: str, image_id: str, name: str) -> None:
         """Let another name stand for an image that the workers have."""
-        before, after = (images.full_name(one, self._images.host) for one in (own, name))
-        if after.startswith("/"):  # how nodes write such a name was not seen yet: kind knows
+        before, after = (images.full_name(written, self._images.host) for written in (content_name, name))
+        if after.startswith("/"):  # how nodes write such a name is not known yet: kind knows
             self._engine.run("tag", image_id, name)
             self.load_image(name)
             return
         for worker in self._workers:
             listed = self._listed(worker)
-            if listed.get(after) != listed.get(before):  # a name is gone for a moment, and a pod may want it just then
+            if listed.get(after) != listed.get(before):  # tagging removes it for a moment, in which a pod may want it
                 self._containerd(worker, "images", "tag", "--force", before, after)
 
     def _is_kept(self) -> bool:
@@ -267,8 +267,8 @@ class KindCluster(KindManagerBase):
     def _refuse_foreign(self) -> None:
         for node in self._nodes():
             networks = "{{range $name, $_ := .NetworkSettings.Networks}}{{$name}} {{end}}"
-            found = self._engine.run("inspect", "--format", networks, node).stdout.split()
-            if self._network not in found:
+            connected = self._engine.run("inspect", "--format", networks, node).stdout.split()
+            if self._network not in connected:
                 raise errors.ClusterNotOursError(
                     f"There is a kind cluster named {self.cluster_name} that workstream did not make.",
                     instead="Choose another name with --workstream-cluster-name, or delete that cluster yourself: "
@@ -328,11 +328,11 @@ class KindCluster(KindManagerBase):
         if isinstance(error, errors.ProgramFailedError):
             taken = "address already in use" in error.stderr or "port is already allocated" in error.stderr
             kind = errors.PortTakenError if taken else errors.ClusterFailedError
-            said = processes.tail(
+            reason = processes.tail(
                 "\n".join(line for line in error.stderr.splitlines() if "ERROR" in line) or error.stderr
             )
             raise kind(
-                f"kind could not create the cluster {self.cluster_name}:\n{said}",
+                f"kind could not create the cluster {self.cluster_name}:\n{reason}",
                 instead="If the nodes did not start, the engine's log and the nodes' journals say why.",
                 more=str(self._diagnostics),
             ) from error

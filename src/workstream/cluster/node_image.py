@@ -129,7 +129,7 @@ def _build_node(engine: Engine, name: str) -> None:
 
 @contextmanager
 def _context(compiled: Mapping[str, Path]) -> Iterator[Path]:
-    """Give a build context: the recipe, and the compiled programs in programs/."""
+    """Yield a build context: the recipe, and the compiled programs in programs/."""
     with tempfile.TemporaryDirectory(dir=cache.folder(), prefix=".context-") as work:
         context = Path(work) / "node"
         shutil.copytree(recipes() / "node", context)
@@ -210,6 +210,6 @@ def _preload(engine: Engine, stages: Mapping[str, str], name: str, work: Path) -
 
 def _tag(engine: Engine, stages: Mapping[str, str], wanted: Sequence[str]) -> None:
     """Give the built images the names that kubeadm will ask for."""
-    for wish in wanted:
-        component = wish.rpartition("/")[2].partition(":")[0]
-        engine.run("tag", stages[_STAGES.get(component, "kubernetes")], wish)
+    for image in wanted:
+        component = image.rpartition("/")[2].partition(":")[0]
+        engine.run("tag", stages[_STAGES.get(component, "kubernetes")], image)

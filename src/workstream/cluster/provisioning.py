@@ -1,4 +1,4 @@
-"""Everything that a run needs of the real world, found or made, and taken away again.
+"""Everything that a run needs: engine, tools and cluster, found or made, and removed again.
 
 Nothing here is silent: what is used and where it comes from is one line of output each.
 """
@@ -30,7 +30,7 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, slots=True)
 class Options:
-    """What a run is to use of the real world.
+    """What a run is to use.
 
     Attributes:
         name: the name of the kind cluster.
@@ -52,17 +52,17 @@ class Options:
 
 @contextmanager
 def engine_ready() -> Iterator[Engine]:
-    """Give an engine for as long as the context lasts: the one that answers, else a private one.
+    """Yield an engine for as long as the context lasts: the one that answers, else a private one.
 
     Raises:
         errors.EngineUnavailableError: none answers, and this machine cannot run a private one.
         errors.EngineFailedError: the private one does not start.
 
     """
-    found = answering()
-    if found is not None:
-        say("engine", f"Docker {found.version} answers: using it")
-        yield found
+    engine = answering()
+    if engine is not None:
+        say("engine", f"Docker {engine.version} answers: using it")
+        yield engine
         return
     private_engine.require_possible()
     say("engine", "no Docker engine answers: using a private one (nothing is installed)")
@@ -77,9 +77,9 @@ def engine_ready() -> Iterator[Engine]:
 
 def running_engine() -> Engine | None:
     """Return the engine that answers, be it the private one; start none."""
-    found = answering()
-    if found is not None:
-        return found
+    engine = answering()
+    if engine is not None:
+        return engine
     private = PrivateEngine()
     return None if private.process_id() is None else private.reach()
 
@@ -97,65 +97,65 @@ def reserved(options: Options) -> AbstractContextManager[None]:
 
 
 @contextmanager
-def cluster_ready(found: Engine, tools: Mapping[str, Tool], options: Options) -> Iterator[Cluster]:
-    """Give a cluster that answers.
+def cluster_ready(engine: Engine, tools: Mapping[str, Tool], options: Options) -> Iterator[Cluster]:
+    """Yield a cluster that answers.
 
     Args:
-        found: the engine.
+        engine: the engine.
         tools: kind, helm and kubectl.
         options: what the run is to use.
 
     Raises:
-        errors.WorkstreamError: whatever kept it from coming up.
+        errors.WorkstreamError: what kept it from coming up.
 
     """
     with ExitStack() as stack:
         if options.kube_context:
             folder = Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="workstream-kubeconfig-")))
-            there = access.existing(_external(found, tools, options, folder / "kubeconfig"))
+            there = access.existing(_external(engine, tools, options, folder / "kubeconfig"))
             yield replace(there, notice=options.notice)
             return
-        image = node_image.available(found) or node_image.build_node_image(found)
-        manager = kind.KindCluster(found, image, options.name, options.diagnostics, programs.environment(tools))
+        image = node_image.available(engine) or node_image.build_node_image(engine)
+        manager = kind.KindCluster(engine, image, options.name, options.diagnostics, programs.environment(tools))
         cluster = stack.enter_context(manager.running(keep=options.keep))
-        if found.private and options.keep:
+        if engine.private and options.keep:
             PrivateEngine().keep(options.name)
-        elif found.private:
+        elif engine.private:
             PrivateEngine().forget(options.name)
         yield replace(cluster, notice=options.notice)
 
 
-def lent_cluster(found: Engine, tools: Mapping[str, Tool], options: Options, kubeconfig: Path) -> Cluster:
+def lent_cluster(engine: Engine, tools: Mapping[str, Tool], options: Options, kubeconfig: Path) -> Cluster:
     """Return the cluster that another process of this run has ready.
 
     Args:
-        found: the engine, which that process has too.
+        engine: the engine, which that process has too.
         tools: kind, helm and kubectl, likewise.
         options: what the run is to use.
         kubeconfig: the file that says how to reach the cluster.
 
     """
     if options.kube_context:
-        there = access.reached(_external(found, tools, options, kubeconfig))
+        there = access.reached(_external(engine, tools, options, kubeconfig))
     else:
         environment = programs.environment(tools)
-        there = kind.KindCluster(found, "", options.name, options.diagnostics, environment).access()
+        there = kind.KindCluster(engine, "", options.name, options.diagnostics, environment).access()
     return replace(there, notice=options.notice)
 
 
-def _external(found: Engine, tools: Mapping[str, Tool], options: Options, kubeconfig: Path) -> access.External:
+def _external(engine: Engine, tools: Mapping[str, Tool], options: Options, kubeconfig: Path) -> access.External:
     return access.External(
         options.kube_context,
         options.registry,
         kubeconfig,
-        push=lambda *where: images.push(found, *where),
+        push=lambda *where: images.push(engine, *where),
         programs=programs.environment(tools),
     )
 
 
-def tools_ready(found: Engine, options: Options) -> dict[str, Tool]:
+def tools_ready(engine: Engine, options: Options) -> dict[str, Tool]:
     """Return kind, helm and kubectl, building what PATH does not offer in an accepted version."""
-    node_programs = () if options.kube_context or node_image.available(found) else programs.NODE_PROGRAMS
+    node_programs = () if options.kube_context or node_image.available(engine) else programs.NODE_PROGRAMS
     return programs.tools(also=node_programs)
 
 
@@ -179,12 +179,12 @@ class Status:
 
 def status(name: str) -> Status:
     """Look, without starting or making anything."""
-    found = running_engine()
-    if found is None:
+    engine = running_engine()
+    if engine is None:
         return Status("", exists=False, ready=False, kubeconfig=Path())
-    manager = kind.KindCluster(found, "", name, Path(), programs.environment(programs.present()))
-    said = f"Docker {found.version}{' (private)' if found.private else ''}"
-    return Status(said, manager.exists(), manager.exists() and manager.ready(), Path(manager.kubeconfig))
+    manager = kind.KindCluster(engine, "", name, Path(), programs.environment(programs.present()))
+    description = f"Docker {engine.version}{' (private)' if engine.private else ''}"
+    return Status(description, manager.exists(), manager.exists() and manager.ready(), Path(manager.kubeconfig))
 
 
 def down(name: str) -> bool:
@@ -195,17 +195,17 @@ def down(name: str) -> bool:
         errors.ClusterNotOursError: a cluster of that name is there that we did not make.
 
     """
-    found = running_engine()
-    if found is None:
+    engine = running_engine()
+    if engine is None:
         return False
     with ExitStack() as stack:
         stack.enter_context(cache.exclusive(f"cluster-{name}", f"the cluster {name}"))
-        if found.private:
+        if engine.private:
             private = PrivateEngine()
             stack.enter_context(private.lease())
             stack.callback(private.leave)
             private.forget(name)
-        manager = kind.KindCluster(found, "", name, Path())
+        manager = kind.KindCluster(engine, "", name, Path())
         there = manager.exists()
         if there:
             manager.down()

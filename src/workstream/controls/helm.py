@@ -33,7 +33,7 @@ _PLUGIN_FILE = {
 
 @contextmanager
 def broken_helm(control: Control, helm: Tool) -> Iterator[Path]:
-    """Give a folder whose `helm` installs, upgrades and renders the product broken, and else does what helm does."""
+    """Yield a folder whose `helm` installs, upgrades and renders the product broken, and else does what helm does."""
     with tempfile.TemporaryDirectory(prefix="workstream-control-") as name:
         folder = Path(name)
         plugin = folder / "plugins" / _PLUGIN

@@ -61,21 +61,21 @@ class Control(_Strict):
 
         A patch may have nothing to change: with other values the chart renders other objects.
         """
-        found = [manifest for manifest in manifests if manifest]
+        rendered = [manifest for manifest in manifests if manifest]
         changed = set()
         for number, patch in enumerate(self.patches):
-            for place, manifest in enumerate(found):
+            for place, manifest in enumerate(rendered):
                 if f"{manifest['kind'].lower()}/{manifest['metadata']['name']}" == patch.target:
-                    found[place] = _patched(manifest, patch)
-                    changed |= {number} if found[place] != manifest else set()
-        return [*found, *self.objects], changed
+                    rendered[place] = _patched(manifest, patch)
+                    changed |= {number} if rendered[place] != manifest else set()
+        return [*rendered, *self.objects], changed
 
 
 def load(path: Path) -> tuple[Control, ...]:
     """Read one control, or all `*.yaml` and `*.yml` of a folder, by name.
 
     Raises:
-        errors.ControlError: there is none, or one is none.
+        errors.ControlError: there is no control, or a file cannot be read as one.
 
     """
     files = sorted([*path.glob("*.yaml"), *path.glob("*.yml")]) if path.is_dir() else [path]
@@ -99,7 +99,7 @@ def _read(file: Path) -> Control:
         raise errors.ControlError(f"{file} breaks nothing.", instead=expected)
     if not control.turns_red:
         raise errors.ControlError(
-            f"{file} turns nothing red.", instead="Name the criteria that it takes the proof from: turns_red: [AC1]."
+            f"{file} turns nothing red.", instead="Name the criteria that must not be proven on it: turns_red: [AC1]."
         )
     return control
 
@@ -107,8 +107,10 @@ def _read(file: Path) -> Control:
 def _patched(manifest: dict[str, Any], patch: Patch) -> dict[str, Any]:
     if patch.merge:
         command = ["kubectl", "patch", "--local", "--filename", "-", "--type", "strategic", "--output", "json"]
-        given = json.dumps(manifest).encode()
-        printed = processes.run([*command, "--patch", json.dumps(patch.merge)], limit=limits.QUERY, stdin=given).stdout
+        document = json.dumps(manifest).encode()
+        printed = processes.run(
+            [*command, "--patch", json.dumps(patch.merge)], limit=limits.QUERY, stdin=document
+        ).stdout
         manifest = json.loads(printed)
     for old, new in patch.replace.items():
         manifest = _replaced(manifest, old, new)
@@ -119,5 +121,5 @@ def _replaced(value: Any, old: str, new: str) -> Any:  # noqa: ANN401 - anything
     if isinstance(value, str):
         return value.replace(old, new)
     if isinstance(value, dict):
-        return {key: _replaced(one, old, new) for key, one in value.items()}
-    return [_replaced(one, old, new) for one in value] if isinstance(value, list) else value
+        return {key: _replaced(item, old, new) for key, item in value.items()}
+    return [_replaced(item, old, new) for item in value] if isinstance(value, list) else value

@@ -47,21 +47,21 @@ def audit(
     Args:
         document: the document.
         proven: by criterion id, the verdict that evidence gave; None if there is no evidence.
-        source: what gave it, as it is called in messages.
+        source: what gave these verdicts, as messages call it.
 
     """
-    found = [*_definition(document, proven, source), *_claims(document, proven, source), *_conclusions(document)]
-    return tuple(sorted(found, key=lambda one: one.position.line))
+    findings = [*_definition(document, proven, source), *_claims(document, proven, source), *_conclusions(document)]
+    return tuple(sorted(findings, key=lambda finding: finding.position.line))
 
 
 def summary(document: Document, findings: tuple[Finding, ...]) -> str:
-    """Return one line for whoever has no time for the others."""
-    acceptance = {one.id for one in document.criteria if one.kind is Kind.ACCEPTANCE}
+    """Return one line that sums up what is claimed and what is doubtful."""
+    acceptance = {criterion.id for criterion in document.criteria if criterion.kind is Kind.ACCEPTANCE}
     total = len(acceptance)
-    claimed = {one.criterion_id for one in document.claims if one.affirmed}
-    claimed |= {one.id for one in document.criteria if one.box is not None and one.box.ticked}
+    claimed = {claim.criterion_id for claim in document.claims if claim.affirmed}
+    claimed |= {criterion.id for criterion in document.criteria if criterion.box is not None and criterion.box.ticked}
     claimed &= acceptance
-    doubtful = {one.criterion_id for one in findings if one.criterion_id}
+    doubtful = {finding.criterion_id for finding in findings if finding.criterion_id}
     if not findings:
         return f"{document.id}: {len(claimed)} of {total} criteria claimed, no contradiction found."
     claims = f"{len(claimed)} of {total} criteria claimed"
@@ -103,10 +103,16 @@ def _claims(document: Document, proven: Mapping[str, str] | None, source: str) -
 
 def _conclusions(document: Document) -> Iterator[Finding]:
     """Yield verdicts and goals that their own rows contradict."""
-    doubted = [one.criterion_id for one in document.claims if one.affirmed and one.doubted and one.criterion_id]
-    open_boxes = [one.criterion_id for one in document.claims if one.box and not one.box.ticked and one.criterion_id]
-    if not any(one.box for one in document.claims):
-        open_boxes = [one.id for one in document.criteria if one.box is not None and not one.box.ticked]
+    doubted = [
+        claim.criterion_id for claim in document.claims if claim.affirmed and claim.doubted and claim.criterion_id
+    ]
+    open_boxes = [
+        claim.criterion_id for claim in document.claims if claim.box and not claim.box.ticked and claim.criterion_id
+    ]
+    if not any(claim.box for claim in document.claims):
+        open_boxes = [
+            criterion.id for criterion in document.criteria if criterion.box is not None and not criterion.box.ticked
+        ]
     for number, line in enumerate(document.lines, start=1):
         bare = line.replace("*", "").replace("|", " ")
         if _APPROVAL.match(bare) and not _REFUSAL.search(bare) and (doubted or open_boxes):

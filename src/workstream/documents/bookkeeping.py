@@ -38,7 +38,7 @@ def marked(
 
 
 class _Walk:
-    """Goes through blocks in their order, and knows in what it is."""
+    """Goes through blocks in order, and remembers which report or status list it is in."""
 
     def __init__(
         self,

@@ -22,7 +22,7 @@ _REFERENCE = re.compile(rf"\bAC[-\s]?(\d{{1,3}})(?!\d)(?:\s*{marks.DASH}\s*(?:AC
 _STARTS_WITH_REFERENCE = re.compile(r"^\W{0,20}AC[-\s]?\d", re.IGNORECASE)
 _OWN_NAME = re.compile(r"^\W*(AC)[-\s]?(\d+)\b", re.IGNORECASE)
 _STOPS = " .;:,"
-_REFERENCES = 100  # that one row is read for
+_REFERENCES = 100  # at most so many are read from one row
 _REMARKS = 20  # places at which a statement may end and a remark begin
 
 
@@ -58,8 +58,8 @@ def begins_with_reference(text: str) -> bool:
 
 def own_name(text: str) -> str:
     """Return the id that a statement gives itself, `AC7`; empty if it gives none."""
-    found = _OWN_NAME.match(text)
-    return f"AC{int(found[2][:9])}" if found else ""
+    match = _OWN_NAME.match(text)
+    return f"AC{int(match[2][:9])}" if match else ""
 
 
 def claims(rows: Sequence[Row], criteria: Sequence[Criterion]) -> Iterator[Claim]:
@@ -69,11 +69,11 @@ def claims(rows: Sequence[Row], criteria: Sequence[Criterion]) -> Iterator[Claim
     """
     known = Known(criteria)
     for row in rows:
-        found = known.by_statement(row) or known.by_name(row)
-        for name, said in found:
+        named = known.by_statement(row) or known.by_name(row)
+        for name, remarks in named:
             if name is not None or row.expected:
-                affirmed = (row.box.ticked if row.box else False) or marks.affirms(said)
-                yield Claim(name, row.text, row.position, row.box, affirmed, marks.doubts(said))
+                affirmed = (row.box.ticked if row.box else False) or marks.affirms(remarks)
+                yield Claim(name, row.text, row.position, row.box, affirmed, marks.doubts(remarks))
 
 
 class Known:
@@ -82,34 +82,39 @@ class Known:
     def __init__(self, criteria: Sequence[Criterion]) -> None:
         self._by_text: dict[Kind, dict[str, str]] = {kind: {} for kind in Kind}
         self._by_name: dict[str, str] = {}
-        acceptance = [one for one in criteria if one.kind is Kind.ACCEPTANCE]
-        for one in criteria:
-            if text := _statement(one).rstrip(_STOPS):
-                self._by_text[one.kind].setdefault(text, one.id)
-        for one in acceptance:
+        acceptance = [criterion for criterion in criteria if criterion.kind is Kind.ACCEPTANCE]
+        for criterion in criteria:
+            if text := _statement(criterion).rstrip(_STOPS):
+                self._by_text[criterion.kind].setdefault(text, criterion.id)
+        for criterion in acceptance:
             # Where a criterion calls itself AC7, people mean that, and not its place.
-            self._by_name.setdefault(own_name(one.text) or one.id, one.id)
+            self._by_name.setdefault(own_name(criterion.text) or criterion.id, criterion.id)
 
     def by_statement(self, row: Row) -> list[tuple[str | None, str]]:
         """Return the criterion whose text a cell holds, and what else the row says."""
         for number, cell in enumerate(row.cells):
             for kind, names in self._by_text.items():
                 text = _bare(rendered(cell), kind) if names else ""
-                found = next(
-                    ((names[said], end) for end in _ends(text) if (said := text[:end].rstrip(_STOPS)) in names), None
+                match = next(
+                    (
+                        (names[statement], end)
+                        for end in _ends(text)
+                        if (statement := text[:end].rstrip(_STOPS)) in names
+                    ),
+                    None,
                 )
-                if found:
-                    name, end = found
+                if match:
+                    name, end = match
                     others = " | ".join(row.cells[:number] + row.cells[number + 1 :])
                     leading = cell[: len(cell) - len(marks.without_leading(cell))]
                     return [(name, f"{others} {leading} {text[end:]}")]
         return []
 
     def restated(self, row: Row) -> bool:
-        """Whether a row says nothing but what a criterion says, and how it stands with it."""
+        """Whether a row only repeats what a criterion says, and perhaps how far it is."""
         return any(
-            marks.affirms(said) or marks.doubts(said) or not said.strip(f"{_STOPS}|")
-            for _, said in self.by_statement(row)
+            marks.affirms(remarks) or marks.doubts(remarks) or not remarks.strip(f"{_STOPS}|")
+            for _, remarks in self.by_statement(row)
         )
 
     def by_name(self, row: Row) -> list[tuple[str | None, str]]:
@@ -132,13 +137,13 @@ def _bare(words: str, kind: Kind) -> str:
 def _ends(text: str) -> Iterator[int]:
     """Yield where a statement may end, the last place first."""
     yield len(text)
-    found = itertools.islice(marks.SEPARATOR.finditer(text), _REMARKS)
-    yield from reversed([one.start() for one in found])
+    separators = itertools.islice(marks.SEPARATOR.finditer(text), _REMARKS)
+    yield from reversed([separator.start() for separator in separators])
 
 
 def _numbers(text: str) -> Iterator[int]:
     """Yield the numbers of the criteria that a text names, ranges included."""
-    for found in itertools.islice(_REFERENCE.finditer(text), _REFERENCES):
-        first = int(found[1])
-        last = int(found[2] or found[3] or first)
+    for match in itertools.islice(_REFERENCE.finditer(text), _REFERENCES):
+        first = int(match[1])
+        last = int(match[2] or match[3] or first)
         yield from range(first, max(first, last) + 1)

@@ -42,7 +42,7 @@ def are_commands(info: str) -> bool:
 
 
 def split(lines: Sequence[str]) -> Iterator[Command]:
-    """Yield the commands of a block; comments and blank lines between them are passed over.
+    """Yield the commands of a block; comments and blank lines between them are skipped.
 
     A block in which a prompt (`$ `) stands shows a session: what has no prompt is output.
     """
@@ -77,10 +77,10 @@ def _is_complete(lines: Sequence[str]) -> bool:
 def _awaits_here_document(lines: Sequence[str]) -> bool:
     """Whether the end of a here-document is still to come."""
     for number, line in enumerate(lines):
-        found = _HERE_DOCUMENT.search(line)
-        if found:
-            ends = (other.strip("\t") if found[1] else other for other in lines[number + 1 :])
-            return found[3] not in ends
+        here_document = _HERE_DOCUMENT.search(line)
+        if here_document:
+            ends = (other.strip("\t") if here_document[1] else other for other in lines[number + 1 :])
+            return here_document[3] not in ends
     return False
 
 
@@ -92,7 +92,7 @@ def _words(text: str) -> list[str]:
 
     """
     if _HERE_DOCUMENT.search(text):
-        return []  # what stands in it is no shell
+        return []  # its text is not the shell's
     try:
         return [word for line in text.replace("\\\n", " ").split("\n") for word in [*_lexer(line), ";"]]
     except ValueError:  # open at the end of a line, and perhaps closed on one below

@@ -47,8 +47,8 @@ class Part:
 def details(source: Source, blocks: Sequence[SyntaxTreeNode]) -> str:
     """Return what blocks below a statement promise; the order of bullets and paragraphs is no part of it."""
     kept = zip(blocks, bookkeeping.marked(blocks), strict=True)
-    found = (part for block, is_report in kept if not is_report for part in parts(source, block))
-    return "\n".join(sorted(filter(None, (part.text for part in found))))
+    promised = (part for block, is_report in kept if not is_report for part in parts(source, block))
+    return "\n".join(sorted(filter(None, (part.text for part in promised))))
 
 
 def parts(source: Source, block: SyntaxTreeNode, leave_out: Collection[int] = ()) -> Iterator[Part]:

@@ -47,10 +47,10 @@ class Context:
         self._constraints = _lines(criteria, Kind.CONSTRAINT)
         self._own = _lines(criteria, Kind.ACCEPTANCE, Kind.GOAL)
         self._commands = {
-            one.position.line - 1 + number
-            for one in criteria
-            if one.kind is Kind.COMPLETION
-            for number in range(one.text.count("\n") + 1)
+            criterion.position.line - 1 + number
+            for criterion in criteria
+            if criterion.kind is Kind.COMPLETION
+            for number in range(criterion.text.count("\n") + 1)
         }
         defined = self._own | self._constraints | self._commands
         is_report = bookkeeping.marked(
@@ -71,10 +71,10 @@ class Context:
 
     @functools.cached_property
     def _text(self) -> str:
-        found = [*map(self._compared, self._parts), *self._references]
+        compared = [*map(self._compared, self._parts), *self._references]
         if self._passed_over:
-            found.append(_digest(self._passed_over))
-        return "\n".join(sorted(filter(None, found)))
+            compared.append(_digest(self._passed_over))
+        return "\n".join(sorted(filter(None, compared)))
 
     def _around(self, source: Source, blocks: Sequence[SyntaxTreeNode], is_report: Sequence[bool]) -> Iterator[Part]:
         """Yield the parts outside reports and criteria; a heading that is a criterion has what stands below it."""
@@ -104,7 +104,7 @@ class Context:
 
 
 def _lines(criteria: Sequence[Criterion], *kinds: Kind) -> set[int]:
-    return {one.position.line - 1 for one in criteria if one.kind in kinds}
+    return {criterion.position.line - 1 for criterion in criteria if criterion.kind in kinds}
 
 
 def _stateless(text: str) -> str:

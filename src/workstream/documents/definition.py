@@ -58,18 +58,18 @@ class Definition:
         self._headings.append((level, statement))
 
     def unboxed(self) -> list[int]:
-        """Return the lines of items without a box that stand in one list with items that have one: criteria, or not?"""
-        mixed = [statements for statements in self._lists if any(one.box for one in statements)]
-        return [one.line for statements in mixed for one in statements if one.box is None]
+        """Return the lines of items without a box in lists whose other items have one: criteria, perhaps."""
+        mixed = [statements for statements in self._lists if any(statement.box for statement in statements)]
+        return [statement.line for statements in mixed for statement in statements if statement.box is None]
 
     def statements(self) -> list[Statement]:
         """Return the criteria: what has boxes; else the lists; else one heading each."""
-        boxed = [one for statements in self._lists for one in statements if one.box is not None]
+        boxed = [statement for statements in self._lists for statement in statements if statement.box is not None]
         if boxed:
             return boxed
         if self._direct:
-            # Below a label, prose may end the list; what follows then is another one.
+            # Below a label, prose may end the list; what follows then is another list.
             lists = self._direct[:1] if self.labelled else self._direct
-            return [one for statements in lists for one in statements]
+            return [statement for statements in lists for statement in statements]
         level = min((level for level, _ in self._headings), default=0)
-        return [one for other, one in self._headings if other == level]
+        return [statement for other, statement in self._headings if other == level]

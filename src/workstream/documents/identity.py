@@ -1,4 +1,4 @@
-"""A criterion's identity is its words, as a reader sees them; the name that it gives itself is none of them."""
+"""A criterion's identity is its words, as a reader sees them, without the name that it gives itself (`AC7:`)."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from workstream.documents.rendering import collapsed, rendered
 if TYPE_CHECKING:
     from workstream.documents.model import Criterion, Document
 
-# Not the beginning of a longer one: `WS-001-04_mail.md` is WS-001-04, and `WS-001-04x` is nobody's.
+# Not the beginning of a longer one: `WS-001-04_mail.md` is WS-001-04, and `WS-001-04x` is no id.
 DOCUMENT_ID = re.compile(r"(?<![A-Za-z0-9])WS-\d+(?:-\d+)*(?![A-Za-z0-9]|-\d)", re.IGNORECASE)
 
 # What people and tools number criteria with. A closed list: `UTF-8: …` and `HTTP-2: …` begin with words.
@@ -37,7 +37,7 @@ _NAMES = {
 
 
 def normalise(text: str, kind: Kind = Kind.ACCEPTANCE) -> str:
-    """Return what identifies a criterion of a kind: its words; of a command, or if none is seen, what is written."""
+    """Return what identifies a criterion of a kind: its words; of a command, or where no words are seen, the text."""
     if kind is Kind.COMPLETION:
         return collapsed(text)
     return without_name(rendered(text) or collapsed(text), kind)
@@ -45,8 +45,8 @@ def normalise(text: str, kind: Kind = Kind.ACCEPTANCE) -> str:
 
 def without_name(words: str, kind: Kind) -> str:
     """Return words without the name that a criterion of a kind may give itself; a name alone is kept."""
-    found = _NAMES[kind].match(words) if kind in _NAMES else None
-    return words[found.end() :] or words if found else words
+    name = _NAMES[kind].match(words) if kind in _NAMES else None
+    return words[name.end() :] or words if name else words
 
 
 def identified(text: str, document: Document) -> tuple[Criterion, ...]:
@@ -54,14 +54,20 @@ def identified(text: str, document: Document) -> tuple[Criterion, ...]:
 
     The text may be written as in the document, or as a reader sees it there, without a mark.
     """
-    written = tuple(one for one in document.criteria if normalise(text, one.kind) == normalise(one.text, one.kind))
+    written = tuple(
+        criterion
+        for criterion in document.criteria
+        if normalise(text, criterion.kind) == normalise(criterion.text, criterion.kind)
+    )
     return written or tuple(
-        one for one in document.criteria if without_name(collapsed(text), one.kind) == normalise(one.text, one.kind)
+        criterion
+        for criterion in document.criteria
+        if without_name(collapsed(text), criterion.kind) == normalise(criterion.text, criterion.kind)
     )
 
 
 def nearest(text: str, document: Document) -> Criterion | None:
     """Return the criterion whose text is most like this one; None if none is alike."""
     by_text = {normalise(criterion.text, criterion.kind)[:_LONGEST]: criterion for criterion in document.criteria}
-    found = difflib.get_close_matches(normalise(text)[:_LONGEST], by_text, n=1, cutoff=0.5)
-    return by_text[found[0]] if found else None
+    alike = difflib.get_close_matches(normalise(text)[:_LONGEST], by_text, n=1, cutoff=0.5)
+    return by_text[alike[0]] if alike else None

@@ -1,6 +1,6 @@
 """Finds what makes a document hard to prove: every problem with its place, a code, and what to do.
 
-`docs/reference/lint-codes.md` explains each code with an example and its mend.
+`docs/reference/lint-codes.md` explains each code with an example and its remedy.
 """
 
 from __future__ import annotations
@@ -55,17 +55,17 @@ class Problem:
 
 def lint(document: Document) -> tuple[Problem, ...]:
     """Return the problems of a document, in the order in which they stand there."""
-    found = [*_criteria(document), *_ids(document), *_damage(document), *_unboxed(document), *_commands(document)]
-    return tuple(sorted(found, key=lambda one: (one.position.line, one.position.column, one.code)))
+    problems = [*_criteria(document), *_ids(document), *_damage(document), *_unboxed(document), *_commands(document)]
+    return tuple(sorted(problems, key=lambda problem: (problem.position.line, problem.position.column, problem.code)))
 
 
 def _criteria(document: Document) -> Iterator[Problem]:
-    criteria = [one for one in document.criteria if one.kind is Kind.ACCEPTANCE]
+    criteria = [criterion for criterion in document.criteria if criterion.kind is Kind.ACCEPTANCE]
     if not criteria:
         yield Problem(Position(1, 1), "WS001", "there are no acceptance criteria: list them as `- [ ]` boxes below "
                       "`**Acceptance Criteria:**`")  # fmt: skip
     seen: dict[str, str] = {}
-    own: dict[str, str] = {}
+    names: dict[str, str] = {}
     for criterion in criteria:
         text = normalise(criterion.text, criterion.kind)
         if len(text.split()) < _SHORTEST or _VAGUE.match(text):
@@ -75,15 +75,15 @@ def _criteria(document: Document) -> Iterator[Problem]:
         if text and text in seen:
             yield Problem(criterion.position, "WS003", f"{criterion.id} says the same as {seen[text]}")
         seen.setdefault(text, criterion.id)
-        yield from _own_id(criterion, own)
+        yield from _own_id(criterion, names)
 
 
-def _own_id(criterion: Criterion, own: dict[str, str]) -> Iterator[Problem]:
+def _own_id(criterion: Criterion, names: dict[str, str]) -> Iterator[Problem]:
     name = own_name(criterion.text)
-    if name in own:
-        yield Problem(criterion.position, "WS004", f"{criterion.id} calls itself {name}, and so does {own[name]}")
+    if name in names:
+        yield Problem(criterion.position, "WS004", f"{criterion.id} calls itself {name}, and so does {names[name]}")
     if name:
-        own.setdefault(name, criterion.id)
+        names.setdefault(name, criterion.id)
 
 
 def _ids(document: Document) -> Iterator[Problem]:
@@ -91,8 +91,8 @@ def _ids(document: Document) -> Iterator[Problem]:
     for place, name in document.ids:
         places[name].append(place)
     if len(places) > 1:
-        said = "; ".join(f"{name} in {' and '.join(where)}" for name, where in places.items())
-        yield Problem(Position(1, 1), "WS005", f"the document has several ids: {said}")
+        listed = "; ".join(f"{name} in {' and '.join(where)}" for name, where in places.items())
+        yield Problem(Position(1, 1), "WS005", f"the document has several ids: {listed}")
 
 
 def _damage(document: Document) -> Iterator[Problem]:

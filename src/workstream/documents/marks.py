@@ -66,5 +66,5 @@ def doubts(text: str) -> bool:
 
 def without_leading(text: str) -> str:
     """Return a text without the marks at its start."""
-    found = _LEADING.match(text)
-    return text[found.end() :] if found else text
+    leading = _LEADING.match(text)
+    return text[leading.end() :] if leading else text

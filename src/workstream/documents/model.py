@@ -53,7 +53,7 @@ class Criterion:
         position: where it starts.
         box: its box; None for goals, constraints, completion commands and criteria in prose.
         details: what is nested in the statement, follows it in the same item or stands below it, if it is a heading:
-            promised too. One part a line, as it is seen; code as it is written; in an order of its own, without boxes.
+            promised too. One part a line, as it is seen; code as it is written; the parts sorted, without boxes.
 
     """
 
@@ -121,9 +121,9 @@ class Document:
 
     @property
     def context(self) -> str:
-        """What gives the criteria their meaning and is none of them: one part a line, in an order of its own.
+        """What gives the criteria their meaning and is none of them: one part a line, sorted.
 
-        The same after a tick, a report, a new order or other line breaks; another one after another word.
+        It stays the same after a tick, a report, a new order or other line breaks; any other word changes it.
         """
         return self.meaning()
 

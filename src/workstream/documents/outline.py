@@ -1,7 +1,7 @@
 """Which lines of a large document need a Markdown parser: those of sections that may hold criteria or claims.
 
 A parser of Markdown in Python reads about a megabyte in some seconds. A large document is mostly something else
-(logs, pasted output): its other sections are passed over by their headings, and long code by its fence, with a scan
+(logs, pasted output): its other sections are skipped by their headings, and long code by its fence, with a scan
 that is linear and fast.
 """
 
@@ -18,8 +18,8 @@ if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
     from pathlib import Path
 
-SMALL = 256 * 1024  # characters that are read whatever they are
-LARGEST = 512 * 1024  # characters that may need the parser
+SMALL = 256 * 1024  # characters; a document of so many is parsed whole
+LARGEST = 512 * 1024  # characters that are parsed at most
 
 _LONGEST_CODE = 500  # lines; what a fence holds beyond them is output
 _HEADING = re.compile(r" {0,3}(#{1,6})(?:\s|$)")
@@ -55,7 +55,7 @@ def relevant(lines: Sequence[str], start: int, path: Path) -> list[int]:
     kept: list[int] = []
     size = 0
     for section in _sections(lines, start):
-        # The heading of a section that is passed over still ends the one before.
+        # The heading of a section that is skipped still ends the one before.
         numbers = section.lines if section.wanted else section.lines[: section.headed]
         size += sum(len(lines[number]) + 1 for number in numbers)
         if size > LARGEST:
@@ -78,15 +78,15 @@ def _sections(lines: Sequence[str], start: int) -> Iterator[_Section]:
     mark, length = "", 0
     for number in range(start, len(lines)):
         line = lines[number]
-        found = _FENCE.match(line)
+        fence = _FENCE.match(line)
         if mark:
             length += 1
-            if found and found[1].startswith(mark) and not line.strip(" `~\t"):
+            if fence and fence[1].startswith(mark) and not line.strip(" `~\t"):
                 mark = ""
             elif length > _LONGEST_CODE:
                 continue
-        elif found:
-            mark, length = found[1], 0
+        elif fence:
+            mark, length = fence[1], 0
         elif heading := _HEADING.match(line):
             yield section
             level = len(heading[1])
@@ -96,5 +96,5 @@ def _sections(lines: Sequence[str], start: int) -> Iterator[_Section]:
         elif not section.wanted:
             section.wanted = bool(_SPEAKS.search(line[:1000])) or titles.is_acceptance_label(line)
         section.lines.append(number)
-    section.wanted |= bool(mark)  # a fence that nobody closed: what it swallowed is for the parser to say
+    section.wanted |= bool(mark)  # a fence that nobody closed: the parser is to say what it swallowed
     yield section

@@ -54,7 +54,7 @@ def parse(content: bytes, path: Path) -> Document:
 
     Raises:
         errors.ForeignDocumentError: it is no workstream document.
-        errors.DocumentError: it is no text, or has so much where criteria may be that nobody reads it.
+        errors.DocumentError: it is no text, or its sections that may hold criteria are too large.
 
     """
     if b"\0" in content:
@@ -88,21 +88,23 @@ def parse(content: bytes, path: Path) -> Document:
 
 def _ids(headings: Sequence[str], front_matter: Sequence[str], path: Path) -> Iterator[tuple[str, str]]:
     """Yield the ids that a document gives itself, with the place of each."""
-    keys = [found[1] for line in front_matter if (found := _ID_KEY.match(line))]
+    keys = [match[1] for line in front_matter if (match := _ID_KEY.match(line))]
     for place, texts in (("heading", headings[:1]), ("front matter", keys), ("file name", [path.name])):
-        found = next(filter(None, map(DOCUMENT_ID.search, texts)), None)
-        if found:
-            yield place, found.group().upper()
+        match = next(filter(None, map(DOCUMENT_ID.search, texts)), None)
+        if match:
+            yield place, match.group().upper()
 
 
 def _identify(ids: Sequence[tuple[str, str]], headings: Sequence[str], path: Path) -> tuple[str, str]:
     """Return a document's id, and the heading that holds it or that is its first."""
-    further = (found.group() for found in map(_TITLE.match, headings) if found)
-    name = ids[0][1] if ids else next((DOCUMENT_ID.findall(one)[0].upper() for one in further), "")
+    further = (match.group() for match in map(_TITLE.match, headings) if match)
+    name = ids[0][1] if ids else next((DOCUMENT_ID.findall(heading)[0].upper() for heading in further), "")
     if not name:
         raise errors.ForeignDocumentError(
             f"{path}:1: this is no workstream document: neither its first heading, nor its front matter, nor its name "
             "holds an id like WS-001-04.",
             instead="Start it with a heading such as `## WS-001-04: External shuffle service`.",
         )
-    return name, next((one for one in headings if _TITLE.match(one) and name in one.upper()), next(iter(headings), ""))
+    return name, next(
+        (heading for heading in headings if _TITLE.match(heading) and name in heading.upper()), next(iter(headings), "")
+    )

@@ -64,16 +64,18 @@ class Reading:
 
     def criteria(self) -> tuple[Criterion, ...]:
         """Return the criteria that were found, in the order of the document."""
-        found = [
-            self._criterion(kind, number, one)
+        criteria = [
+            self._criterion(kind, number, statement)
             for kind, statements in {Kind.ACCEPTANCE: self._definition.statements(), **self._others}.items()
-            for number, one in enumerate(statements, start=1)
+            for number, statement in enumerate(statements, start=1)
         ]
-        return tuple(sorted(found, key=lambda one: one.position.line))
+        return tuple(sorted(criteria, key=lambda criterion: criterion.position.line))
 
-    def _criterion(self, kind: Kind, number: int, one: Statement) -> Criterion:
-        details = content.details(self.source, one.below)
-        return Criterion(f"{kind}{number}", kind, one.text, self.source.position(one.line), one.box, details)
+    def _criterion(self, kind: Kind, number: int, statement: Statement) -> Criterion:
+        details = content.details(self.source, statement.below)
+        return Criterion(
+            f"{kind}{number}", kind, statement.text, self.source.position(statement.line), statement.box, details
+        )
 
     def unboxed(self) -> Iterator[Position]:
         """Yield where items stand that are no criteria because they have no box, and the others of their list do."""
@@ -100,7 +102,7 @@ class Reading:
     def _enter(self, heading: SyntaxTreeNode, below: Sequence[SyntaxTreeNode]) -> None:
         level, text = int(heading.tag[1:]), own_text(heading)
         self._count += 1
-        self._headings = {above: one for above, one in self._headings.items() if above < level}
+        self._headings = {above: title for above, title in self._headings.items() if above < level}
         is_title = text == self.title and level <= _LOWEST_TITLE
         scope = self._scope()
         if scope is not None and not self._in_report and self._definition.scope in {None, scope.number}:
@@ -124,8 +126,8 @@ class Reading:
 
     def _announced(self) -> _Heading | None:
         """Return the nearest heading that says what stands below it."""
-        said = [one for one in self._headings.values() if one.section is not None]
-        return said[-1] if said else None
+        announcing = [heading for heading in self._headings.values() if heading.section is not None]
+        return announcing[-1] if announcing else None
 
     @property
     def _section(self) -> Section | None:
@@ -136,7 +138,7 @@ class Reading:
     @property
     def _number(self) -> int:
         """The number of the nearest heading."""
-        return max((one.number for one in self._headings.values()), default=0)
+        return max((heading.number for heading in self._headings.values()), default=0)
 
     def _paragraph(self, block: SyntaxTreeNode) -> None:
         lines = own_text(block).split("\n")
@@ -267,6 +269,8 @@ class Reading:
         refers = claims.refers(text)
         if box is None and not refers and not marks.affirms(text):
             return
-        status = any(titles.is_status(one) for one in (self._label, *(one.text for one in self._headings.values())))
+        status = any(
+            titles.is_status(title) for title in (self._label, *(title.text for title in self._headings.values()))
+        )
         about = expected or (status and (box is not None or refers)) or (self._in_report and refers)
         self.rows.append(claims.Row(text, cells, self.source.position(line), box, about))

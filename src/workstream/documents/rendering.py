@@ -14,20 +14,21 @@ if TYPE_CHECKING:
 
     from markdown_it.token import Token
 
-# Without any of these nothing changes: most sentences need no parser.
+# A text without any of these is seen as it is written: most sentences need no parser.
 _MARKUP = re.compile(r"[\\`*<&\[]|(?<!\w)_|_(?!\w)")
 _LONGEST = 20_000  # characters; what is longer is no sentence, and compared as it is written
 _REMEMBERED = 2_000  # characters of a text that is likely to be asked for again
 _COMMENT = "<!--"
 
-# The pairs `2**10 = 4**5`, `/a/*/b/*` and `*.log*` are emphasis to Markdown and none to who wrote them. Where one of
-# these touches a mark, its pair stays: to take two texts for two costs a run, to take them for one a false proof.
+# Markdown takes the pairs in `2**10 = 4**5`, `/a/*/b/*` and `*.log*` for emphasis; their author meant none. Where one
+# of these patterns touches a mark, its pair stays: to tell two equal texts apart costs a run, to take two different
+# ones for equal costs a false proof.
 _WRITTEN_BEFORE = re.compile(r"[A-Za-z0-9./\\=+@&%$#^)\]}]\Z")
 _BEGINS_AS_NO_WORD = re.compile(r"[.,;:)\]}?!=]")
 _ENDS_AS_NO_WORD = re.compile(r"[(\[{/=,\\]\Z")
 _WRITTEN_BEHIND = re.compile(r"[A-Za-z0-9/\\=+@&%$#^(\[{]|\.[A-Za-z0-9]")
 
-# An image is read as a mark of exclamation and a link: its words and its target, and nothing that nests without end.
+# An image is read as an exclamation mark and a link: its words and its target, so that it cannot nest without end.
 _MARKDOWN = MarkdownIt("commonmark").disable("image")
 
 
@@ -94,7 +95,7 @@ def _target(link: Token) -> str:
 
 
 def _drop_emphasis(pieces: Sequence[_Piece]) -> None:
-    """Take away the marks of emphasis that somebody meant, in pairs."""
+    """Drop the marks of emphasis that were meant as such, in pairs."""
     before = _neighbours(pieces)
     behind = _neighbours(pieces[::-1])[::-1]
     opened: list[int] = []
@@ -114,9 +115,9 @@ def _drop_emphasis(pieces: Sequence[_Piece]) -> None:
 
 def _neighbours(pieces: Sequence[_Piece]) -> list[str]:
     """Return, for each piece, the nearest one ahead of it in this order that is no mark."""
-    found, last = [], ""
+    neighbours, last = [], ""
     for piece in pieces:
-        found.append(last)
+        neighbours.append(last)
         if not piece.mark and piece.text:
             last = piece.text
-    return found
+    return neighbours

@@ -18,7 +18,9 @@ _LONGEST_NAME = 60
 
 def module(document: Document) -> str:
     """Return the text of a test module."""
-    return "\n".join([*_head(document), *(line for one in document.criteria for line in _test(document, one))])
+    return "\n".join(
+        [*_head(document), *(line for criterion in document.criteria for line in _test(document, criterion))]
+    )
 
 
 def file_name(document: Document) -> str:

@@ -45,7 +45,7 @@ class Source:
     """
 
     def __init__(self, content: bytes, path: Path) -> None:
-        ends = [(found.start(), found.end()) for found in _NEWLINE.finditer(content)]
+        ends = [(end.start(), end.end()) for end in _NEWLINE.finditer(content)]
         self._offsets = [0, *(after for _, after in ends)]
         stops = [*(before for before, _ in ends), len(content)]
         raw = (content[start:stop] for start, stop in zip(self._offsets, stops, strict=True))
@@ -75,14 +75,14 @@ class Source:
 
         A fence that somebody forgot to close would make code of all that follows. It ends at the next section instead.
         """
-        found: list[SyntaxTreeNode] = []
+        blocks: list[SyntaxTreeNode] = []
         start: int | None = 0
         for _ in range(_RECOVERIES):
             if start is None:
-                return found
+                return blocks
             part, start = self._recovered(self._parse(start))
-            found += part
-        return found if start is None else [*found, *self._parse(start)]
+            blocks += part
+        return blocks if start is None else [*blocks, *self._parse(start)]
 
     def _parse(self, start: int) -> Sequence[SyntaxTreeNode]:
         """Return the blocks from a line on, of those that are read; their maps count from the first of these."""
@@ -97,9 +97,9 @@ class Source:
         return SyntaxTreeNode(tokens).children
 
     def _recovered(self, blocks: Sequence[SyntaxTreeNode]) -> tuple[Sequence[SyntaxTreeNode], int | None]:
-        """Return the blocks up to a fence that runs away, and where to go on behind it; None if there is none."""
+        """Return the blocks up to a fence that was left open, and where to go on behind it; None if there is none."""
         for number, block in enumerate(blocks):
-            if block.type == "fence" and block.map and self._runs_away(block):
+            if block.type == "fence" and block.map and self._was_left_open(block):
                 self.open_fences.append(Position(self.line(block) + 1, 1))
                 section = None if _SAMPLE.match(block.info) else self._section(block.map[0] + 1, self._suspect(block))
                 if section is not None and block.token is not None:
@@ -107,7 +107,7 @@ class Source:
                     return blocks[: number + 1], section
         return blocks, None
 
-    def _runs_away(self, fence: SyntaxTreeNode) -> bool:
+    def _was_left_open(self, fence: SyntaxTreeNode) -> bool:
         return self._suspect(fence) < self._beyond(fence) or not self._is_closed(fence)
 
     def _is_closed(self, fence: SyntaxTreeNode) -> bool:
@@ -163,11 +163,11 @@ class Source:
         """Return the box with which the list item at a line (from 0) starts."""
         marker = _MARKER.match(self.lines[line])
         rest = self.lines[line][marker.end() :] if marker else ""
-        found = _BOX.match(rest)
-        if marker is None or found is None:
+        box = _BOX.match(rest)
+        if marker is None or box is None:
             return None
-        before = self.lines[line][: marker.end() + found.end("before")]
-        return Box(self._offsets[line] + len(before.encode()), found["mark"] != " ")
+        before = self.lines[line][: marker.end() + box.end("before")]
+        return Box(self._offsets[line] + len(before.encode()), box["mark"] != " ")
 
 
 def own_text(node: SyntaxTreeNode) -> str:
@@ -195,10 +195,12 @@ def below_item(item: SyntaxTreeNode) -> list[SyntaxTreeNode]:
 
 
 def end_of_section(blocks: Sequence[SyntaxTreeNode], number: int) -> int:
-    """Return which block is the first that stands no longer below one of them, a heading."""
+    """Return the number of the first block that no longer stands below a heading."""
     level = blocks[number].tag
     beyond = range(number + 1, len(blocks))
-    return next((one for one in beyond if blocks[one].type == "heading" and blocks[one].tag <= level), len(blocks))
+    return next(
+        (other for other in beyond if blocks[other].type == "heading" and blocks[other].tag <= level), len(blocks)
+    )
 
 
 def item_text(item: SyntaxTreeNode) -> str:

@@ -108,6 +108,6 @@ def is_label(line: str) -> bool:
 
 def is_acceptance_label(line: str) -> bool:
     """Whether a line is the label of a list of acceptance criteria; bare words need no bold and no colon."""
-    if len(line) > _LONGEST or (found := _ACCEPTANCE.match(line)) is None:
+    if len(line) > _LONGEST or (match := _ACCEPTANCE.match(line)) is None:
         return False
-    return is_label(line) or not _REMARKS.sub("", found["rest"])
+    return is_label(line) or not _REMARKS.sub("", match["rest"])

@@ -24,7 +24,7 @@ def combined(logs: Sequence[Log]) -> Log:
         logs: one or more, in the order in which they were written.
 
     Raises:
-        errors.EvidenceError: something is another thing in one of them than in another.
+        errors.EvidenceError: something changed between them.
 
     """
     joined = logs[0]
@@ -39,52 +39,52 @@ def combined(logs: Sequence[Log]) -> Log:
     return joined
 
 
-def _changes(one: Log, other: Log) -> Iterator[str]:
+def _changes(first: Log, second: Log) -> Iterator[str]:
     """Yield what is not the same in two logs."""
     for name in ("document_id", "criteria", "context_sha256", "harness"):
-        if getattr(one.session, name) != getattr(other.session, name):
+        if getattr(first.session, name) != getattr(second.session, name):
             yield f"the {name.removesuffix('_sha256').replace('_', ' ')} changed"
-    if one.rounds or other.rounds:
+    if first.rounds or second.rounds:
         yield "one of them is of several rounds"
-    if set(one.manifest) != set(other.manifest):
+    if set(first.manifest) != set(second.manifest):
         yield "the tests of the suite changed"
-    told = {(subject.name, subject.path): subject.value for subject in one.subjects}
-    for subject in other.subjects:
-        if told.get((subject.name, subject.path), subject.value) != subject.value:
+    described = {(subject.name, subject.path): subject.value for subject in first.subjects}
+    for subject in second.subjects:
+        if described.get((subject.name, subject.path), subject.value) != subject.value:
             yield f"{subject.name}{f' ({subject.path})' if subject.path else ''} changed"
 
 
-def _joined(one: Log, other: Log) -> Log:
+def _joined(first: Log, second: Log) -> Log:
     """Return two logs one after the other."""
     attempts: dict[str, int] = defaultdict(int)
-    for test, attempt in [(line.test, line.attempt) for line in one.executions] + [
-        (line.test, line.attempt) for line in one.outcomes
+    for test, attempt in [(line.test, line.attempt) for line in first.executions] + [
+        (line.test, line.attempt) for line in first.outcomes
     ]:
         attempts[test] = max(attempts[test], attempt)
     return replace(
-        one,
-        path=other.path,
-        selection=_selection(one.selection, other.selection),
-        subjects=one.subjects + other.subjects,
-        observations=one.observations + _later(other.observations, attempts),
-        executions=one.executions + _later(other.executions, attempts),
-        outcomes=one.outcomes + _later(other.outcomes, attempts),
-        end=other.end if one.end and other.end else None,
+        first,
+        path=second.path,
+        selection=_selection(first.selection, second.selection),
+        subjects=first.subjects + second.subjects,
+        observations=first.observations + _later(second.observations, attempts),
+        executions=first.executions + _later(second.executions, attempts),
+        outcomes=first.outcomes + _later(second.outcomes, attempts),
+        end=second.end if first.end and second.end else None,
     )
 
 
 def _later(lines: tuple[_Line, ...], attempts: Mapping[str, int]) -> tuple[_Line, ...]:
-    """Return lines whose attempts count on from those before."""
+    """Return lines with their attempts numbered on from those before."""
     return tuple(line.model_copy(update={"attempt": line.attempt + attempts[line.test]}) for line in lines)
 
 
-def _selection(one: Selection | None, other: Selection | None) -> Selection | None:
+def _selection(first: Selection | None, second: Selection | None) -> Selection | None:
     """Return what two runs together left out."""
-    if one is None or other is None:
+    if first is None or second is None:
         return None
     return Selection(
-        options={**one.options, **other.options},
-        test_paths=one.test_paths,
-        left_out=tuple(test for test in one.left_out if test in other.left_out),
-        unknown=tuple(dict.fromkeys(one.unknown + other.unknown)),
+        options={**first.options, **second.options},
+        test_paths=first.test_paths,
+        left_out=tuple(test for test in first.left_out if test in second.left_out),
+        unknown=tuple(dict.fromkeys(first.unknown + second.unknown)),
     )

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import os
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from workstream import errors
+from workstream.evidence import modules
 from workstream.evidence.provenance import path_sha256
 from workstream.evidence.verdict import State, Verdict, verdicts
 
@@ -36,24 +38,24 @@ class Change:
 
 
 def root_of(log: Log, document: Document) -> Path:
-    """Return the folder from which a log tells its paths, wherever the command that asks is run: the document is there.
+    """Return the folder from which a log's paths start, wherever the command runs: the document's place tells it.
 
     If the document is not where it was, it is the working folder.
     """
-    told, found = Path(log.session.document_path).parts, document.path.resolve().parts
-    below = len(found) - len(told)
-    return Path(*found[:below]) if below > 0 and found[below:] == told else Path.cwd()
+    recorded, resolved = Path(log.session.document_path).parts, document.path.resolve().parts
+    below = len(resolved) - len(recorded)
+    return Path(*resolved[:below]) if below > 0 and resolved[below:] == recorded else Path.cwd()
 
 
 def changes(log: Log, root: Path) -> tuple[Change, ...]:
-    """Return what changed since: modules of tests, and what tests described as input.
+    """Return what changed since: modules of tests, also those that are new, and what tests described as input.
 
     Args:
         log: the evidence.
-        root: the folder from which the log tells its paths: pytest's root.
+        root: the folder from which the log's paths start: pytest's root.
 
     """
-    return (*_changed_modules(log, root), *_changed_inputs(log, root))
+    return (*_changed_modules(log, root), *_new_modules(log, root), *_changed_inputs(log, root))
 
 
 def current(log: Log, document: Document, root: Path) -> tuple[Verdict, ...]:
@@ -83,12 +85,22 @@ def _changed_modules(log: Log, root: Path) -> Iterator[Change]:
             yield Change(f"{path} changed since", frozenset(line.test for line in lines))
 
 
+def _new_modules(log: Log, root: Path) -> Iterator[Change]:
+    """Yield the modules that speak of the document's criteria and that the run did not know: it would have said so."""
+    known = {line.source_path for line in log.manifest} | {subject.path for subject in log.subjects}
+    for folder in log.selection.test_paths if log.selection else ():
+        for path in modules.python_files(root / folder):
+            name = os.path.relpath(path, root)
+            if name not in known and modules.speaks_of(path, log.session.document_id) is not None:
+                yield Change(f"{name}, which speaks of its criteria, was added since")
+
+
 def _changed_inputs(log: Log, root: Path) -> Iterator[Change]:
-    # Of one that was described several times, by several rounds or processes, every description counts.
-    described = [one for one in log.subjects if one.path]
-    for name, path in dict.fromkeys((one.name, one.path) for one in described):
+    # Where several rounds or processes described the same file, every description counts.
+    described = [subject for subject in log.subjects if subject.path]
+    for name, path in dict.fromkeys((subject.name, subject.path) for subject in described):
         now = _sha256(root / path)
-        if any(one.value != now for one in described if (one.name, one.path) == (name, path)):
+        if any(subject.value != now for subject in described if (subject.name, subject.path) == (name, path)):
             yield Change(f"{name} ({path}) changed since")
 
 

@@ -58,7 +58,7 @@ class Log:
     @property
     def has_controls(self) -> bool:
         """Whether the product was broken on purpose in some of its rounds: then it proves nothing of the product."""
-        return any(one.control for one in self.rounds)
+        return any(round_.control for round_ in self.rounds)
 
     @property
     def cut(self) -> bool:
@@ -101,7 +101,7 @@ class Writer:
 
         """
         with self._telling_what_failed():
-            # Messages of errors may hold halves of characters, which no file can: they are replaced.
+            # Messages of errors may hold lone surrogates, which UTF-8 cannot: they are replaced.
             line = json.dumps(record.model_dump(), ensure_ascii=False, separators=(",", ":"))
             self._file.write(line.encode("utf-8", "replace") + b"\n")
             self._file.flush()
@@ -119,7 +119,7 @@ class Writer:
 
     def close(self) -> None:
         """Release the file."""
-        with suppress(OSError):  # what a full disk did not take: `write` said so
+        with suppress(OSError):  # of a full disk: `write` has reported it
             self._file.close()
 
 
@@ -140,7 +140,7 @@ def find(document: Document) -> Path | None:
 def read(path: Path) -> Log:
     """Read a log, whole or cut off anywhere.
 
-    Lines of kinds that this version does not know are passed over, and so is a last line without its end.
+    Lines of kinds that this version does not know are skipped, and so is a last line without its end.
 
     Raises:
         errors.EvidenceError: it cannot be read, is no evidence log, or is one of another major version.
@@ -157,8 +157,8 @@ def read(path: Path) -> Log:
             f"{path} cannot be read: {error.strerror}.", instead="Name the evidence.jsonl that a run left behind."
         ) from error
     whole, _, _ = content.rpartition(b"\n")
-    found = [_record(path, number, line) for number, line in enumerate(whole.split(b"\n"), start=1) if line]
-    lines = [record for record in found if record is not None]
+    parsed = [_record(path, number, line) for number, line in enumerate(whole.split(b"\n"), start=1) if line]
+    lines = [record for record in parsed if record is not None]
     sessions = [line for line in lines if isinstance(line, records.Session)]
     if not sessions or lines[0] is not sessions[0] or len(sessions) > 1:
         raise errors.EvidenceError(
@@ -196,14 +196,14 @@ def _record(path: Path, number: int, line: bytes) -> records.Record | None:
 
 def _require_version(path: Path, version: str) -> None:
     ours = int(records.SCHEMA_VERSION.partition(".")[0])
-    found = int(version.partition(".")[0])
-    if found < ours:
+    theirs = int(version.partition(".")[0])
+    if theirs < ours:
         raise errors.EvidenceError(
             f"{path} was written by an older workstream (format {version}): it does not say what the run left out, nor "
             "what the tests themselves did, so it proves nothing.",
             instead="Run the suite again.",
         )
-    if found > ours:
+    if theirs > ours:
         raise errors.EvidenceError(
             f"{path} was written with version {version} of the log's format; this workstream reads {ours}.x.",
             instead="Install the newer workstream that wrote it.",

@@ -1,4 +1,4 @@
-"""Whether a suite notices: controls, deliberately broken products, against criteria. Pure, like verdicts."""
+"""Whether a suite notices a product that is broken on purpose: controls against criteria. Pure, like verdicts."""
 
 from __future__ import annotations
 
@@ -64,12 +64,14 @@ class Row:
 
         What was not run, was skipped or passed at the second attempt is not proven either, but for other reasons.
         """
-        return frozenset(one.criterion_id for one in self.verdicts if one.state in {State.FAILED, State.BLOCKED})
+        return frozenset(
+            verdict.criterion_id for verdict in self.verdicts if verdict.state in {State.FAILED, State.BLOCKED}
+        )
 
     @property
     def agrees(self) -> bool:
-        """Whether exactly the criteria turned red that were to, the others kept their proof, and all came back."""
-        kept = all(one.proven for one in self.verdicts if one.criterion_id not in self.expected)
+        """Whether the expected criteria turned red and were proven again later, and all others stayed proven."""
+        kept = all(verdict.proven for verdict in self.verdicts if verdict.criterion_id not in self.expected)
         return self.red == self.expected and kept and not self.missing_again
 
 
@@ -94,7 +96,9 @@ class Matrix:
     @property
     def agrees(self) -> bool:
         """Whether the suite notices all that it should, and nothing else."""
-        whole = len(self.whole) == _WHOLE_ROUNDS and all(one.proven for verdicts in self.whole for one in verdicts)
+        whole = len(self.whole) == _WHOLE_ROUNDS and all(
+            verdict.proven for verdicts in self.whole for verdict in verdicts
+        )
         every = len(self.rows) == self.planned and all(row.agrees for row in self.rows)
         return whole and every and not self.untested
 
@@ -113,15 +117,15 @@ def matrix(log: Log, document: Document, planned: int, *, every: bool) -> Matrix
     # off, the last one may have broken off anywhere: it shows nothing.
     complete = len(log.rounds) - int(log.cut or len(log.rounds) < planned + _WHOLE_ROUNDS)
     judged = list(zip(log.rounds, rounds(log, document), strict=True))[:complete]
-    whole = tuple(verdicts for one, verdicts in judged if not one.control)
+    whole = tuple(verdicts for round_, verdicts in judged if not round_.control)
     rows = tuple(
         _row(log, broken, verdicts, [later for _, later in judged[number:]])
         for number, (broken, verdicts) in enumerate(judged, start=1)
         if broken.control
     )
-    noticed = {one for row in rows for one in row.noticed if one.criterion_id in row.red & row.expected}
+    noticed = {test for row in rows for test in row.noticed if test.criterion_id in row.red & row.expected}
     tests = dict.fromkeys(_named(line) for line in log.manifest)
-    untested = tuple(one for one in tests if every and one not in noticed)
+    untested = tuple(test for test in tests if every and test not in noticed)
     return Matrix(whole, rows, untested, planned)
 
 
@@ -131,11 +135,11 @@ def _named(line: Manifest) -> CriterionTest:
 
 def _row(log: Log, broken: Round, verdicts: tuple[Verdict, ...], later: Sequence[tuple[Verdict, ...]]) -> Row:
     expected = frozenset(broken.turns_red)
-    again = {one.criterion_id for found in later for one in found if one.proven}
+    again = {verdict.criterion_id for round_ in later for verdict in round_ if verdict.proven}
     failed = {
-        one.test
-        for one in log.outcomes
-        if one.round == broken.number and one.when == "call" and one.result is Result.FAILED
+        outcome.test
+        for outcome in log.outcomes
+        if outcome.round == broken.number and outcome.when == "call" and outcome.result is Result.FAILED
     }
     return Row(
         name=broken.control,
@@ -143,14 +147,16 @@ def _row(log: Log, broken: Round, verdicts: tuple[Verdict, ...], later: Sequence
         expected=expected,
         verdicts=verdicts,
         noticed=frozenset(_named(line) for line in log.manifest if line.test in failed),
-        missing_again=tuple(one.criterion_id for one in verdicts if one.criterion_id in expected - again),
+        missing_again=tuple(verdict.criterion_id for verdict in verdicts if verdict.criterion_id in expected - again),
         seconds=_seconds(log, broken),
     )
 
 
 def _seconds(log: Log, broken: Round) -> float | None:
     """Return how long a round took."""
-    ends = [one.time for one in log.rounds if one.number == broken.number + 1] or [log.end.time if log.end else ""]
+    ends = [round_.time for round_ in log.rounds if round_.number == broken.number + 1] or [
+        log.end.time if log.end else ""
+    ]
     if not ends[0]:
         return None
     return (datetime.fromisoformat(ends[0]) - datetime.fromisoformat(broken.time)).total_seconds()

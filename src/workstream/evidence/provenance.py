@@ -30,7 +30,7 @@ def session(document: Document, root: Path, command: str) -> Session:
 
     Args:
         document: the document under acceptance.
-        root: the root of the repository, from which paths are told.
+        root: the root of the repository, from which paths start.
         command: the command line.
 
     """
@@ -82,9 +82,9 @@ def path_sha256(path: Path) -> str:
 
 def _folder_sha256(folder: Path) -> str:
     total = hashlib.sha256()
-    for path, told in sorted(_contents(folder, frozenset({folder.resolve()}))):
+    for path, digest in sorted(_contents(folder, frozenset({folder.resolve()}))):
         name = path.relative_to(folder).as_posix().encode("utf-8", "surrogateescape")
-        total.update(name + b"\0" + told.encode() + b"\n")
+        total.update(name + b"\0" + digest.encode() + b"\n")
     return total.hexdigest()
 
 

@@ -1,4 +1,4 @@
-"""The only way into the evidence: a test says what it saw, and it is JSON at that line or an error at that line."""
+"""The only way into the evidence: a test says what it saw; what JSON cannot hold is an error at that line."""
 
 from __future__ import annotations
 
@@ -59,7 +59,7 @@ class Recorder:
             what: what was looked at.
             value: what was seen: anything that JSON can hold; sets (sorted), paths and dataclasses too.
             command: what shows it again.
-            level: where it was seen, if not where this test observes; it cannot be nearer to the world.
+            level: where it was seen, if not where this test observes; it cannot be nearer to a real cluster.
 
         Raises:
             errors.EvidenceError: the value is nothing that JSON can hold, is a secret as far as one can see, the level
@@ -83,7 +83,7 @@ class Recorder:
         now = provenance.now()
         try:
             what, command, plain = _text(what), _text(command), _plain(value)
-            seen = Observation(
+            observation = Observation(
                 test=self._test,
                 attempt=self._attempt,
                 when=phase,
@@ -93,13 +93,13 @@ class Recorder:
                 command=command,
                 level=claimed,
             )
-            json.loads(seen.model_dump_json())  # what cannot be read back would spoil the whole log
+            json.loads(observation.model_dump_json())  # what cannot be read back would spoil the whole log
         except (TypeError, ValueError, RecursionError) as error:
             raise errors.EvidenceError(
                 f"{self._test} saw {what!r}, but what it saw cannot be kept: {error}.",
                 instead="Record text, numbers, lists, mappings, sets, paths or dataclasses.",
             ) from error
-        self._keep(seen)
+        self._keep(observation)
 
 
 def _plain(value: object) -> JsonValue:
@@ -124,7 +124,7 @@ def _plain(value: object) -> JsonValue:
         case str() | PurePath():
             return _text(str(value))
         case list() | tuple():
-            return [_plain(one) for one in value]
+            return [_plain(item) for item in value]
         case Mapping():
             return _object(value)
     message = f"{value if isinstance(value, float) else type(value).__name__} is nothing that JSON can hold"
@@ -154,5 +154,5 @@ def _text(text: str) -> str:
     if _SECRET.search(text) and "data" in text.lower():
         message = "it is a Secret of Kubernetes, with its data"
         raise ValueError(message)
-    text.encode()  # refuses halves of characters, which no file can hold
+    text.encode()  # refuses lone surrogates, which UTF-8 cannot hold
     return text

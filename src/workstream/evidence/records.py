@@ -14,7 +14,7 @@ Phase = Literal["setup", "call", "teardown"]
 
 
 class Level(StrEnum):
-    """Where something was observed; a later member is nearer to the real world."""
+    """Where something was observed; a later member is nearer to a real cluster."""
 
     STATIC = "static"
     IMAGE = "image"
@@ -78,7 +78,7 @@ class Selection(_Line):
             that say something.
         test_paths: where the tests of the project stand, from the root of the repository.
         left_out: tests that speak of a criterion and that this run was not to run.
-        unknown: why nobody knows what the suite holds, a sentence each; empty if it is known.
+        unknown: why it is not known what the suite holds, a sentence each; empty if it is known.
 
     """
 
@@ -242,7 +242,7 @@ class End(_Line):
 
     Attributes:
         time: when the session ended, RFC 3339, UTC.
-        exit_status: pytest's, before the verdicts had their say.
+        exit_status: pytest's own, before the verdicts decided the final one.
         interrupted: whether somebody stopped it.
 
     """

@@ -28,15 +28,15 @@ def log_of(paths: Sequence[Path], document: Document) -> Log:
 
     """
     logs = [read(path) for path in paths]
-    for one in logs:
-        if one.session.document_id != document.id:
+    for log in logs:
+        if log.session.document_id != document.id:
             raise errors.TickRefusedError(
-                f"{one.path} is the evidence of {one.session.document_id}, and {document.path} is {document.id}.",
+                f"{log.path} is the evidence of {log.session.document_id}, and {document.path} is {document.id}.",
                 instead="Name the evidence of a run on this document.",
             )
-        if one.has_controls:
+        if log.has_controls:
             raise errors.TickRefusedError(
-                f"{one.path} is the evidence of controls: the product was broken on purpose.",
+                f"{log.path} is the evidence of controls: the product was broken on purpose.",
                 instead="Name the evidence of a run without --workstream-controls.",
             )
     return combined(logs)
@@ -49,7 +49,7 @@ def require_same(log: Log, document: Document) -> None:
         errors.TickRefusedError: the text of a criterion, or what the document says around it, changed.
 
     """
-    changed = [one.criterion_id for one in judge(log, document) if one.state is State.STALE]
+    changed = [verdict.criterion_id for verdict in judge(log, document) if verdict.state is State.STALE]
     if changed:
         raise errors.TickRefusedError(
             f"{document.path} changed since the evidence was recorded: {', '.join(changed)}.",
@@ -66,7 +66,7 @@ def require_whole(log: Log, verdicts: Sequence[Verdict]) -> None:
     """
     if log.selection is None or not log.selection.partial:
         return
-    missing = [one.criterion_id for one in verdicts if one.state is State.NOT_RUN]
+    missing = [verdict.criterion_id for verdict in verdicts if verdict.state is State.NOT_RUN]
     if missing:
         raise errors.TickRefusedError(
             f"The evidence is of a part of the suite, and says nothing of {', '.join(missing)}.",

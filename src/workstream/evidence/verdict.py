@@ -27,7 +27,7 @@ _SEVERAL = "what takes several attempts proves nothing."
 
 
 class State(StrEnum):
-    """What can be said of a criterion. Of several tests the first in this order speaks for all."""
+    """What can be said of a criterion. Of several tests the state that comes first here is the criterion's."""
 
     FAILED = "failed"
     BLOCKED = "blocked"
@@ -87,7 +87,7 @@ def edition_sha256(criteria: Mapping[str, str], context: str) -> str:
     """Return the hash of all that says what the criteria of a document are and mean.
 
     Args:
-        criteria: the hash of each criterion, by its id, as a session tells them.
+        criteria: the hash of each criterion, by its id, as a session records them.
         context: the hash of what stands around them.
 
     """
@@ -108,14 +108,14 @@ def rounds(log: Log, document: Document) -> tuple[tuple[Verdict, ...], ...]:
 
     What could not be collected counts in every round.
     """
-    return tuple(verdicts(_only(log, one.number), document) for one in log.rounds)
+    return tuple(verdicts(_only(log, round_.number), document) for round_ in log.rounds)
 
 
 def _only(log: Log, number: int) -> Log:
-    outcomes = tuple(one for one in log.outcomes if one.round == number or one.when == "collect")
-    attempts = {(one.test, one.attempt) for one in outcomes}
-    seen = tuple(one for one in log.observations if (one.test, one.attempt) in attempts)
-    executions = tuple(one for one in log.executions if one.round == number)
+    outcomes = tuple(outcome for outcome in log.outcomes if outcome.round == number or outcome.when == "collect")
+    attempts = {(outcome.test, outcome.attempt) for outcome in outcomes}
+    seen = tuple(observation for observation in log.observations if (observation.test, observation.attempt) in attempts)
+    executions = tuple(execution for execution in log.executions if execution.round == number)
     return replace(log, outcomes=outcomes, observations=seen, executions=executions)
 
 
@@ -131,7 +131,7 @@ def _verdict(log: Log, criterion: Criterion, *, same_context: bool) -> Verdict:
     if not lines and not any(state is not State.PROVEN for state, _ in judged):
         return Verdict(criterion, State.UNCOVERED, "No test of the suite speaks of it.")
     last = {test: _last(log.outcomes, test) for test in tests}
-    seen = tuple(one for one in log.observations if one.attempt == last.get(one.test))
+    seen = tuple(observation for observation in log.observations if observation.attempt == last.get(observation.test))
     state, reason = _worst(judged)
     if state is State.PROVEN and not same_context:
         reason = (
@@ -142,8 +142,8 @@ def _verdict(log: Log, criterion: Criterion, *, same_context: bool) -> Verdict:
 
 
 def _worst(judged: Sequence[tuple[State, str]]) -> tuple[State, str]:
-    """Return the state that speaks for all, and why; all that a proven criterion rests on."""
-    state, reason = min(judged, key=lambda one: list(State).index(one[0]))
+    """Return the state that comes first in `State`, and why; if all are proven, everything that this rests on."""
+    state, reason = min(judged, key=lambda judgement: list(State).index(judgement[0]))
     if state is State.PROVEN:
         return state, " ".join(dict.fromkeys(sentence for _, sentence in judged))
     others = sum(other is not State.PROVEN for other, _ in judged) - 1
@@ -151,7 +151,7 @@ def _worst(judged: Sequence[tuple[State, str]]) -> tuple[State, str]:
 
 
 def _judge_collection(log: Log) -> Iterator[tuple[State, str]]:
-    """Yield what modules say that could not be read: their tests might speak of any criterion."""
+    """Yield a judgement for each module that could not be read: its tests might speak of any criterion."""
     for outcome in log.outcomes:
         if outcome.when == "collect" and outcome.result is Result.FAILED:
             yield (
@@ -163,7 +163,7 @@ def _judge_collection(log: Log) -> Iterator[tuple[State, str]]:
 
 
 def _judge_selection(log: Log) -> Iterator[tuple[State, str]]:
-    """Yield why nobody knows which tests speak of a criterion: those that the run left out may be among them."""
+    """Yield why it is not known which tests speak of a criterion: the run may have left some of them out."""
     if log.selection is None:
         yield State.BLOCKED, "The run broke off before it was known what the suite holds."
         return
@@ -244,7 +244,7 @@ def _judge_run(name: str, line: Manifest, run: _Run) -> tuple[State, str]:
 
 
 def _judge_reports(name: str, outcomes: Sequence[Outcome]) -> tuple[State, str] | None:
-    """Return what the reports of a run say, but that it passed in every phase."""
+    """Return what the reports of a run say; None if it passed in every phase."""
     for outcome in outcomes:
         if outcome.when == "crash":
             return State.BLOCKED, f"The process that ran {name} died: {outcome.message}"
@@ -297,12 +297,12 @@ def _failure(name: str, outcome: Outcome) -> tuple[State, str]:
 def _judge_observations(name: str, line: Manifest, seen: Sequence[Observation]) -> tuple[State, str]:
     if not seen:
         return State.UNPROVEN, f"{name} passed, and recorded nothing that it saw."
-    own = [one for one in seen if one.when == "call"]
-    if not own:
+    in_body = [observation for observation in seen if observation.when == "call"]
+    if not in_body:
         return State.UNPROVEN, f"{name} passed, and recorded nothing while its own function ran, only before or after."
-    if not any(one.level.reaches(line.level) for one in own):
-        nearest = max(own, key=lambda one: list(Level).index(one.level)).level
-        told = f"{name} passed, but saw nothing at the level that it takes ({line.level}), only at level {nearest}"
+    if not any(observation.level.reaches(line.level) for observation in in_body):
+        nearest = max(in_body, key=lambda observation: list(Level).index(observation.level)).level
+        problem = f"{name} passed, but saw nothing at the level that it takes ({line.level}), only at level {nearest}"
         why = f"its fixtures do not ask for `{FIXTURES[line.level]}`; or allow less with workstream_levels"
-        return State.UNPROVEN, f"{told}: {why}."
+        return State.UNPROVEN, f"{problem}: {why}."
     return State.PROVEN, line.doc or f"{name} passed."

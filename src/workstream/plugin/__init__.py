@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 
 _SHOW_ONLY = ("help", "version", "markers", "showfixtures", "show_fixtures_per_test", "cacheshow")
 _FIXTURES = ("cluster", "engine", "evidence", "subject", "tools", "world")
-# What options were called before they said whose they are.
+# What options were called before their names began with --workstream.
 _FORMER = ("--cluster-name", "--controls", "--keep", "--kube-context", "--registry", "--repeat")
 _SESSION = "workstream-session"
 
@@ -51,9 +51,11 @@ def pytest_addoption(parser: pytest.Parser) -> None:
     }
     for name, (metavar, sentence) in places.items():
         setting = f"workstream_{name.replace('-', '_')}"
-        group.addoption(f"--workstream-{name}", metavar=metavar, help=f"{sentence} The setting {setting} says it once.")
+        group.addoption(
+            f"--workstream-{name}", metavar=metavar, help=f"{sentence} The setting {setting} is for every run."
+        )
         parser.addini(setting, help=f"{sentence} The option --workstream-{name} comes before it.")
-    # Given by a run to the process that looks at the whole suite for it: where that leaves what it found.
+    # A run gives it to the process that collects the whole suite: the file into which that writes what it found.
     group.addoption("--workstream-inventory", help=argparse.SUPPRESS)
     parser.addini(
         "workstream_testpaths",
@@ -74,9 +76,9 @@ def pytest_addoption(parser: pytest.Parser) -> None:
 
 @pytest.hookimpl(wrapper=True)
 def pytest_load_initial_conftests(parser: pytest.Parser, args: list[str]) -> Generator[None, object, object]:
-    """Say what an option of ours is called now, unless somebody else has one of its former name."""
-    result = yield  # then conftest files have had their say
-    if any(one.partition("=")[0] == "--workstream" for one in args):
+    """Refuse a former name of our options and say the new one, unless another plugin has an option of that name."""
+    result = yield  # by now conftest files have added their options
+    if any(argument.partition("=")[0] == "--workstream" for argument in args):
         _require_new_names(parser, args)
     return result
 
@@ -89,10 +91,10 @@ def _require_new_names(parser: pytest.Parser, args: Sequence[str]) -> None:
 
     """
     _, unknown = parser.parse_known_and_unknown_args(args)
-    former = sorted({name for one in unknown if (name := one.partition("=")[0]) in _FORMER})
+    former = sorted({name for argument in unknown if (name := argument.partition("=")[0]) in _FORMER})
     if former:
-        told = (f"{name} is called --workstream-{name.removeprefix('--')} now" for name in former)
-        raise pytest.UsageError("; ".join(told) + ".")
+        renamed = (f"{name} is called --workstream-{name.removeprefix('--')} now" for name in former)
+        raise pytest.UsageError("; ".join(renamed) + ".")
 
 
 @pytest.hookimpl(tryfirst=True)  # before junitxml looks at its option
@@ -101,8 +103,8 @@ def pytest_configure(config: pytest.Config) -> None:
     config.addinivalue_line(
         "markers",
         "criterion(document, text, level=None): this test proves that criterion of that document, if its own function "
-        "records something that it saw at the level that the criterion takes, or at this one if that is nearer to the "
-        "world: static, image or cluster.",
+        "records something that it saw at the level that the criterion takes, or at this one if that is nearer to a "
+        "real cluster: static, image or cluster.",
     )
     if any(config.getoption(name, default=False) for name in _SHOW_ONLY):
         return
@@ -115,13 +117,13 @@ def pytest_configure(config: pytest.Config) -> None:
 
 @pytest.hookimpl(wrapper=True)
 def pytest_runtest_setup(item: pytest.Item) -> Generator[None, object, object]:
-    """Say how a test gets our fixtures that asks for one in a run without a document."""
+    """Tell a test that asks for one of our fixtures in a run without a document when they are there."""
     return (yield from _explained(item))
 
 
 @pytest.hookimpl(wrapper=True)
 def pytest_runtest_call(item: pytest.Item) -> Generator[None, object, object]:
-    """Likewise, of a test that asks while it runs."""
+    """Likewise for a test that asks while it runs."""
     return (yield from _explained(item))
 
 

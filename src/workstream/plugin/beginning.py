@@ -21,12 +21,12 @@ def begin(config: pytest.Config) -> None:
     """Register what this process does.
 
     Raises:
-        pytest.exit.Exception: the options mean nothing together, or the document cannot be read.
+        pytest.exit.Exception: the options contradict each other, or the document cannot be read.
 
     """
     try:
         _require_sense(config)
-        limits.patience()  # said now, not by every test
+        limits.patience()  # an error in it is reported now, not by every test
         document = documents.read(Path(config.getoption("--workstream")))
         if config.getoption("--workstream-inventory"):
             from workstream.plugin.inventory import Inventory  # noqa: PLC0415 - that process needs nothing else
@@ -44,7 +44,7 @@ def begin(config: pytest.Config) -> None:
 
 
 def _require_sense(config: pytest.Config) -> None:
-    """Refuse what cannot mean anything.
+    """Refuse options that make no sense.
 
     Raises:
         errors.UsageError: there is no document, or Python leaves assertions away.
@@ -68,7 +68,7 @@ def _require_sense(config: pytest.Config) -> None:
 
 
 def _session(config: pytest.Config) -> type[Session]:
-    """Return this process's part: only one process writes, and none that does not run tests."""
+    """Return this process's part: only one process writes, and only if it runs tests."""
     from workstream.plugin.controller import Controller  # noqa: PLC0415 - see `begin`
     from workstream.plugin.session import Session  # noqa: PLC0415 - see `begin`
 

@@ -24,7 +24,7 @@ FIXTURES = "workstream.plugin.fixtures"
 # Which of our fixtures a fixture asked for while it was set up (`request.getfixturevalue`), by its identity: later
 # tests get its value without asking again.
 ASKED = pytest.StashKey[dict[int, frozenset[str]]]()
-_ALIKE = 0.75  # how much of a marker's name has to be right for it to be meant
+_ALIKE = 0.75  # how similar to ours a marker's name has to be to count as a misspelling: 1 is the same
 
 
 class Bindings(BaseModel):
@@ -43,26 +43,26 @@ class Bindings(BaseModel):
 
 def bind(items: Iterable[pytest.Item], project: Project) -> Bindings:
     """Return which criteria each test speaks of."""
-    found = Bindings()
+    bindings = Bindings()
     seen = set()
     for item in items:
         if item.nodeid in seen and item.get_closest_marker(MARKER):
-            found.problems.append(f"{item.nodeid}: there are two tests of this name, and nobody can tell them apart")
+            bindings.problems.append(f"{item.nodeid}: there are two tests of this name, and nobody can tell them apart")
         seen.add(item.nodeid)
         for marker in item.iter_markers():
             try:
                 if marker.name == MARKER:
-                    found.manifest.extend(_lines(item, marker, project))
+                    bindings.manifest.extend(_lines(item, marker, project))
                 else:
                     _require_other(marker, project.config)
             except (TypeError, ValueError) as error:
-                found.problems.append(f"{item.nodeid}: {error}")
-    found.problems = list(dict.fromkeys(found.problems))
-    return found
+                bindings.problems.append(f"{item.nodeid}: {error}")
+    bindings.problems = list(dict.fromkeys(bindings.problems))
+    return bindings
 
 
 def _require_other(marker: pytest.Mark, config: pytest.Config) -> None:
-    """Refuse a marker that was meant to be ours.
+    """Refuse a marker that was probably meant to be ours.
 
     Raises:
         ValueError: its name is nearly ours, or it names a document.
@@ -81,7 +81,7 @@ def _lines(item: pytest.Item, marker: pytest.Mark, project: Project) -> Iterator
 
     Raises:
         TypeError: the marker's arguments are not those that it takes.
-        ValueError: its level is none, its document is unknown, or its text is no criterion's.
+        ValueError: its level or its document is unknown, or its text matches no criterion.
 
     """
     document_id, text, level = _arguments(marker)
@@ -149,21 +149,21 @@ def _sentence(item: pytest.Item) -> str:
 
 
 def level_of(item: pytest.Item) -> evidence.Level:
-    """Return where a test observes: by which of our fixtures it uses, itself or through others, asked for or named."""
+    """Return the level at which a test observes: which of our fixtures it uses decides, itself or through others."""
     if uses(item, "cluster"):
         return evidence.Level.CLUSTER
     return evidence.Level.IMAGE if uses(item, "engine") else evidence.Level.STATIC
 
 
 def uses(item: pytest.Item, name: str) -> bool:
-    """Whether a test uses a fixture of ours: not one of that name that stands in its place and does without it."""
+    """Whether a test uses a fixture of ours; one that overrides ours without asking for it does not count."""
     # pytest has no other way to ask before the test runs, or while it does.
     named: Mapping[str, Sequence[Any]] = getattr(getattr(item, "_fixtureinfo", None), "name2fixturedefs", {})
     if _rests_on_ours(named.get(name, ()), name):
         return True
     active: Mapping[str, Any] = getattr(getattr(item, "_request", None), "_fixture_defs", {})
     earlier = item.config.stash.get(ASKED, {})
-    return any(_is_ours(one, name) or name in earlier.get(id(one), ()) for one in active.values())
+    return any(_is_ours(definition, name) or name in earlier.get(id(definition), ()) for definition in active.values())
 
 
 def asked(request: pytest.FixtureRequest) -> frozenset[str]:
@@ -173,8 +173,8 @@ def asked(request: pytest.FixtureRequest) -> frozenset[str]:
     return frozenset(
         name
         for name in ("cluster", "engine")
-        for one in definitions
-        if _is_ours(one, name) or name in earlier.get(id(one), ())
+        for definition in definitions
+        if _is_ours(definition, name) or name in earlier.get(id(definition), ())
     )
 
 

@@ -1,7 +1,7 @@
 """A test's own function, seen from directly around it: below every decorator, hook and plugin that runs it.
 
-While a test is called, the code of its function is a call of ours, which calls the original. So whoever calls it, and
-however often, is seen; and so is what leaves it, before anybody can catch that.
+While a test is called, the code of its function is a call of ours, which calls the original. So every call is seen,
+whoever makes it; and so is every exception that leaves it, before anybody can catch it.
 """
 
 from __future__ import annotations

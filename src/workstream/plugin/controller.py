@@ -17,7 +17,7 @@ from _pytest.junitxml import xml_key  # there is no public way to say where it g
 from workstream import documents, errors, evidence, processes, progress
 from workstream.evidence import provenance, records
 from workstream.plugin import inventory, outcomes, result, scheduling, terminal
-from workstream.plugin.exchange import MESSAGE, Collected, EnvironmentFailure, Message, left
+from workstream.plugin.exchange import MESSAGE, Collected, EnvironmentFailure, Message, collected_by
 from workstream.plugin.log import SUITE, RunLog
 from workstream.plugin.result import Result
 from workstream.plugin.session import ATTEMPT, TEST, Session, require_no_problems
@@ -45,7 +45,7 @@ _MANY = 100_000  # lines of the run's log that may come before its file
 class Controller(Session):
     """The session of the process that writes.
 
-    Nothing of an earlier run is touched before the first test is about to run: what does not come so far is no run.
+    Nothing of an earlier run is touched before the first test is about to run: what ends before that is no run.
 
     Args:
         config: see `Session`.
@@ -85,7 +85,7 @@ class Controller(Session):
     def _exchange(self) -> Path:
         return self._folder_of_all
 
-    # What other processes pass on to this one, it writes
+    # This process writes what the others pass on to it
 
     def keep(self, line: records.Record) -> None:
         """Write a line; it is on the disk when this returns, if the run has begun."""
@@ -95,21 +95,21 @@ class Controller(Session):
         """Remember the first thing that kept a test from running: it decides the exit code."""
         self._failure = self._failure or failure
 
-    def collected(self, found: Collected) -> None:
-        """Take what is to run, and hold it against what the suite holds."""
+    def collected(self, collected: Collected) -> None:
+        """Take what is to run, and compare it with what the whole suite holds."""
         suite = self.suite
-        require_no_problems(suite, found)
-        self._tests |= found.tests
-        self._groups |= found.groups
-        inside = {(line.test, line.criterion_id, line.level): line for line in suite.bindings.manifest}
-        own = {(line.test, line.criterion_id, line.level): line for line in found.bindings.manifest}
-        self._manifest |= own | inside
-        outside = sorted({line.test for key, line in own.items() if key not in inside})
+        require_no_problems(suite, collected)
+        self._tests |= collected.tests
+        self._groups |= collected.groups
+        in_suite = {(line.test, line.criterion_id, line.level): line for line in suite.bindings.manifest}
+        to_run = {(line.test, line.criterion_id, line.level): line for line in collected.bindings.manifest}
+        self._manifest |= to_run | in_suite
+        outside = sorted({line.test for key, line in to_run.items() if key not in in_suite})
         selected = set(self._tests.values())
         self._selection = records.Selection(
             options=inventory.options(self.config),
             test_paths=suite.test_paths,
-            left_out=tuple(dict.fromkeys(line.test for key, line in inside.items() if line.test not in selected)),
+            left_out=tuple(dict.fromkeys(line.test for key, line in in_suite.items() if line.test not in selected)),
             unknown=(*suite.unknown, *self._unknown(outside, suite)),
         )
         for outcome in suite.uncollected:
@@ -140,7 +140,7 @@ class Controller(Session):
         self._log.begin(self._selection, self._manifest.values(), self.suite.sources)
 
     def _keep_run_log(self) -> None:
-        """Write what was said by now into a file, and all that is said from now on."""
+        """Write the progress of the run into a file: what there was until now, and all that follows."""
         file = progress.attach(progress.file(self.folder / _RUN_LOG), logging.DEBUG)
         self._run_log.setTarget(file)
         self._run_log.close()  # hands over what it holds
@@ -171,7 +171,7 @@ class Controller(Session):
 
     @pytest.hookimpl(optionalhook=True)
     def pytest_configure_node(self, node: Any) -> None:  # noqa: ANN401 - pytest-xdist may not be there
-        """Say to a process of pytest-xdist where it finds us."""
+        """Tell a process of pytest-xdist in which folder it finds us."""
         if not self._lends:
             self._lends = True
             self.world.lend(self._exchange)
@@ -180,10 +180,10 @@ class Controller(Session):
     @pytest.hookimpl(optionalhook=True)
     def pytest_xdist_node_collection_finished(self, node: Any) -> None:  # noqa: ANN401 - likewise
         """Take what a process of pytest-xdist collected: the controller collects nothing."""
-        found = left(self._exchange, node.gateway.id)
-        self.collected(found)
-        if found.tests:
-            if found.uses_cluster:
+        collected = collected_by(self._exchange, node.gateway.id)
+        self.collected(collected)
+        if collected.tests:
+            if collected.uses_cluster:
                 self.begin_cluster()
             self.begin()
 
@@ -194,7 +194,7 @@ class Controller(Session):
 
     @pytest.hookimpl(optionalhook=True)
     def pytest_testnodedown(self, node: Any) -> None:  # noqa: ANN401 - likewise
-        """Take the last words of a process of pytest-xdist; one that died has none."""
+        """Take the last message of a process of pytest-xdist; one that died has sent none."""
         self._unpack(getattr(node, "workeroutput", {}).get(MESSAGE, "{}"))
 
     def pytest_collectreport(self, report: pytest.CollectReport) -> None:
@@ -248,12 +248,12 @@ class Controller(Session):
             return
         self._log.end(exitstatus, self.late_sources(), interrupted=bool(self.interrupted_by))
         log = evidence.read(self._log.path)
-        found = Result(self.document, self.folder, frozenset(self._attempts), self._selection)
+        unjudged = Result(self.document, self.folder, frozenset(self._attempts), self._selection)
         if log.has_controls:
             controls = self.config.getoption("--workstream-controls")
-            self._result = result.compared(found, log, self.rounds, controls)
+            self._result = result.compared(unjudged, log, self.rounds, controls)
         else:
-            self._result = result.judged(found, log, self.root)
+            self._result = result.judged(unjudged, log, self.root)
 
     def _exit_status(self, exitstatus: int) -> int:
         if self.interrupted_by:
@@ -263,7 +263,7 @@ class Controller(Session):
         if self._failure:
             return self._failure.exit_code
         if self._result is None:
-            return pytest.ExitCode.TESTS_FAILED  # somebody ended it before the first test, and called that a success
+            return pytest.ExitCode.TESTS_FAILED  # a plugin ended the run before its first test, with success
         return self._result.exit_status(exitstatus)
 
     def pytest_terminal_summary(self, terminalreporter: pytest.TerminalReporter) -> None:
@@ -275,11 +275,11 @@ class Controller(Session):
         if self._log.has_begun:
             terminal.show(terminalreporter, self._result)
         else:
-            said = f"No test was run: what an earlier run left in {self.folder} stays as it is."
-            terminalreporter.write_line(said, bold=True)
+            message = f"No test was run: what an earlier run left in {self.folder} stays as it is."
+            terminalreporter.write_line(message, bold=True)
 
     def close(self) -> None:
-        """Let go of everything, once."""
+        """Close everything, once."""
         try:
             super().close()
         finally:
@@ -290,9 +290,9 @@ class Controller(Session):
             self._terminal.close()
 
     def pytest_unconfigure(self) -> None:
-        """Let go of the log too: it is still open if the session never came to its end."""
+        """Close the log too: it is still open if the session never came to its end."""
         super().pytest_unconfigure()
         if self._session is not None:
-            self._session.exitstatus = self._code  # whatever somebody made of it since
+            self._session.exitstatus = self._code  # a plugin may have changed it since
         self._log.close()
         shutil.rmtree(self._exchange, ignore_errors=True)

@@ -24,7 +24,7 @@ def hidden(module: pytest.Module, functions: Sequence[object], config: pytest.Co
 
     Args:
         module: the module, as pytest collected it.
-        functions: the functions that were collected, of whatever modules.
+        functions: the functions that were collected, of any module.
         config: pytest's.
 
     """
@@ -68,7 +68,7 @@ def _candidates_of_class(cls: type, config: pytest.Config, *, whole: bool) -> It
 
 
 def _is_overridden(cls: type, name: str) -> bool:
-    """Whether a class is there for others that say what this one leaves to them."""
+    """Whether a subclass defines a method anew: what the class itself says is then only a default."""
     below: list[type] = cls.__subclasses__()
     return any(name in vars(other) or _is_overridden(other, name) for other in below)
 
@@ -80,7 +80,7 @@ def _is_marked(thing: object) -> bool:
 
 
 def _matches(name: str, patterns: Sequence[str]) -> bool:
-    return any(name.startswith(one) or fnmatch.fnmatch(name, one) for one in patterns)
+    return any(name.startswith(pattern) or fnmatch.fnmatch(name, pattern) for pattern in patterns)
 
 
 def overwritten(path: Path, nodeid: str, patterns: Sequence[str]) -> Iterator[str]:
@@ -95,7 +95,7 @@ def overwritten(path: Path, nodeid: str, patterns: Sequence[str]) -> Iterator[st
     try:
         tree = ast.parse(path.read_bytes())
     except (OSError, SyntaxError, ValueError):
-        return  # it is no Python, or pytest said so
+        return  # it is not Python, or pytest reports it
     for body in [tree.body, *(node.body for node in ast.walk(tree) if isinstance(node, ast.ClassDef))]:
         seen: dict[str, _Named] = {}
         for statement in body:
@@ -122,33 +122,17 @@ def _bound(statement: ast.stmt) -> Iterator[str]:
 def _uses(statement: ast.stmt, name: str) -> bool:
     """Whether a statement binds a name to something that is made of what the name stood for."""
     if isinstance(statement, _Named):
-        looked = statement.decorator_list
+        parts = statement.decorator_list
     else:
-        looked = [statement.value] if isinstance(statement, ast.Assign) else []
-    return any(isinstance(node, ast.Name) and node.id == name for one in looked for node in ast.walk(one))
-
-
-def speaks_of(path: Path, document_id: str) -> int | None:
-    """Return in which line a file of Python that holds tests names a document; None if it does not.
-
-    By what name it calls the marker, nobody can tell from outside.
-    """
-    try:
-        content = path.read_bytes()
-        tree = ast.parse(content) if document_id.lower().encode() in content.lower() else ast.Module([], [])
-    except (OSError, SyntaxError, ValueError, RecursionError):
-        return None
-    nodes = list(ast.walk(tree))
-    tests = any(isinstance(node, _Named) and node.name.lower().startswith("test") for node in nodes)
-    lines = (node.lineno for node in nodes if isinstance(node, ast.Constant) and str(node.value).upper() == document_id)
-    return next(lines, None) if tests else None
+        parts = [statement.value] if isinstance(statement, ast.Assign) else []
+    return any(isinstance(node, ast.Name) and node.id == name for part in parts for node in ast.walk(part))
 
 
 def _marks(node: _Named) -> list[ast.Call]:
     """Return the calls that make a criterion's marker, in a statement's decorators."""
     return [
         call
-        for one in node.decorator_list
-        for call in ast.walk(one)
+        for decorator in node.decorator_list
+        for call in ast.walk(decorator)
         if isinstance(call, ast.Call) and isinstance(call.func, ast.Attribute) and call.func.attr == MARKER
     ]

@@ -14,7 +14,7 @@ if TYPE_CHECKING:
 
     from workstream import errors
 
-MESSAGE = "workstream"  # the attribute of a report, or the key of a process's last words, that holds a message
+MESSAGE = "workstream"  # the attribute of a report, or the key of a process's last output, that holds a message
 
 
 class EnvironmentFailure(BaseModel):
@@ -70,7 +70,7 @@ def leave(folder: Path, worker: str, collected: Collected) -> None:
     (folder / f"{worker}.json").write_text(collected.model_dump_json(), encoding="utf-8")
 
 
-def left(folder: Path, worker: str) -> Collected:
+def collected_by(folder: Path, worker: str) -> Collected:
     """Return what a process collected: nothing, if it was not told what to collect."""
     try:
         return Collected.model_validate_json((folder / f"{worker}.json").read_bytes())

@@ -45,7 +45,7 @@ class Running:
         ended: how each phase ended that began.
         parts: exceptions that ended subtests.
         lost: what failed where nobody looks, since the body began.
-        futures: work that the body gave to others, and whose failure nobody asked for yet, with what it says.
+        futures: failures of futures that the body made, and that nobody asked for yet, by the identity of the future.
 
     """
 
@@ -61,7 +61,7 @@ class Running:
 
     @property
     def phase(self) -> Phase:
-        """The body itself is `call`: what is recorded around it is not what the test proves by."""
+        """Which phase is under way; `call` only while the body runs, since a test proves by what that records."""
         if self.depth:
             return "call"
         return "teardown" if self.bodies else "setup"
@@ -83,7 +83,7 @@ FUNCTION = pytest.StashKey[Any]()  # the test's own function, as it was collecte
 
 
 class Watch:
-    """Sees what tests do. Registered when every other plugin is, so that nothing stands between it and the tests.
+    """Sees what tests do. Registered after every other plugin, so that nothing stands between it and the tests.
 
     Args:
         keep: takes the lines of the log.
@@ -119,7 +119,7 @@ class Watch:
             result = yield
             swallowed = getattr(item, "_excinfo", None)  # unittest keeps what setUp, tearDown and cleanups raise
             if swallowed and self.running is not None:
-                self.running.ended["call"] = _told(swallowed[0].value)
+                self.running.ended["call"] = _in_one_line(swallowed[0].value)
             return result
 
     @pytest.hookimpl(wrapper=True, trylast=True)
@@ -139,7 +139,7 @@ class Watch:
     def pytest_runtest_makereport(self, call: pytest.CallInfo[None]) -> Generator[None, object, object]:
         """See how a subtest ends: before anybody else sees it, and may change it."""
         if self.running is not None and self.running.depth and call.excinfo is not None:
-            self.running.parts.append(_told(call.excinfo.value))
+            self.running.parts.append(_in_one_line(call.excinfo.value))
         return (yield)
 
     @pytest.hookimpl(wrapper=True)
@@ -157,7 +157,7 @@ class Watch:
     @contextlib.contextmanager
     def _ending(self, when: Phase) -> Iterator[None]:
         """Keep how a phase ends."""
-        if self.running is None:  # a hook of somebody else's kept us from seeing it begin
+        if self.running is None:  # another plugin's hook kept us from seeing it begin
             yield
             return
         running = self.running
@@ -165,7 +165,7 @@ class Watch:
         try:
             yield
         except BaseException as error:
-            running.ended[when] = _told(error)
+            running.ended[when] = _in_one_line(error)
             raise
         if running.ended[when] == "nothing that was seen":
             running.ended[when] = ""
@@ -181,8 +181,8 @@ class Watch:
             with body.watched(function, lambda original: self._around(original, running)):
                 yield
             return
-        # No function of Python: what pytest calls in its place.
-        before = vars(item).get("runtest")  # somebody's own
+        # Not a Python function: watch what pytest calls in its place.
+        before = vars(item).get("runtest")  # set by another plugin
         item.runtest = self._around(item.runtest, running)  # type: ignore[method-assign]
         try:
             yield
@@ -215,12 +215,12 @@ class Watch:
 
         Args:
             running: the run of the test.
-            old: whether what it leaves behind may be old by its end, as what a loop of events held for it: to look
-                for that takes longer.
+            old: whether what it leaves behind may be in the garbage collector's second generation by its end, like what
+                an event loop held: to collect that takes longer.
 
         """
         generation = _OLD if old else _YOUNG
-        gc.collect(generation)  # what tests before left behind is theirs
+        gc.collect(generation)  # what earlier tests left behind is not this one's
         running.lost.clear()
         for thread in threading.enumerate():
             self._threads.setdefault(thread, None)  # a fixture's
@@ -229,10 +229,10 @@ class Watch:
         try:
             yield
             self._note_threads(running)
-            gc.collect(generation)  # what nobody asks for says so only when it is taken away
+            gc.collect(generation)  # an exception that nobody fetched is reported when its object is collected
             _require_nothing_lost(running)
         except BaseException as error:
-            running.ended["call"] = _told(error)
+            running.ended["call"] = _in_one_line(error)
             raise
         finally:
             running.depth -= 1
@@ -240,7 +240,7 @@ class Watch:
     # What fails where nobody looks
 
     def watch(self) -> None:
-        """Look where nobody else does, until `close`."""
+        """Watch for failures in threads, coroutines and futures, until `close`."""
         self._threads.update(dict.fromkeys(threading.enumerate()))  # nobody's: they were there before the tests
         before = threading.excepthook
 
@@ -248,17 +248,17 @@ class Watch:
             owner = self._threads.get(arguments.thread) if arguments.thread else None
             # What a fixture runs beside its test may end with it; what it asserts counts all the same.
             if owner is not None or isinstance(arguments.exc_value, AssertionError):
-                self._lose(f"An exception was lost in a thread: {_told(arguments.exc_value)}", owner)
+                self._lose(f"An exception was lost in a thread: {_in_one_line(arguments.exc_value)}", owner)
             before(arguments)
 
-        def tell(told: Callable[..., None], coroutine: CoroutineType[Any, Any, Any]) -> None:
+        def tell(original: Callable[..., None], coroutine: CoroutineType[Any, Any, Any]) -> None:
             self._lose(f"A coroutine was never awaited: {coroutine.__qualname__}")
-            told(coroutine)
+            original(coroutine)
 
-        def handle(told: Callable[..., None], loop: object, context: dict[str, Any]) -> None:
+        def handle(original: Callable[..., None], loop: object, context: dict[str, Any]) -> None:
             if context.get("exception") is not None:
-                self._lose(f"An exception was lost in asyncio: {_told(context['exception'])}")
-            told(loop, context)
+                self._lose(f"An exception was lost in asyncio: {_in_one_line(context['exception'])}")
+            original(loop, context)
 
         threading.excepthook = hook
         self._stack.callback(setattr, threading, "excepthook", before)
@@ -267,21 +267,21 @@ class Watch:
         self._watch_futures()
 
     def _watch_futures(self) -> None:
-        """See whose failure nobody asks for, of the work that a body gives to others."""
+        """Watch the futures that a body makes for failures that nobody asks for."""
 
-        def made(told: Callable[..., None], future: Future[Any]) -> None:
-            told(future)
+        def made(original: Callable[..., None], future: Future[Any]) -> None:
+            original(future)
             future.workstream = self.running if self.running and self.running.depth else None  # type: ignore[attr-defined]
 
-        def failed(told: Callable[..., None], future: Future[Any], error: BaseException | None) -> None:
+        def failed(original: Callable[..., None], future: Future[Any], error: BaseException | None) -> None:
             owner: Running | None = getattr(future, "workstream", None)
             if owner is not None:
-                owner.futures[id(future)] = _told(error)
-            told(future, error)
+                owner.futures[id(future)] = _in_one_line(error)
+            original(future, error)
 
-        def asked(told: Callable[..., Any], future: Future[Any], *arguments: object, **named: object) -> Any:  # noqa: ANN401 - anything
+        def asked(original: Callable[..., Any], future: Future[Any], *arguments: object, **named: object) -> Any:  # noqa: ANN401 - anything
             try:
-                return told(future, *arguments, **named)
+                return original(future, *arguments, **named)
             finally:
                 owner: Running | None = getattr(future, "workstream", None)
                 if owner is not None and future.done():
@@ -293,7 +293,7 @@ class Watch:
         self._replace(Future, "exception", asked)
 
     def _replace(self, where: Any, name: str, instead: Callable[..., Any]) -> None:  # noqa: ANN401 - a module or a class
-        """Let something be called with what it stands for in front of its arguments, until `close`."""
+        """Replace a function by one that takes the original in front of its arguments, until `close`."""
         before = getattr(where, name)
 
         @functools.wraps(before)
@@ -304,11 +304,11 @@ class Watch:
         self._stack.callback(setattr, where, name, before)
 
     def close(self) -> None:
-        """Look no more."""
+        """Stop watching."""
         self._stack.close()
 
     def _note_threads(self, running: Running) -> None:
-        """Remember whose threads are those that nobody has yet: they may outlive the test."""
+        """Note that threads without an owner belong to this run: they may outlive the test."""
         for thread in threading.enumerate():
             self._threads.setdefault(thread, running)
 
@@ -322,7 +322,7 @@ class Watch:
             self._lose_later(running, message)
 
     def _lose_later(self, running: Running, message: str) -> None:
-        """Tell what failed when the body had ended: pytest has no report for it."""
+        """Record what failed after the body had ended: pytest has no report for it."""
         self._keep(
             records.Outcome(
                 test=running.test,
@@ -342,7 +342,7 @@ def _require_nothing_lost(running: Running) -> None:
         errors.EvidenceError: something did.
 
     """
-    running.lost += [f"A failure was lost in a future: {said}" for said in running.futures.values()]
+    running.lost += [f"A failure was lost in a future: {failure}" for failure in running.futures.values()]
     running.futures.clear()
     if running.lost:
         lost, running.lost = running.lost, []
@@ -360,13 +360,13 @@ def _require_nothing(result: object) -> None:
     if result is None:
         return
     if inspect.iscoroutine(result):
-        result.close()  # said here, and not again by Python
+        result.close()  # reported here, and not again by Python
     raise errors.EvidenceError(
         f"The test returned {one_line(repr(result))}, and what a test returns proves nothing.",
         instead="Write `assert` where it says `return`.",
     )
 
 
-def _told(error: BaseException | None) -> str:
+def _in_one_line(error: BaseException | None) -> str:
     """Return an exception in one line."""
     return one_line(f"{type(error).__name__}: {error}".removesuffix(": "))

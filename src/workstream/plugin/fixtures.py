@@ -71,18 +71,18 @@ def subject(request: pytest.FixtureRequest) -> Subject:
 def engine(request: pytest.FixtureRequest) -> Engine:
     """The Docker engine, once it answers; a test that asks for it finds it in its process's environment."""
     session = request.config.stash[SESSION]
-    found = session.world.engine()
+    ready_engine = session.world.engine()
     session.process_environment.ask("engine", request)
-    return found
+    return ready_engine
 
 
 @pytest.fixture(scope="session")
 def tools(request: pytest.FixtureRequest) -> dict[str, Tool]:
     """kind, helm and kubectl, once they are there; a test that asks for them finds them on PATH."""
     session = request.config.stash[SESSION]
-    found = session.world.tools()
+    programs = session.world.tools()
     session.process_environment.ask("tools", request)
-    return found
+    return programs
 
 
 @pytest.fixture(scope="session")
@@ -95,13 +95,13 @@ def world(request: pytest.FixtureRequest) -> World:
 def cluster(request: pytest.FixtureRequest, subject: Subject) -> Cluster:
     """The cluster, once it is ready; `kubectl` and `helm` of a test that asks for it act on it."""
     session = request.config.stash[SESSION]
-    world, found = session.world, session.world.cluster()
+    world, ready_cluster = session.world, session.world.cluster()
     session.process_environment.ask("cluster", request)
-    subject.describe("Kubernetes", found.version)
-    subject.describe("nodes", [node.metadata.name for node in found.nodes()])
+    subject.describe("Kubernetes", ready_cluster.version)
+    subject.describe("nodes", [node.metadata.name for node in ready_cluster.nodes()])
     for tool in world.tools().values():
         subject.describe(tool.name, f"{tool.version} ({'built' if tool.built else 'from PATH'})")
-    return found
+    return ready_cluster
 
 
 @pytest.fixture(scope="session")

@@ -2,7 +2,7 @@
 
 A process of its own collects the whole suite, with the run's own command line but for what chooses tests: paths, `-k`,
 `-m`, `--lf`, `--ignore` and the like, wherever they were said. Hooks and settings that leave out modules or tests are
-passed over; what nobody could collect is told.
+ignored; what could not be collected is reported.
 """
 
 from __future__ import annotations
@@ -22,7 +22,7 @@ import pytest
 from pydantic import BaseModel
 
 from workstream import errors, limits, processes
-from workstream.evidence import provenance, records
+from workstream.evidence import modules, provenance, records
 from workstream.plugin import dropped, outcomes
 from workstream.plugin.binding import MARKER, Bindings, bind
 from workstream.plugin.project import Project
@@ -57,7 +57,6 @@ _NEUTRAL: dict[str, Any] = {
     "usepdb": False,
     "log_file": None,
 }
-_NO_PROJECT = {"__pycache__", "node_modules", "site-packages", "build", "dist"}
 
 
 class Suite(BaseModel):
@@ -67,7 +66,7 @@ class Suite(BaseModel):
         bindings: which test speaks of which criterion.
         test_paths: where it was looked for.
         uncollected: modules that could not be read for their tests, or were skipped whole.
-        unknown: why nobody knows what it holds; a sentence each.
+        unknown: why it is not known what it holds; a sentence each.
         sources: the hash of each file that the suite is made of, beside the modules of the tests; by its path from
             the root.
 
@@ -90,10 +89,10 @@ def begin(config: pytest.Config) -> Future[Suite]:
 
 
 def _collect(config: pytest.Config) -> Suite:
-    arguments = [str(one) for one in config.invocation_params.args]
+    arguments = [str(argument) for argument in config.invocation_params.args]
     with tempfile.TemporaryDirectory(prefix="workstream-inventory-") as folder:
-        left = Path(folder, "suite.json")
-        command = [sys.executable, "-P", "-m", "pytest", *arguments, "--workstream-inventory", str(left)]
+        target = Path(folder, "suite.json")
+        command = [sys.executable, "-P", "-m", "pytest", *arguments, "--workstream-inventory", str(target)]
         try:
             completed = processes.run(
                 command,
@@ -102,10 +101,10 @@ def _collect(config: pytest.Config) -> Suite:
                 folder=config.invocation_params.dir,
                 accept=range(256),
             )
-            return Suite.model_validate_json(left.read_bytes())
+            return Suite.model_validate_json(target.read_bytes())
         except FileNotFoundError:
-            said = one_line(processes.tail(completed.stderr.strip() or completed.stdout.strip()), 600)
-            return Suite(unknown=[f"it could not be collected as a whole: {said}"])
+            reason = one_line(processes.tail(completed.stderr.strip() or completed.stdout.strip()), 600)
+            return Suite(unknown=[f"it could not be collected as a whole: {reason}"])
         except errors.WorkstreamError as error:
             return Suite(unknown=[f"it could not be collected as a whole: {one_line(error.what, 600)}"])
 
@@ -113,12 +112,12 @@ def _collect(config: pytest.Config) -> Suite:
 def options(config: pytest.Config) -> dict[str, str]:
     """Return what was said to choose tests, by where it was said."""
     addopts = config.getini("addopts")
-    said = {
-        "command line": shlex.join(str(one) for one in config.invocation_params.args),
+    choices = {
+        "command line": shlex.join(str(argument) for argument in config.invocation_params.args),
         "PYTEST_ADDOPTS": os.environ.get("PYTEST_ADDOPTS", ""),
         "addopts": shlex.join(addopts) if isinstance(addopts, list) else str(addopts or ""),
     }
-    return {where: what for where, what in said.items() if what}
+    return {where: what for where, what in choices.items() if what}
 
 
 class Inventory:
@@ -146,7 +145,7 @@ class Inventory:
 
     @pytest.hookimpl(wrapper=True, tryfirst=True)
     def pytest_ignore_collect(self, collection_path: Path) -> Generator[None, bool | None, bool | None]:
-        """Look into what a setting or a hook of the suite leaves out, but into nothing that holds no tests of it."""
+        """Collect what a setting or a hook of the suite leaves out too, unless it holds no tests of the project."""
         ignored = yield
         if ignored and not self._is_foreign(collection_path):
             self._left_out.add(collection_path)
@@ -154,10 +153,10 @@ class Inventory:
         return ignored
 
     def _is_foreign(self, path: Path) -> bool:
-        if path.name in _NO_PROJECT or (path / "pyvenv.cfg").exists() or (path / "conda-meta").exists():
+        if path.name in modules.NO_PROJECT or (path / "pyvenv.cfg").exists() or (path / "conda-meta").exists():
             return True
         patterns = self._config.getini("norecursedirs")
-        return path.is_dir() and any(fnmatch.fnmatch(path.name, one) for one in patterns)
+        return path.is_dir() and any(fnmatch.fnmatch(path.name, pattern) for pattern in patterns)
 
     def pytest_itemcollected(self, item: pytest.Item) -> None:
         """Keep every test, before a hook can drop it."""
@@ -174,7 +173,7 @@ class Inventory:
 
     @pytest.hookimpl(tryfirst=True)
     def pytest_collection_finish(self) -> None:
-        """Leave what was found."""
+        """Write what was found, for the run that asked."""
         if self._target.exists():
             return
         suite = Suite(
@@ -185,19 +184,19 @@ class Inventory:
             sources=self._sources(),
         )
         self._target.write_text(suite.model_dump_json(), encoding="utf-8")
-        # What the suite takes away at the end of a session, the run needs, which goes on.
+        # End here: what the suite would clean up at the end of a session, the run still needs.
         os._exit(pytest.ExitCode.OK)
 
     def _bindings(self) -> Bindings:
-        found = bind(self._items, self._project)
+        bindings = bind(self._items, self._project)
         patterns = [*self._config.getini("python_functions"), *self._config.getini("python_classes")]
         broken = {report.nodeid for report in self._reports}
         for path, module in self._modules.items():
             if module.nodeid in broken or not self._speaks(module):
                 continue
-            found.problems += dropped.hidden(module, self._functions, self._config)
-            found.problems += dropped.overwritten(path, module.nodeid, patterns)
-        return found
+            bindings.problems += dropped.hidden(module, self._functions, self._config)
+            bindings.problems += dropped.overwritten(path, module.nodeid, patterns)
+        return bindings
 
     def _speaks(self, module: pytest.Module) -> bool:
         """Whether a module has to do with criteria at all."""
@@ -207,15 +206,17 @@ class Inventory:
     def _is_none(self, report: pytest.CollectReport) -> bool:
         """Whether what could not be read is something that was left out, and has nothing to do with criteria."""
         path = self._config.rootpath / report.nodeid
-        return any(one == path or one in path.parents for one in self._left_out) and MARKER.encode() not in _bytes(path)
+        return any(
+            ignored == path or ignored in path.parents for ignored in self._left_out
+        ) and MARKER.encode() not in _bytes(path)
 
     def _elsewhere(self) -> Iterator[str]:
         """Yield which files speak of our document's criteria, and were not collected."""
-        helpers = {code.co_filename for one in self._functions if (code := getattr(one, "__code__", None))}
-        for path in _python_files(self._project.folder):
+        helpers = {code.co_filename for function in self._functions if (code := getattr(function, "__code__", None))}
+        for path in modules.python_files(self._project.folder):
             if path in self._modules or str(path) in helpers:
                 continue
-            line = dropped.speaks_of(path, self._project.document.id)
+            line = modules.speaks_of(path, self._project.document.id)
             if line is not None:
                 yield (
                     f"{self._relative(path)}:{line} speaks of a criterion of {self._project.document.id}, and stands "
@@ -240,17 +241,17 @@ def hashes(
         config: pytest's.
         folder: the project's.
         also: files that are no modules.
-        but: modules that are told elsewhere.
+        but: modules that are recorded elsewhere.
 
     """
-    found = ({*_source_files(config, folder), *also}) - set(but)
-    return {os.path.relpath(path, config.rootpath): provenance.path_sha256(path) for path in sorted(found)}
+    paths = ({*_source_files(config, folder), *also}) - set(but)
+    return {os.path.relpath(path, config.rootpath): provenance.path_sha256(path) for path in sorted(paths)}
 
 
 def _source_files(config: pytest.Config, folder: Path) -> set[Path]:
     """Return the files below a folder that this process runs as modules or plugins."""
     modules = [*list(sys.modules.values()), *config.pluginmanager.get_plugins()]
-    named = {Path(name) for one in modules if isinstance(name := getattr(one, "__file__", None), str)}
+    named = {Path(name) for module in modules if isinstance(name := getattr(module, "__file__", None), str)}
     installed = [Path(__file__).parents[1], *map(Path, sysconfig.get_paths().values())]
     return {
         path
@@ -268,19 +269,10 @@ def _features(items: list[pytest.Item]) -> set[Path]:
         sys.modules.get("pytest_bdd.scenario"), "scenario_wrapper_template_registry", {}
     )
     functions = [getattr(item, "function", None) for item in items]
-    scenarios = [known.get(one) or getattr(one, "__scenario__", None) for one in functions if one is not None]
-    return {Path(one.feature.filename) for one in scenarios if one is not None}
-
-
-def _python_files(folder: Path) -> Iterator[Path]:
-    """Yield the files of Python below a folder that may be the project's own."""
-    for place, folders, names in os.walk(folder):
-        folders[:] = [
-            name
-            for name in folders
-            if not name.startswith(".") and name not in _NO_PROJECT and not Path(place, name, "pyvenv.cfg").exists()
-        ]
-        yield from (Path(place, name) for name in names if name.endswith(".py"))
+    scenarios = [
+        known.get(function) or getattr(function, "__scenario__", None) for function in functions if function is not None
+    ]
+    return {Path(scenario.feature.filename) for scenario in scenarios if scenario is not None}
 
 
 def _bytes(path: Path) -> bytes:

@@ -1,4 +1,4 @@
-"""The evidence log of a run: from what waits for its first test to what is another by its end."""
+"""The evidence log of a run: lines wait until its first test runs; its end names the files that have changed."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Mapping
     from pathlib import Path
 
-SUITE = "file of the suite"  # the name under which files are described that nobody describes by hand
+SUITE = "file of the suite"  # the name of files that the plugin describes, and not a test
 
 
 class RunLog:
@@ -58,7 +58,7 @@ class RunLog:
             pytest.exit(str(error), returncode=error.exit_code)
 
     def keep_source(self, line: records.Subject) -> None:
-        """Write a file of the suite that was imported late, or is another one by now."""
+        """Write a file of the suite that was imported late, or has changed since."""
         if line.path not in self._tests and self._described.get((SUITE, line.path)) != line.value:
             self.keep(line)
 
@@ -96,7 +96,7 @@ class RunLog:
             self.keep(line)
 
     def end(self, exit_status: int, late_sources: Mapping[str, str], *, interrupted: bool) -> None:
-        """Write what is something else by now than it was, and that this is the end.
+        """Write what has changed since it was described, and that this is the end.
 
         Raises:
             errors.EvidenceError: it cannot be written.
@@ -109,7 +109,7 @@ class RunLog:
         self._writer.close()
 
     def _changed(self, late_sources: Mapping[str, str]) -> Iterator[records.Subject]:
-        """Yield what was described, or belongs to the suite, and is something else by now."""
+        """Yield what was described, or belongs to the suite, and has changed since."""
         for path, sha256 in late_sources.items():
             if path not in self._tests and (SUITE, path) not in self._described:
                 yield records.Subject(name=SUITE, value=sha256, path=path)
@@ -120,6 +120,6 @@ class RunLog:
                     yield records.Subject(name=name, value=now, path=path)
 
     def close(self) -> None:
-        """Let go of the file, whether the log came to its end or not."""
+        """Close the file, whether the log came to its end or not."""
         if self._writer is not None:
             self._writer.close()

@@ -12,8 +12,8 @@ if TYPE_CHECKING:
     import pytest
 
 
-# What kind of error it was, where the error itself says it in words.
 _LONGEST_MESSAGE = 10_000  # characters of evidence that a reader of the log still takes in; reports show less
+# The class of an error, where its message says the same in words.
 _ERROR_CLASS = re.compile(r"^(AssertionError|workstream\.errors\.\w+): ")
 
 

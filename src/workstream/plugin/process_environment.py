@@ -1,9 +1,9 @@
 """This process's own environment while tests run: a plain `kubectl` in a test acts on the test's cluster.
 
-Programs that the harness starts are told by whatever they use (see `workstream.processes.Environment`). What a test
+Programs that the harness starts get theirs from what they use (see `workstream.processes.Environment`). What a test
 starts itself, or a library reads (testcontainers looks for DOCKER_HOST), stands in the environment of the process. It
 is set here and nowhere else: from the setup of a test that asks for `engine`, `tools` or `cluster` to the end of its
-teardown. In the teardown of every test what any fixture has asked for is set, since that fixture may be let go there.
+teardown. In the teardown of every test what any fixture has asked for is set: that fixture may be torn down there.
 """
 
 from __future__ import annotations
@@ -33,7 +33,7 @@ class ProcessEnvironment:
         self._folders: list[str] = []
 
     def ask(self, part: Part, request: pytest.FixtureRequest) -> None:
-        """Set what a part needs, now and whenever a test asks for the fixture that has it.
+        """Set what a part needs, now and whenever a test asks for the fixture that gives it.
 
         Args:
             part: the part, which is ready.
@@ -49,14 +49,14 @@ class ProcessEnvironment:
         execute = definition.execute
 
         def executed(request: pytest.FixtureRequest) -> object:
-            found = execute(request=request)
+            value = execute(request=request)
             self._use(part)
-            return found
+            return value
 
         definition.execute = executed
 
     def begin_teardown(self) -> None:
-        """Set what any fixture may need that is let go."""
+        """Set what any fixture may need while it is torn down."""
         for part in self._asked:
             self._use(part)
 
@@ -72,7 +72,7 @@ class ProcessEnvironment:
             os.environ["PATH"] = os.pathsep.join([*more, os.environ.get("PATH", os.defpath)])
 
     def end(self) -> None:
-        """Take everything back that nobody has changed since: a fixture of the suite may have, and keeps its word."""
+        """Take everything back that nobody has changed since: what a fixture of the suite has set stays."""
         for name, (before, value) in self._set.items():
             if os.environ.get(name) != value:
                 continue
@@ -80,10 +80,10 @@ class ProcessEnvironment:
                 del os.environ[name]
             else:
                 os.environ[name] = before
-        left = os.environ.get("PATH", "").split(os.pathsep)
+        entries = os.environ.get("PATH", "").split(os.pathsep)
         for folder in self._folders:
-            if folder in left:
-                left.remove(folder)
+            if folder in entries:
+                entries.remove(folder)
         if self._folders:
-            os.environ["PATH"] = os.pathsep.join(left)
+            os.environ["PATH"] = os.pathsep.join(entries)
         self._set, self._folders = {}, []

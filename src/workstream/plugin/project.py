@@ -46,39 +46,39 @@ class Project:
     @property
     def overridden(self) -> set[str]:
         """The settings that the command line sets for this run."""
-        return {one.partition("=")[0] for one in self.config.getoption("override_ini") or ()}
+        return {override.partition("=")[0] for override in self.config.getoption("override_ini") or ()}
 
     def setting(self, name: str) -> str:
         """Return what the command line says for this run, else the configuration for all; empty if neither does."""
-        said = self.config.getoption(f"--workstream-{name}")
-        return str(said or self.config.getini(f"workstream_{name.replace('-', '_')}") or "")
+        option = self.config.getoption(f"--workstream-{name}")
+        return str(option or self.config.getini(f"workstream_{name.replace('-', '_')}") or "")
 
     @cached_property
     def test_paths(self) -> tuple[Path, ...]:
-        """Where tests stand: the configuration says it; one that was put together for this run does not count."""
-        own = not self.config.getoption("inifilename") and not set(_PATHS) & self.overridden
-        for name in _PATHS if own else ():
+        """Where tests stand: the configuration says it, unless it was given for this run alone."""
+        configured = not self.config.getoption("inifilename") and not set(_PATHS) & self.overridden
+        for name in _PATHS if configured else ():
             patterns = self.config.getini(name)
-            found = [Path(path) for pattern in patterns for path in self._found(pattern)]
-            if found:
-                return tuple(found)
+            paths = [Path(path) for pattern in patterns for path in self._matches(pattern)]
+            if paths:
+                return tuple(paths)
         return (self.folder,)
 
     @cached_property
     def document_ids(self) -> frozenset[str]:
         """The ids of the documents that a marker may name."""
         patterns = self.config.getini("workstream_documents")
-        named = [Path(path) for pattern in patterns for path in self._found(pattern)]
+        named = [Path(path) for pattern in patterns for path in self._matches(pattern)]
         beside = self.document.path.resolve().parent.glob("*.md")
         return frozenset(_ids([self.document.path, *(named or beside)]))
 
-    def _found(self, pattern: str) -> list[str]:
+    def _matches(self, pattern: str) -> list[str]:
         return sorted(glob.glob(str(self.folder / pattern), recursive=True))  # noqa: PTH207 - the pattern may be absolute
 
     @cached_property
     def _allowed(self) -> list[tuple[Level, Criterion]]:
         """The criteria that need no cluster, with the level that they take."""
-        return [one for line in self.config.getini("workstream_levels") for one in self._allowance(line)]
+        return [allowance for line in self.config.getini("workstream_levels") for allowance in self._allowance(line)]
 
     def _allowance(self, line: str) -> Iterator[tuple[Level, Criterion]]:
         """Yield the criteria of our document that a line of `workstream_levels` means.
@@ -106,7 +106,7 @@ class Project:
         yield from ((Level(level), criterion) for criterion in criteria)
 
     def require_sense(self) -> None:
-        """Read what can be read wrongly.
+        """Read the levels now, so that a mistake in them is reported before any test runs.
 
         Raises:
             errors.UsageError: the configuration cannot be understood.
@@ -116,12 +116,12 @@ class Project:
 
     def level(self, criterion: Criterion) -> Level:
         """Return the level that a criterion takes: the cluster, unless the configuration allows less."""
-        said = [level for level, other in self._allowed if other is criterion]
-        return said[-1] if said else Level.CLUSTER
+        levels = [level for level, other in self._allowed if other is criterion]
+        return levels[-1] if levels else Level.CLUSTER
 
 
 def _ids(paths: Iterable[Path]) -> Iterator[str]:
-    """Yield the ids of documents, and of those of folders; what is none has none."""
+    """Yield the ids of documents, and of those in folders; skip files that are no documents."""
     for path in paths:
         for file in sorted(path.glob("**/*.md")) if path.is_dir() else [path]:
             try:

@@ -47,7 +47,7 @@ class Result:
 
     @property
     def is_part(self) -> bool:
-        """Whether nothing speaks against any criterion but that this run was a part of the suite."""
+        """Whether criteria are unproven only because this run was a part of the suite."""
         states = {verdict.state for verdict in self.verdicts if not verdict.proven}
         return bool(self.selection and self.selection.partial and states == {evidence.State.NOT_RUN})
 
@@ -93,10 +93,10 @@ def judged(result: Result, log: Log, root: Path) -> Result:
 
 
 def compared(result: Result, log: Log, rounds: Sequence[Round], controls: str) -> Result:
-    """Return a result with what the controls showed, written as reports; nothing of the product: it was broken.
+    """Return a result with what the controls showed, and write it as reports; without verdicts: the product was broken.
 
     Args:
-        result: without that.
+        result: without it.
         log: the run's.
         rounds: those that were planned.
         controls: the file or folder that they came from; a folder stands for all that there are.
@@ -106,15 +106,15 @@ def compared(result: Result, log: Log, rounds: Sequence[Round], controls: str) -
 
     """
     document, folder = result.document, result.folder
-    planned = sum(one.control is not None for one in rounds)
-    found = evidence.matrix(log, document, planned, every=Path(controls).is_dir())
-    files.write(folder / matrix.MARKDOWN, matrix.markdown(document, found))
-    files.write(folder / matrix.JSON, matrix.as_json(document, found))
-    _summarise(github.cut(matrix.markdown(document, found)))
-    return Result(document, folder, result.ran, result.selection, matrix=found)
+    planned = sum(round_.control is not None for round_ in rounds)
+    comparison = evidence.matrix(log, document, planned, every=Path(controls).is_dir())
+    files.write(folder / matrix.MARKDOWN, matrix.markdown(document, comparison))
+    files.write(folder / matrix.JSON, matrix.as_json(document, comparison))
+    _summarise(github.cut(matrix.markdown(document, comparison)))
+    return Result(document, folder, result.ran, result.selection, matrix=comparison)
 
 
 def _summarise(text: str) -> None:
-    """Let a job on GitHub have a summary."""
+    """Add to the summary of a job on GitHub, if this is one."""
     if os.environ.get(github.VARIABLE):
         files.append(Path(os.environ[github.VARIABLE]), text)

@@ -43,16 +43,16 @@ class Round:
 
     @property
     def title(self) -> str:
-        """What it is, in words."""
+        """What it is, for readers."""
         return f"{self.control.name}: {self.control.sentence}" if self.control else "the product as it is"
 
 
 def planned(options: pytest.Config, document: Document) -> Sequence[Round]:
-    """Return the rounds that the options ask for; empty for a session that is nothing special.
+    """Return the rounds that the options ask for; empty for an ordinary session.
 
     Raises:
         errors.UsageError: options exclude each other.
-        errors.ControlError: a control cannot be read, or names a criterion that is none.
+        errors.ControlError: a control cannot be read, or names an unknown criterion.
 
     """
     repeat, path = options.getoption("--workstream-repeat"), options.getoption("--workstream-controls")
@@ -69,12 +69,12 @@ def planned(options: pytest.Config, document: Document) -> Sequence[Round]:
             "--workstream-repeat and --workstream-controls exclude each other.", instead="Leave one of them away."
         )
     rounds = [Round(criteria=every)]
-    for one in controls.load(Path(path)):
-        unknown = ", ".join(sorted(set(one.turns_red) - every))
+    for control in controls.load(Path(path)):
+        unknown = ", ".join(sorted(set(control.turns_red) - every))
         if unknown:
             raise errors.ControlError(
-                f"The control {one.name} is to turn {unknown} red, and {document.path} has no such criterion.",
+                f"The control {control.name} is to turn {unknown} red, and {document.path} has no such criterion.",
                 instead=f"Its criteria are {', '.join(criterion.id for criterion in document.criteria)}.",
             )
-        rounds.append(Round(one, every))
+        rounds.append(Round(control, every))
     return [*rounds, Round(criteria=every)]

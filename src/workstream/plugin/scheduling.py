@@ -16,7 +16,7 @@ _GROUP = "xdist_group"
 
 
 def group_of(item: pytest.Item) -> str:
-    """Return the group of a test: the suite's own word, else that it uses the cluster; empty if it has none."""
+    """Return the group of a test: the suite's marker names it, else it is that of the cluster; empty if it has none."""
     names = [
         str(mark.args[0] if mark.args else mark.kwargs.get("name", "default")) for mark in item.iter_markers(_GROUP)
     ]
@@ -54,7 +54,7 @@ def scheduler(config: pytest.Config, log: object, group: Callable[[str], str]) -
                 self._reschedule(node)
 
         def remove_node(self, node: object) -> str | None:
-            """Take back what a process that died was to run, but for the test that it died in: that one has its say."""
+            """Take back what a process that died was to run, except the test that it died in: that one has crashed."""
             units: dict[str, dict[str, bool]] = self.assigned_work.pop(node)
             waiting = [(scope, test) for scope, unit in units.items() for test, done in unit.items() if not done]
             if not waiting:

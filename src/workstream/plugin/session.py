@@ -62,7 +62,7 @@ class Session:
         self.rounds = planned(config, document)
         where = FOLDER.with_name("controls") if config.getoption("--workstream-controls") else FOLDER
         self.folder = Path(config.getoption("--workstream-folder") or self.root / where / document.id)
-        wanted = Options(
+        options = Options(
             self.project.setting("cluster-name") or DEFAULT_NAME,
             config.getoption("--workstream-keep"),
             self.project.setting("kube-context"),
@@ -71,7 +71,7 @@ class Session:
             lambda name, value: self.keep(records.Subject(name=name, value=value)),
         )
         self.is_worker = hasattr(config, "workerinput")
-        self.world = Borrowed(self._exchange, wanted) if self.is_worker else World(wanted)
+        self.world = Borrowed(self._exchange, options) if self.is_worker else World(options)
         self.process_environment = ProcessEnvironment(self.world)
         self.round = 1
         self.interrupted_by = 0
@@ -97,12 +97,12 @@ class Session:
         """What the whole suite holds, once that is known."""
         return self._suite.result() if self._suite else inventory.Suite()
 
-    def collected(self, found: Collected) -> None:
+    def collected(self, collected: Collected) -> None:
         """Take what this process is to run; here leave it to the process that writes, if there is one."""
         if self.is_worker:
-            leave(self._exchange, self.config.workerinput["workerid"], found)  # type: ignore[attr-defined] # likewise
+            leave(self._exchange, self.config.workerinput["workerid"], collected)  # type: ignore[attr-defined] # likewise
         else:
-            require_no_problems(self.suite, found)
+            require_no_problems(self.suite, collected)
 
     @property
     def _exchange(self) -> Path:
@@ -151,12 +151,12 @@ class Session:
         self.config.pluginmanager.register(self.watch, "workstream-watch")
         if not self.rounds:
             return None  # pytest's own loop does it
-        for number, one in enumerate(self.rounds, start=1):
+        for number, round_ in enumerate(self.rounds, start=1):
             self.round = number
-            progress.say("round", f"{number} of {len(self.rounds)}: {one.title}")
-            self.keep(one.record(number))
-            with self.world.broken(one.control) if one.control else contextlib.nullcontext():
-                self._run(session, one.criteria)
+            progress.say("round", f"{number} of {len(self.rounds)}: {round_.title}")
+            self.keep(round_.record(number))
+            with self.world.broken(round_.control) if round_.control else contextlib.nullcontext():
+                self._run(session, round_.criteria)
         return True
 
     def begin_cluster(self) -> None:
@@ -172,7 +172,7 @@ class Session:
     def _run(self, session: pytest.Session, criteria: frozenset[str] | None) -> None:
         """Run the tests that speak of criteria; all tests if there are none to choose by.
 
-        At the end every fixture is let go, those of the session too: only the cluster stays.
+        At the end every fixture is torn down, those of the session too: only the cluster stays.
         """
         spoken = self._criteria
         items = [item for item in session.items if criteria is None or criteria & spoken.get(test_of(item), set())]
@@ -193,7 +193,7 @@ class Session:
 
     @pytest.hookimpl(wrapper=True, tryfirst=True)
     def pytest_runtest_teardown(self) -> Generator[None, object, object]:
-        """Let fixtures find what they were set up with, and the next test nothing of it."""
+        """Give fixtures the environment that they were set up with, and take it back before the next test."""
         self.process_environment.begin_teardown()
         try:
             return (yield)
@@ -209,7 +209,7 @@ class Session:
         setattr(report, TEST, test_of(item))
         setattr(report, ATTEMPT, item.stash.get(_ATTEMPT, 1))
         if self.world.is_broken:
-            return report  # it is to fail
+            return report  # a broken product is meant to fail
         if call.excinfo is not None and call.when == "setup" and isinstance(call.excinfo.value, errors.WorkstreamError):
             self.note_failure(EnvironmentFailure.of(call.excinfo.value))
         if report.failed:
@@ -246,7 +246,7 @@ class Session:
 
     @pytest.hookimpl(wrapper=True, tryfirst=True)
     def pytest_sessionfinish(self, session: pytest.Session, exitstatus: int) -> Iterator[None]:
-        """Pass on what no report took along; before pytest-xdist says the process's last words."""
+        """Pass on what no report took along; before pytest-xdist sends the process's last message."""
         del session, exitstatus
         if self.is_worker:
             for path, sha256 in self.late_sources().items():
@@ -259,11 +259,11 @@ class Session:
         return inventory.hashes(self.config, self.project.folder)
 
     def pytest_unconfigure(self) -> None:
-        """Let go of everything, even if the session never began."""
+        """Close everything, even if the session never began."""
         self.close()
 
     def close(self) -> None:
-        """Let go of everything; here, because fixtures of the session may still need it before."""
+        """Close everything; only now, because fixtures of the session may have needed it."""
         self.watch.close()
         self.world.close(interrupted=bool(self.interrupted_by))
 
@@ -283,7 +283,7 @@ def require_no_problems(suite: inventory.Suite, *collected: Collected) -> None:
     """Raise pytest.UsageError that names everything that would drop a test in silence."""
     problems: Sequence[str] = [
         *suite.bindings.problems,
-        *(problem for one in collected for problem in one.bindings.problems),
+        *(problem for part in collected for problem in part.bindings.problems),
     ]
     if problems:
         raise pytest.UsageError("\n".join(dict.fromkeys(problems)))

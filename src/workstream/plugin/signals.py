@@ -1,4 +1,4 @@
-"""Signals: the first one stops a run, and none stops the cleaning up after it (but kill -9)."""
+"""Signals: the first one stops a run, and none stops the cleaning up after it (except kill -9)."""
 
 from __future__ import annotations
 
@@ -33,7 +33,7 @@ class Signals:
         raise KeyboardInterrupt
 
     def shield(self) -> None:
-        """Let no signal interrupt any more: what was made is being taken away."""
+        """Let no signal interrupt any more: what was made is being cleaned up."""
         for number in self._before:
             signal.signal(number, lambda *_: progress.say("interrupted", "cleaning up; this takes some seconds"))
 

@@ -56,7 +56,7 @@ def _show_verdicts(reporter: pytest.TerminalReporter, result: Result) -> None:
         reporter.write_line(line)
     reporter.write_line(checklist.summary(result.verdicts), bold=True)
     if result.selection is not None and result.selection.partial:
-        spoke = [one.criterion_id for one in result.verdicts if not ran.isdisjoint(one.tests)]
+        spoke = [verdict.criterion_id for verdict in result.verdicts if not ran.isdisjoint(verdict.tests)]
         about = f"It spoke of {', '.join(spoke)}" if spoke else "It spoke of no criterion"
         left_out = checklist.left_out(result.selection)
         reporter.write_line(f"This run was a part of the suite. {about}; {left_out}", yellow=True)

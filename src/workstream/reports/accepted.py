@@ -1,7 +1,7 @@
 """Accepted results: checklists, exactly as they were generated, that a project keeps beside its documents.
 
-They are what a clone has without a run. They say which edition of a document was judged, and nothing of what became of
-the product since: that takes the evidence.
+A clone has them without a run. They say which edition of a document was judged, and nothing about what changed in the
+product since: that takes the evidence.
 """
 
 from __future__ import annotations
@@ -31,7 +31,7 @@ def states(document: Document, folder: Path) -> dict[str, str] | None:
 
     Args:
         document: the document as it is now. With another criterion, or something else that gives them their meaning, it
-            is another edition, of which an accepted result says nothing. Ticks and reports make none.
+            is another edition, of which an accepted result says nothing. Ticks and reports make no other edition.
         folder: where a project keeps its accepted results: checklists that are named by the document's id.
 
     Raises:
@@ -48,9 +48,9 @@ def states(document: Document, folder: Path) -> dict[str, str] | None:
             f"{path} is no checklist that a run generated: it does not say which edition of a document was judged.",
             instead="Copy the checklist.md that a run left behind, as it is.",
         )
-    hashes = {one.id: text_sha256(one) for one in document.criteria}
-    # Checklists of before say the hash of the whole document alone.
+    hashes = {criterion.id: text_sha256(criterion) for criterion in document.criteria}
+    # Older checklists give the hash of the whole document alone.
     now = {edition_sha256(hashes, context_sha256(document)), document_sha256(document)}
     if editions.isdisjoint(now):
         return dict.fromkeys(hashes, "another edition of the document")
-    return {one["id"]: one["state"] for one in _CRITERION.finditer(text)}
+    return {match["id"]: match["state"] for match in _CRITERION.finditer(text)}

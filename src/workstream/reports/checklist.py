@@ -33,18 +33,18 @@ def markdown(document: Document, log: Log, verdicts: Sequence[Verdict]) -> str:
 
 def repetition(log: Log, document: Document) -> list[str]:
     """Return a line per criterion: in how many rounds of a repeated session it was proven; else nothing."""
-    found = rounds(log, document)
+    per_round = rounds(log, document)
     lines = []
-    for number, criterion in enumerate(document.criteria if found else ()):
-        states = [verdicts[number] for verdicts in found]
-        others = [f"round {at}: {one.state}" for at, one in enumerate(states, start=1) if not one.proven]
+    for number, criterion in enumerate(document.criteria if per_round else ()):
+        states = [verdicts[number] for verdicts in per_round]
+        others = [f"round {at}: {verdict.state}" for at, verdict in enumerate(states, start=1) if not verdict.proven]
         count = f"{criterion.id} was proven in {len(states) - len(others)} of {len(states)} rounds"
         lines.append(f"{count} ({', '.join(others)})" if others else count)
     return lines
 
 
 def summary(verdicts: Sequence[Verdict]) -> str:
-    """Return one sentence: how many of how many, and which are not."""
+    """Return one sentence: how many criteria are proven, and which are not."""
     missing = [verdict.criterion_id for verdict in verdicts if not verdict.proven]
     total = len(verdicts)
     if not total:
@@ -55,11 +55,11 @@ def summary(verdicts: Sequence[Verdict]) -> str:
 
 
 def left_out(selection: Selection) -> str:
-    """Return what a run that was a part of the suite did without."""
+    """Return how much a run that was a part of the suite left out."""
     count = len(selection.left_out)
-    said = "1 test of a criterion was" if count == 1 else f"{count} tests of criteria were"
+    subject = "1 test of a criterion was" if count == 1 else f"{count} tests of criteria were"
     unknown = [f"What the suite holds is not known: {sentence}" for sentence in selection.unknown]
-    return " ".join([f"{said} not selected.", *unknown])
+    return " ".join([f"{subject} not selected.", *unknown])
 
 
 def shown(observation: Observation) -> str:
@@ -134,19 +134,21 @@ def _reproduce(log: Log) -> Iterator[str]:
     yield f"- criteria and what gives them their meaning: SHA-256 {code(edition)}"
     yield f"- begun: {session.time}; ended: {log.end.time if log.end else 'not'}"
     yield f"- workstream {session.harness}, Python {session.python}"
-    for where, said in (log.selection.options if log.selection else {}).items():
+    for where, option in (log.selection.options if log.selection else {}).items():
         if where != "command line":
-            yield f"- {code(where)}: {code(said)}"
+            yield f"- {code(where)}: {code(option)}"
     for name, value in facts(log).items():
         text = value if isinstance(value, str) else json.dumps(value)
         yield f"- {prose(name)}: {code(one_line(text, 1000))}"
 
 
 def facts(log: Log) -> dict[str, JsonValue]:
-    """Return what was said of what was under test, by name: the last word of each; of several files their paths."""
-    found: dict[str, JsonValue] = {subject.name: subject.value for subject in log.subjects}
-    for name in found:
-        paths: list[JsonValue] = [*sorted({one.path for one in log.subjects if one.name == name and one.path})]
+    """Return the facts about what was under test, by name: the last value of each; of several files their paths."""
+    values: dict[str, JsonValue] = {subject.name: subject.value for subject in log.subjects}
+    for name in values:
+        paths: list[JsonValue] = [
+            *sorted({subject.path for subject in log.subjects if subject.name == name and subject.path})
+        ]
         if len(paths) > 1:
-            found[name] = paths
-    return found
+            values[name] = paths
+    return values

@@ -1,4 +1,4 @@
-"""The summary of a GitHub job: what is not proven first, cut openly where GitHub would refuse it."""
+"""The summary of a GitHub job: what is not proven first, visibly cut where GitHub would refuse it."""
 
 from __future__ import annotations
 

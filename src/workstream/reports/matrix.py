@@ -24,88 +24,91 @@ _LEGEND = (
 _LETTERS = {State.FAILED: "F", State.BLOCKED: "B", State.PROVEN: "P"}
 
 
-def lines(document: Document, found: Matrix) -> Iterator[str]:
+def lines(document: Document, matrix: Matrix) -> Iterator[str]:
     """Yield the matrix for a terminal, then what does not agree."""
-    ids = [one.id for one in document.criteria]
-    width = max([len(row.name) for row in found.rows], default=0)
-    yield f"{'':{width}}  {' '.join(f'{one:>4}' for one in ids)}"
-    for row in found.rows:
-        cells = " ".join(f"{_cell(row, one):>4}" for one in row.verdicts)
+    ids = [criterion.id for criterion in document.criteria]
+    width = max([len(row.name) for row in matrix.rows], default=0)
+    yield f"{'':{width}}  {' '.join(f'{name:>4}' for name in ids)}"
+    for row in matrix.rows:
+        cells = " ".join(f"{_cell(row, verdict):>4}" for verdict in row.verdicts)
         yield f"{row.name:{width}}  {cells} {_time(row):>7}".rstrip()
     yield from ("", _LEGEND, "")
-    yield from problems(found)
-    yield summary(found)
+    yield from problems(matrix)
+    yield summary(matrix)
 
 
-def summary(found: Matrix) -> str:
-    """Return one sentence."""
-    agreeing = sum(row.agrees for row in found.rows)
-    untested = f" Untested tests: {len(found.untested)}." if found.untested else ""
-    return f"{agreeing} of {found.planned} controls turned exactly those criteria red that they must.{untested}"
+def summary(matrix: Matrix) -> str:
+    """Return one sentence: how many controls turned red what they must."""
+    agreeing = sum(row.agrees for row in matrix.rows)
+    untested = f" Untested tests: {len(matrix.untested)}." if matrix.untested else ""
+    return f"{agreeing} of {matrix.planned} controls turned exactly those criteria red that they must.{untested}"
 
 
-def problems(found: Matrix) -> Iterator[str]:
+def problems(matrix: Matrix) -> Iterator[str]:
     """Yield a line for all that is not as it must be."""
-    for when, verdicts in zip(("before", "after"), found.whole, strict=False):
-        for one in verdicts:
-            if not one.proven:
-                why = one_line(one.reason, 600)
-                yield f"{one.criterion_id} is not proven on the whole product, {when} the controls: {one.state}: {why}"
-    for row in found.rows:
+    for when, verdicts in zip(("before", "after"), matrix.whole, strict=False):
+        for verdict in verdicts:
+            if not verdict.proven:
+                why = f"{verdict.state}: {one_line(verdict.reason, 600)}"
+                yield f"{verdict.criterion_id} is not proven on the whole product, {when} the controls: {why}"
+    for row in matrix.rows:
         yield from _problems_of(row)
-    if len(found.rows) < found.planned:
-        yield f"{found.planned - len(found.rows)} controls did not run to their end"
-    for test in found.untested:
+    if len(matrix.rows) < matrix.planned:
+        yield f"{matrix.planned - len(matrix.rows)} controls did not run to their end"
+    for test in matrix.untested:
         name = f"{test.criterion_id}: {test.test.partition('::')[2] or test.test}"
         yield f"{name} is an untested test: no control makes it fail, so nobody knows whether it can"
 
 
 def _problems_of(row: Row) -> Iterator[str]:
-    for one in row.verdicts:
-        if one.criterion_id in row.expected and one.proven:
-            yield f"{row.name}: {one.criterion_id} lost this control: it is proven on the broken product"
-        elif not one.proven and one.criterion_id not in row.red & row.expected:
-            wanted = "notice" if one.criterion_id in row.expected else "keep its proof"
-            yield f"{row.name}: {one.criterion_id} was to {wanted}, and is {one.state}: {one_line(one.reason, 600)}"
+    for verdict in row.verdicts:
+        if verdict.criterion_id in row.expected and verdict.proven:
+            yield f"{row.name}: {verdict.criterion_id} did not notice this control: it is proven on the broken product"
+        elif not verdict.proven and verdict.criterion_id not in row.red & row.expected:
+            wanted = "notice" if verdict.criterion_id in row.expected else "stay proven"
+            why = f"{verdict.state}: {one_line(verdict.reason, 600)}"
+            yield f"{row.name}: {verdict.criterion_id} was to {wanted}, and is {why}"
     for criterion_id in row.missing_again:
         yield f"{row.name}: {criterion_id} was not proven again in any later round"
 
 
-def markdown(document: Document, found: Matrix) -> str:
+def markdown(document: Document, matrix: Matrix) -> str:
     """Return the matrix as Markdown, with the reason of every red cell."""
-    ids = [one.id for one in document.criteria]
-    text = [f"# {document.id}: controls", "", prose(summary(found)), ""]
-    text += [f"- {prose(problem)}" for problem in problems(found)]
+    ids = [criterion.id for criterion in document.criteria]
+    text = [f"# {document.id}: controls", "", prose(summary(matrix)), ""]
+    text += [f"- {prose(problem)}" for problem in problems(matrix)]
     text += ["", f"| control | {' | '.join(ids)} | time |", f"| --- |{' --- |' * (len(ids) + 1)}"]
-    for row in found.rows:
-        text.append(f"| {row.name} | {' | '.join(_cell(row, one) for one in row.verdicts)} | {_time(row)} |")
+    for row in matrix.rows:
+        text.append(f"| {row.name} | {' | '.join(_cell(row, verdict) for verdict in row.verdicts)} | {_time(row)} |")
     text += ["", _LEGEND, ""]
-    for row in found.rows:
+    for row in matrix.rows:
         text += [f"## {row.name}", "", prose(row.sentence), ""]
-        text += [_reason(one) for one in row.verdicts if not one.proven]
+        text += [_reason(verdict) for verdict in row.verdicts if not verdict.proven]
         text.append("")
     return "\n".join(text)
 
 
-def as_json(document: Document, found: Matrix) -> str:
+def as_json(document: Document, matrix: Matrix) -> str:
     """Return the matrix for programs."""
     plain = {
         "document": document.id,
-        "agrees": found.agrees,
-        "untested": [{"criterion": one.criterion_id, "test": one.test} for one in found.untested],
-        "problems": list(problems(found)),
-        "whole": [{one.criterion_id: one.state for one in verdicts} for verdicts in found.whole],
+        "agrees": matrix.agrees,
+        "untested": [{"criterion": test.criterion_id, "test": test.test} for test in matrix.untested],
+        "problems": list(problems(matrix)),
+        "whole": [{verdict.criterion_id: verdict.state for verdict in verdicts} for verdicts in matrix.whole],
         "controls": [
             {
                 "name": row.name,
                 "sentence": row.sentence,
                 "agrees": row.agrees,
                 "expected_red": sorted(row.expected),
-                "seen": {one.criterion_id: {"state": one.state, "reason": one.reason} for one in row.verdicts},
+                "seen": {
+                    verdict.criterion_id: {"state": verdict.state, "reason": verdict.reason} for verdict in row.verdicts
+                },
                 "not_proven_again": row.missing_again,
                 "seconds": row.seconds,
             }
-            for row in found.rows
+            for row in matrix.rows
         ],
     }
     return json.dumps(plain, indent=2, ensure_ascii=False) + "\n"

@@ -96,23 +96,27 @@ def status(document: Document, paths: Sequence[Path], log: Log, verdicts: Sequen
     """
     criteria = tuple(
         CriterionStatus(
-            id=one.criterion_id,
-            kind=one.criterion.kind.name.lower(),
-            text=one.criterion.text,
-            line=one.criterion.position.line,
-            ticked=one.criterion.box.ticked if one.criterion.box else None,
-            state=one.state,
-            reason=one.reason,
-            tests=one.tests,
+            id=verdict.criterion_id,
+            kind=verdict.criterion.kind.name.lower(),
+            text=verdict.criterion.text,
+            line=verdict.criterion.position.line,
+            ticked=verdict.criterion.box.ticked if verdict.criterion.box else None,
+            state=verdict.state,
+            reason=verdict.reason,
+            tests=verdict.tests,
         )
-        for one in verdicts
+        for verdict in verdicts
     )
     return Status(
         document=str(document.path),
         id=document.id,
         evidence=tuple(str(path) for path in paths),
         partial=bool(log.selection and log.selection.partial),
-        proven=bool(criteria) and all(one.proven for one in criteria),
-        changes={one.id: one.proven for one in criteria if one.ticked is not None and one.ticked != one.proven},
+        proven=bool(criteria) and all(criterion.proven for criterion in criteria),
+        changes={
+            criterion.id: criterion.proven
+            for criterion in criteria
+            if criterion.ticked is not None and criterion.ticked != criterion.proven
+        },
         criteria=criteria,
     )

@@ -1,8 +1,10 @@
 from __future__ import annotations
 
+import threading
+
 import pytest
 
-from workstream import errors, limits
+from workstream import errors, limits, processes
 from workstream.cluster import waiting
 from workstream.limits import Limit
 
@@ -25,6 +27,24 @@ def test_time_running_out_is_told_with_what_was_seen_last(monkeypatch: pytest.Mo
     assert "a test" in caught.value.what
     assert "Pending" in caught.value.what
     assert "WORKSTREAM_PATIENCE" in caught.value.instead
+
+
+def test_an_interrupted_run_waits_no_longer(monkeypatch: pytest.MonkeyPatch) -> None:
+    """What is waited for is not even looked at again, but by whoever cleans up."""
+    monkeypatch.setattr(processes, "_cancelled", threading.Event())
+    monkeypatch.setattr(limits, "POLL_SECONDS", 0.001)
+    looks = []
+
+    def look() -> bool:
+        looks.append("look")
+        processes.cancel()
+        return len(looks) > 1
+
+    with pytest.raises(errors.CancelledError):
+        waiting.until(look, Limit("a test", 1000), what="never")
+    assert looks == ["look"]
+    with processes.cleaning_up():
+        assert waiting.until(look, Limit("a test", 1000), what="it is gone")
 
 
 def test_what_cannot_heal_ends_the_wait_at_once() -> None:

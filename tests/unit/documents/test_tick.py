@@ -109,6 +109,17 @@ def test_writing_keeps_mode_and_changes_the_file_as_a_whole(file: Path) -> None:
     assert [path.name for path in file.parent.iterdir()] == [file.name]
 
 
+@pytest.mark.skipif(os.geteuid() != 0, reason="only root gives a file to somebody else")
+def test_writing_keeps_the_owner(file: Path) -> None:
+    """A file that root ticks for somebody is still that person's, and their group's."""
+    os.chown(file, 1234, 5678)
+    before = documents.read(file)
+    ticking.write(file, before.content, ticking.tick(before, {"AC1": True}))
+
+    assert b"- [x] It works well" in file.read_bytes()
+    assert (file.stat().st_uid, file.stat().st_gid) == (1234, 5678)
+
+
 def test_a_file_that_changed_meanwhile_is_not_written(file: Path) -> None:
     """What somebody wrote meanwhile stays."""
     before = documents.read(file)

@@ -50,6 +50,45 @@ def test_what_did_not_change_is_still_proven(told: Story, tmp_path: Path) -> Non
     assert states(told, tmp_path) == ["proven", "proven"]
 
 
+SPEAKING = 'import pytest\n\n@pytest.mark.criterion("WS-900", "one")\ndef test(): ...\n'
+
+
+@pytest.mark.parametrize("name", ["test_new.py", "deep/er/check.py"])
+def test_a_new_module_that_speaks_of_the_document_makes_everything_stale(
+    told: Story, tmp_path: Path, name: str
+) -> None:
+    """A criterion is proven by all tests that speak of it, and nobody saw those run."""
+    path = tmp_path / name
+    path.parent.mkdir(parents=True, exist_ok=True)
+    path.write_text(SPEAKING)
+    first, second = freshness.current(told.log(tmp_path), told.document, tmp_path)
+
+    assert first.state == second.state == "stale"
+    assert first.reason == f"It was proven, but {name}, which speaks of its criteria, was added since."
+
+
+@pytest.mark.parametrize(
+    ("name", "text"),
+    [
+        ("test_new.py", SPEAKING.replace("WS-900", "WS-901")),
+        ("test_new.py", "# see WS-900\ndef test(): ...\n"),
+        (".venv/test_new.py", SPEAKING),
+        ("conftest.py", "DOCUMENT = 'WS-900'\n"),
+        ("test_new.py", "def test(:\n"),
+    ],
+    ids=["of another document", "only a comment", "in a hidden folder", "no test", "no Python"],
+)
+def test_a_new_file_that_does_not_speak_of_it_changes_nothing(
+    told: Story, tmp_path: Path, name: str, text: str
+) -> None:
+    """What has nothing to do with the document takes nothing from it."""
+    path = tmp_path / name
+    path.parent.mkdir(exist_ok=True)
+    path.write_text(text)
+
+    assert states(told, tmp_path) == ["proven", "proven"]
+
+
 @pytest.mark.parametrize("text", ["another test of a", None], ids=["changed", "gone"])
 def test_a_changed_test_proves_nothing_any_more(told: Story, tmp_path: Path, text: str | None) -> None:
     """A test module that changed makes stale what its tests proved, and nothing else."""

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+import pytest
+
 from workstream import evidence
 from workstream.evidence.records import Result
 
@@ -13,6 +15,7 @@ if TYPE_CHECKING:
     from tests.unit.conftest import Story
 
 T = "test_a.py::test_it"
+OTHER = "test_a.py::test_other"
 PASSED, FAILED = Result.PASSED, Result.FAILED
 
 
@@ -41,3 +44,25 @@ def test_every_row_says_how_long_it_took(story: type[Story], tmp_path: Path) -> 
     matrix = evidence.matrix(run.log(tmp_path), run.document, 2, every=True)
     assert [row.seconds for row in matrix.rows] == [60, 60]
     assert matrix.agrees
+
+
+@pytest.mark.parametrize("ending", [[PASSED, Result.SKIPPED], None], ids=["skipped", "not run"])
+def test_a_criterion_that_was_to_keep_its_proof_keeps_it(
+    story: type[Story], tmp_path: Path, ending: list[Result] | None
+) -> None:
+    """One that nobody asked on the broken product did not turn red, and is no sign that the suite notices this only."""
+    run = story("one", "two").bind(T).bind(OTHER, "AC2")
+    for number, control in enumerate(["", "c", ""], start=1):
+        more = {"control": control, "sentence": "It is broken.", "turns_red": ("AC1",)} if control else {}
+        run.began(number, **more)
+        run.saw(T, attempt=number).ran(T, PASSED, FAILED if control else PASSED, PASSED, attempt=number, round=number)
+        if not control:
+            run.saw(OTHER, attempt=number).ran(OTHER, attempt=number, round=number)
+        elif ending is not None:
+            run.ran(OTHER, *ending, attempt=number, round=number)
+    matrix = evidence.matrix(run.ended().log(tmp_path), run.document, 1, every=False)
+    (row,) = matrix.rows
+    assert row.red == row.expected == {"AC1"}
+    assert row.missing_again == ()
+    assert not row.agrees
+    assert not matrix.agrees

@@ -100,6 +100,14 @@ def test_a_link_to_the_folder_itself_is_followed(chart: Path) -> None:
     assert provenance.path_sha256(chart.parent / "link") == provenance.path_sha256(chart)
 
 
+def test_where_in_a_folder_a_file_stands_counts(chart: Path) -> None:
+    """A chart of the same files in other folders is another chart."""
+    before = provenance.path_sha256(chart)
+    (chart / "templates" / "pod.yaml").rename(chart / "pod.yaml")
+
+    assert provenance.path_sha256(chart) != before
+
+
 @pytest.mark.parametrize("target", ["nowhere", "linked", "."], ids=["leads nowhere", "to itself", "back up"])
 def test_a_link_that_cannot_be_followed_counts_as_a_link(chart: Path, target: str) -> None:
     """It has a hash, by the text of its target, and so has the folder: other than without it, or with a file."""

@@ -95,15 +95,15 @@ def test_a_suite_that_notices_every_control_is_green(controlled: Controlled) -> 
 
 
 def test_a_control_that_breaks_nothing_fails_the_session(controlled: Controlled) -> None:
-    """The criterion that lost its control is named, and that nothing else turns it red."""
+    """The criterion that did not notice it is named, and that nothing else turns it red."""
     result = controlled.run(left=control("left", "AC1"), right=control("elsewhere", "AC2"))
 
     assert result.ret == pytest.ExitCode.TESTS_FAILED
     assert controlled.matrix()["problems"] == [
-        "right: AC2 lost this control: it is proven on the broken product",
+        "right: AC2 did not notice this control: it is proven on the broken product",
         "AC2: test is an untested test: no control makes it fail, so nobody knows whether it can",
     ]
-    result.stdout.fnmatch_lines(["right: AC2 lost this control*", "AC2: test is an untested test*"])
+    result.stdout.fnmatch_lines(["right: AC2 did not notice this control*", "AC2: test is an untested test*"])
 
 
 def test_a_criterion_without_a_control_fails_the_session(controlled: Controlled) -> None:
@@ -171,7 +171,7 @@ def test_a_criterion_that_turns_red_though_it_must_not_fails_the_session(control
 
     assert result.ret == pytest.ExitCode.TESTS_FAILED
     (problem,) = controlled.matrix()["problems"]
-    assert problem.startswith("both: AC2 was to keep its proof, and is failed: test: right is broken")
+    assert problem.startswith("both: AC2 was to stay proven, and is failed: test: right is broken")
 
 
 def test_a_product_that_does_not_become_whole_again_fails_the_session(controlled: Controlled) -> None:

@@ -188,6 +188,22 @@ def test_a_test_that_swallows_an_interrupt_does_not_swallow_the_next_one(suite: 
     assert suite.states() == {"one": "blocked"}
 
 
+def test_a_second_interrupt_does_not_break_off_the_end_of_the_first(suite: Suite) -> None:
+    """Whoever presses Ctrl-C again while the run stops is told to wait, and everything is still taken down and told."""
+    suite.write({"one": suite.PROVING, "two": KILLING.format(process="os.getpid()", name="SIGINT")})
+    with (suite.path / "conftest.py").open("a") as file:
+        file.write(
+            "\n\n@pytest.hookimpl(trylast=True)\ndef pytest_keyboard_interrupt():\n    import os, signal\n"
+            "    os.kill(os.getpid(), signal.SIGINT)\n    open('second.txt', 'w').close()\n"
+        )
+    result = suite.run(own_process=True)
+    assert (suite.path / "second.txt").exists()
+    assert (suite.path / "gone.txt").exists()
+    assert names(suite.folder) == REPORTS
+    assert result.ret == 130
+    result.stderr.fnmatch_lines(["*cleaning up*"])
+
+
 def test_pytest_may_run_in_a_thread(suite: Suite) -> None:
     """No signal can be taken there, and the run is the same."""
     suite.write({"one": suite.PROVING})

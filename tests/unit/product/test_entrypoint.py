@@ -4,9 +4,12 @@ from __future__ import annotations
 
 import os
 import shutil
+import signal
 import socket
 import subprocess
 import sys
+import threading
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -37,7 +40,7 @@ exit 5
 
 # Ends when the entrypoint has asked five times whether it listens.
 NEVER_LISTENS = """#!PYTHON
-import pathlib, socket, sys, time
+import os, pathlib, socket, sys, time
 asked = pathlib.Path("ASKED")
 for _ in range(1000):
     if asked.exists() and asked.read_text().count("asked") >= 5:
@@ -47,11 +50,13 @@ else:
     sys.exit("nobody asks whether this listens")
 """
 
-# Begins to listen then; and ends when its input is closed.
+# Begins to listen then, and from there on prints nothing and has no output; ends when its input is closed.
 LISTENS_LATE = (
     NEVER_LISTENS
     + """
-print("begins to listen", flush=True)
+print("begins to listen", file=sys.stderr, flush=True)
+os.close(1)
+os.close(2)
 server = socket.create_server(("127.0.0.1", PORT))
 sys.stdin.read()
 """
@@ -91,6 +96,7 @@ class Container:
         self.local.mkdir()
         self._started = folder / "started"
         self._running: list[subprocess.Popen[str]] = []
+        self._overdue = False
         for name in ("spark-class", "spark-submit"):
             self.put(name, SPARK.replace("STARTED", str(self._started)))
         self.put("id", "#!/bin/sh\necho 185\n")
@@ -111,18 +117,18 @@ class Container:
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
             stderr=subprocess.STDOUT,
+            start_new_session=True,
         )
         self._running.append(process)
         return process
 
     def run(self, *arguments: str, **variables: str) -> tuple[int, list[str]]:
         """Run the entrypoint, end what it started, and return exit code and lines of output."""
-        return ended(self.start(ENTRYPOINT, *arguments, **variables))
+        return self.end(self.start(ENTRYPOINT, *arguments, **variables))
 
     def call(self, function: str, *arguments: str) -> int:
         """Run one function of the entrypoint and return its exit code."""
-        sourced: list[str | Path] = ["bash", "-c", 'source "$0"; "$@"', ENTRYPOINT, function, *arguments]
-        return ended(self.start(*sourced))[0]
+        return self.end(self.start("bash", "-c", 'source "$0"; "$@"', ENTRYPOINT, function, *arguments))[0]
 
     @property
     def started(self) -> Started | None:
@@ -138,34 +144,57 @@ class Container:
         assert self.started is not None
         return self.started
 
-    def kill(self) -> None:
-        """End whatever still runs."""
+    def line(self, process: subprocess.Popen[str]) -> str:
+        """Return the next line that a process prints."""
+        assert process.stdout is not None
+        line = process.stdout.readline()
+        assert not self._overdue, f"after {SECONDS} seconds: {line!r}"
+        return line.removesuffix("\n")
+
+    def end(self, process: subprocess.Popen[str]) -> tuple[int, list[str]]:
+        """Close a process's input, wait until neither it nor what it left behind runs; return exit code and lines.
+
+        It is waited for first: the entrypoint asks whether the service is there as long as the kernel remembers it.
+        """
+        assert process.stdin is not None
+        assert process.stdout is not None
+        process.stdin.close()
+        code = process.wait()
+        lines = process.stdout.read().splitlines()
+        assert not self._overdue, f"still runs after {SECONDS} seconds; exit code {code}, output {lines}"
+        process.stdout.close()
+        self._running.remove(process)
+        return code, lines
+
+    def give_up(self) -> None:
+        """End whatever still runs, and let whoever waits for it fail."""
+        self._overdue = True
+        self._kill()
+
+    def close(self) -> None:
+        """End whatever still runs, and forget what it printed."""
+        self._kill()
         for process in self._running:
-            process.kill()
-            process.wait()
             for stream in (process.stdin, process.stdout):
                 if stream is not None:
                     stream.close()
 
-
-def ended(process: subprocess.Popen[str]) -> tuple[int, list[str]]:
-    """Close a process's input, wait until neither it nor anything that it left behind runs, and say how it ended.
-
-    It is waited for first: the entrypoint asks whether the service is there as long as the kernel remembers it.
-    """
-    assert process.stdin is not None
-    assert process.stdout is not None
-    process.stdin.close()
-    code = process.wait(SECONDS)
-    return code, process.stdout.read().splitlines()
+    def _kill(self) -> None:
+        for process in list(self._running):
+            with suppress(ProcessLookupError):
+                os.killpg(process.pid, signal.SIGKILL)
+            process.wait()
 
 
 @pytest.fixture
 def container(tmp_path: Path) -> Iterator[Container]:
     """Give a place where the entrypoint runs."""
     made = Container(tmp_path)
+    watch = threading.Timer(SECONDS, made.give_up)
+    watch.start()
     yield made
-    made.kill()
+    watch.cancel()
+    made.close()
 
 
 @pytest.fixture
@@ -206,7 +235,7 @@ def test_what_is_started_takes_the_entrypoints_place(container: Container, mode:
     """It has the process id that signals are sent to, and its exit code is the container's."""
     process = container.start(ENTRYPOINT, mode, SPARK_MASTER_URL="spark://m:7077")
 
-    assert ended(process)[0] == 5
+    assert container.end(process)[0] == 5
     assert container.service().process == process.pid
 
 
@@ -241,7 +270,7 @@ def test_bash_that_finds_the_entrypoint_on_path_runs_it(container: Container) ->
     """A pod's command may be `bash entrypoint.sh`: that is no reason to start nothing and call it a success."""
     (container.programs / "entrypoint.sh").symlink_to(ENTRYPOINT)
 
-    assert ended(container.start("bash", "entrypoint.sh", "master"))[0] == 5
+    assert container.end(container.start("bash", "entrypoint.sh", "master"))[0] == 5
     assert container.service().arguments == ["org.apache.spark.deploy.master.Master"]
 
 
@@ -249,7 +278,7 @@ def test_sourced_it_starts_nothing(container: Container) -> None:
     """Whoever sources it gets functions, whatever SPARK_MODE says; that is how these tests reach them."""
     sourced = container.start("bash", "-c", 'source "$0"; type -t start_shuffle', ENTRYPOINT, SPARK_MODE="shuffle")
 
-    assert ended(sourced) == (0, ["function"])
+    assert container.end(sourced) == (0, ["function"])
     assert container.started is None
 
 
@@ -315,10 +344,11 @@ def test_the_service_is_told_its_port_behind_what_the_user_says(
     container: Container, given: dict[str, str], port: str
 ) -> None:
     """The user's SPARK_SHUFFLE_OPTS are kept, all of them. Without a local directory nothing is said of a database."""
-    container.run("shuffle", SPARK_SHUFFLE_OPTS="-Da=1 -Xss1m", **given)
+    for said in ({}, {"SPARK_SHUFFLE_OPTS": "-Da=1 -Xss1m"}):
+        container.run("shuffle", **said, **given)
 
-    options = container.service().environment["SPARK_SHUFFLE_OPTS"].split()
-    assert options == ["-Da=1", "-Xss1m", f"-Dspark.shuffle.service.port={port}"]
+        options = container.service().environment["SPARK_SHUFFLE_OPTS"].split()
+        assert options == [*"".join(said.values()).split(), f"-Dspark.shuffle.service.port={port}"]
 
 
 def test_the_service_is_told_where_to_keep_its_list_of_executors(container: Container) -> None:
@@ -341,8 +371,7 @@ def test_every_local_directory_is_made_and_claimed(container: Container, mode: s
     running = container.start(
         *(ENTRYPOINT, mode), SPARK_LOCAL_DIRS=f"{first},{second}", SPARK_MASTER_URL="spark://m:7077"
     )
-    assert running.stdout is not None
-    assert running.stdout.readline() == "started\n"
+    assert container.line(running) == "started"
 
     for directory in (first, second):
         assert directory.is_dir()
@@ -356,8 +385,7 @@ def test_two_on_one_directory_exclude_each_other(container: Container, mode: str
     """The second ends before it touches anything, and says why; when the first is gone, the next can start."""
     given = {"SPARK_LOCAL_DIRS": str(container.local), "SPARK_MASTER_URL": "spark://m:7077"}
     first = container.start(ENTRYPOINT, mode, **given)
-    assert first.stdout is not None
-    assert first.stdout.readline() == "started\n"
+    assert container.line(first) == "started"
     mine = container.started
     (container.local / Path(FILES).parts[0]).mkdir()
     (container.local / LIST).mkdir()
@@ -371,7 +399,7 @@ def test_two_on_one_directory_exclude_each_other(container: Container, mode: str
     assert (container.local / Path(FILES).parts[0]).is_dir()
     assert (container.local / LIST).is_dir()
 
-    ended(first)
+    container.end(first)
     assert container.run(mode, **given)[0] == 5
     assert container.service() != mine
 
@@ -379,8 +407,7 @@ def test_two_on_one_directory_exclude_each_other(container: Container, mode: str
 def test_worker_and_service_of_one_machine_share_a_directory(container: Container) -> None:
     """The service serves what the worker's executors wrote there: neither keeps the other out."""
     first = container.start(ENTRYPOINT, "shuffle", SPARK_LOCAL_DIRS=str(container.local))
-    assert first.stdout is not None
-    assert first.stdout.readline() == "started\n"
+    assert container.line(first) == "started"
 
     code, _ = container.run("worker", SPARK_LOCAL_DIRS=str(container.local), SPARK_MASTER_URL="spark://m:7077")
     assert code == 5
@@ -408,16 +435,18 @@ def test_a_worker_removes_what_killed_ones_left_and_nothing_else(container: Cont
 def test_the_service_forgets_executors_where_no_application_has_files(
     container: Container, *, files: list[str], kept: bool
 ) -> None:
-    """Its list stays as long as an executor has files beside it: after a restart it still serves them."""
-    for name in (LIST, "data", *files):
-        (container.local / name).mkdir(parents=True)
-    _, lines = container.run("shuffle", SPARK_LOCAL_DIRS=str(container.local))
+    """In every local directory a list stays as long as an executor has files beside it: they are still served."""
+    directories = [container.local / "a", container.local / "b"]
+    for directory in directories:
+        for name in (LIST, "data", *files):
+            (directory / name).mkdir(parents=True)
+    _, lines = container.run("shuffle", SPARK_LOCAL_DIRS=",".join(map(str, directories)))
 
-    assert (container.local / LIST).exists() == kept
-    told = f"entrypoint: removing {container.local / LIST}: no application has data here"
-    assert [line for line in lines if line != "started"] == ([] if kept else [told])
-    assert (container.local / "data").is_dir()
-    assert all((container.local / name).is_dir() for name in files)
+    told = [f"entrypoint: removing {directory / LIST}: no application has data here" for directory in directories]
+    assert [line for line in lines if line != "started"] == ([] if kept else told)
+    for directory in directories:
+        assert (directory / LIST).exists() == kept
+        assert all((directory / name).is_dir() for name in ("data", *files))
 
 
 @pytest.mark.parametrize("mode", ["worker", "shuffle"])
@@ -481,17 +510,22 @@ def counted(container: Container) -> Path:
 def test_the_line_comes_when_the_port_can_be_reached_and_not_before(
     container: Container, counted: Path, taken: socket.socket
 ) -> None:
-    """However long it takes: first the service listens, then the line is there, once, and a client gets through."""
+    """However long it takes: first the service listens, then the line is there, once, and a client gets through.
+
+    The line is on stderr, as Spark's log is, so that nothing changes their order. What printed it ends then, and not
+    with the service: the service is the only process left.
+    """
     port = taken.getsockname()[1]
     program = LISTENS_LATE.replace("PYTHON", sys.executable).replace("ASKED", str(counted))
     container.put("spark-class", program.replace("PORT", str(port)))
-    service = container.start(ENTRYPOINT, "shuffle", SPARK_SHUFFLE_SERVICE_PORT=str(port))
-    assert service.stdout is not None
+    only_stderr = ("sh", "-c", 'exec "$0" shuffle >/dev/null', ENTRYPOINT)
+    service = container.start(*only_stderr, SPARK_SHUFFLE_SERVICE_PORT=str(port))
 
-    assert service.stdout.readline() == "begins to listen\n"
-    assert service.stdout.readline() == f"{LINE} {port}\n"
+    assert container.line(service) == "begins to listen"
+    assert container.line(service) == f"{LINE} {port}"
+    assert container.line(service) == ""  # the end: only the service runs, and it has no output
     socket.create_connection(("127.0.0.1", port), SECONDS).close()
-    assert ended(service) == (0, [])
+    assert container.end(service) == (0, [])
 
 
 def test_the_line_never_comes_when_another_process_has_the_port(
