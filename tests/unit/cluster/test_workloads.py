@@ -81,7 +81,7 @@ def test_what_belongs_together_is_found_in_every_namespace_that_is_named(
     assert {path.rpartition("/")[2] for path, _ in kubernetes.asked} == {"daemonsets", "pods"}
 
 
-def test_pods_of_what_is_gone_are_still_pods(reachable: Cluster, objects: Objects) -> None:
+def test_pods_of_what_is_gone_are_still_found(reachable: Cluster, objects: Objects) -> None:
     """A workload that was removed goes before its pods do: whoever knew it finds them."""
     pod = objects.pod(owner={"metadata": {"name": "gone", "uid": "ReplicaSet-n-gone"}})
 
