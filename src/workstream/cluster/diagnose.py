@@ -32,11 +32,11 @@ def _state(cluster: Cluster, namespace: str) -> Iterator[str]:
     pods = cluster.kubectl("--namespace", namespace, "get", "pods", "--output", "wide", accept=range(256)).stdout
     yield processes.tail(pods)
     try:
-        found = cluster.core.list_namespaced_event(namespace).items
+        happened = cluster.core.list_namespaced_event(namespace).items
     except Exception as error:  # noqa: BLE001 - what the message is about must not be hidden by another error
         yield processes.tail(f"no events can be listed: {error}".splitlines()[0])
     else:
-        yield processes.tail("\n".join(events.lines(found)), _LAST_EVENTS)
+        yield processes.tail("\n".join(events.lines(happened)), _LAST_EVENTS)
 
 
 def collect(cluster: Cluster, folder: Path) -> None:
@@ -53,15 +53,15 @@ def collect(cluster: Cluster, folder: Path) -> None:
     }
     for name, arguments in wanted.items():
         _write(cluster, folder / name, arguments)
-    seen = _listed(
+    happened = _listed(
         "events", api.list_event_for_all_namespaces if everywhere else partial(api.list_namespaced_event, "default")
     )
-    (folder / "events.txt").write_text("".join(f"{line}\n" for line in events.lines(seen)), encoding="utf-8")
+    (folder / "events.txt").write_text("".join(f"{line}\n" for line in events.lines(happened)), encoding="utf-8")
     pods = _listed(
         "pods", api.list_pod_for_all_namespaces if everywhere else partial(api.list_namespaced_pod, "default")
     )
     # A workload whose pods are refused has none, but events.
-    namespaces = {one.metadata.namespace for one in (*pods, *seen)}
+    namespaces = {seen.metadata.namespace for seen in (*pods, *happened)}
     ours = {namespace for namespace in namespaces if not namespace.startswith("kube-")}
     for namespace in ours:
         where = ["--namespace", namespace]

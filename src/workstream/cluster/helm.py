@@ -133,7 +133,7 @@ def uninstall(cluster: Cluster, release: Release) -> None:
     if not exists(cluster, release):
         return
     with step("helm", f"removing {release.name} from {release.namespace}"):
-        manifests = [one for one in _installed(cluster, release) if not workloads.kept(one)]
+        manifests = [manifest for manifest in _installed(cluster, release) if not workloads.kept(manifest)]
         names = workloads.named(manifests, release.namespace)
         belonging = {part.uid for part in workloads.find(cluster, names).parts}
         arguments = ["uninstall", release.name, "--namespace", release.namespace, "--ignore-not-found"]
@@ -220,7 +220,8 @@ class _Wait:
 
         """
         self.present = workloads.find(self.cluster, self.names)
-        self.complete |= {one.name for one in self.present.named if one.kind == "Job" and workloads.is_whole(one)}
+        jobs = [part for part in self.present.named if part.kind == "Job"]
+        self.complete |= {job.name for job in jobs if workloads.is_whole(job)}
         self.notice.take(hopeless.look(self.cluster, self.present, self.since))
         return not self.lacking()
 
@@ -360,11 +361,11 @@ def _helm(
     except errors.ProgramFailedError as error:
         # As one would type it here: what is kept of a run names no folder of the machine that it ran on.
         typed = [argument.removeprefix(f"{Path.cwd()}/") for argument in arguments]
-        said = [error.stderr.strip()] if error.stderr.strip() else [error.stdout.strip()]
+        output = [error.stderr.strip() or error.stdout.strip()]
         if arguments[0] == "lint":  # it complains of having found something, and prints what
-            said = [error.stdout.strip(), error.stderr.strip()]
+            output = [error.stdout.strip(), error.stderr.strip()]
         raise errors.ChartError(
-            f"helm {arguments[0]} failed: " + "\n".join(filter(None, said)),
+            f"helm {arguments[0]} failed: " + "\n".join(filter(None, output)),
             instead="Mend the chart or the values.",
             more=shlex.join(["helm", *typed]),
         ) from error

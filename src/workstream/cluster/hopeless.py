@@ -113,10 +113,10 @@ def _look_at_job(cluster: Cluster, job: Part, pods: list[client.V1Pod]) -> Itera
         yield f"{job.name} has failed {job.body.status.failed} times and tries again (backoffLimit {limit})"
 
 
-def _ended(cluster: Cluster, part: Part, pods: list[client.V1Pod], said: str = "") -> errors.PodError:
+def _ended(cluster: Cluster, part: Part, pods: list[client.V1Pod], reason: str = "") -> errors.PodError:
     """Return that a Job or a pod has failed for good, with the log of the container that failed last."""
     failed = [pod for pod in pods if pod.status.phase == "Failed"] or pods
-    lines = [f"{part.name} has failed" + (f": {said}" if said else "")]
+    lines = [f"{part.name} has failed" + (f": {reason}" if reason else "")]
     if failed:
         pod = max(failed, key=lambda pod: (pod.metadata.creation_timestamp, pod.metadata.name))
         if pod.status.reason or pod.status.message:
@@ -167,8 +167,8 @@ def _refusal(cluster: Cluster, present: Present, maker: Part, since: datetime) -
     failed = workloads.condition(maker, "ReplicaFailure") if maker.kind == "ReplicaSet" else None
     if failed is not None and failed.last_transition_time >= since:
         return str(failed.message)
-    found = cluster.core.list_namespaced_event(maker.name.namespace, field_selector="reason=FailedCreate").items
-    mine = [event for event in found if event.involved_object.uid == maker.uid and events.when(event) >= since]
+    refusals = cluster.core.list_namespaced_event(maker.name.namespace, field_selector="reason=FailedCreate").items
+    mine = [event for event in refusals if event.involved_object.uid == maker.uid and events.when(event) >= since]
     if not mine:
         return ""
     last = max(mine, key=events.when)
@@ -204,7 +204,7 @@ def _advice(part: Part, reason: str) -> str:
 
 def _amounts(text: str) -> dict[str, Decimal]:
     """Return the amounts of a quota's message, `limits.cpu=2,pods=1`, by what they are of."""
-    pairs = (one.strip().rpartition("=") for one in text.split(","))
+    pairs = (pair.strip().rpartition("=") for pair in text.split(","))
     return {name: parse_quantity(amount) for name, _, amount in pairs}
 
 
@@ -243,8 +243,8 @@ def _look_at_pod(cluster: Cluster, part: Part, pod: client.V1Pod, *, leaving: bo
             # A Job says itself how often it tries.
             if part.kind != "Job" and status.restart_count >= _HOPELESS_RESTARTS:
                 log = _log(cluster, pod, status.name, previous=True)
-                said = f"it has ended {status.restart_count} times; its log ends with"
-                raise _cannot_leave(part, pod, status, f"{said}\n{log}")
+                ended = f"it has ended {status.restart_count} times; its log ends with"
+                raise _cannot_leave(part, pod, status, f"{ended}\n{log}")
             yield f"{part.name}: container {status.name} of a pod ended, and is started again"
         elif waiting.reason == "CreateContainerConfigError" and _MAY_COME.search(message):
             yield f"{part.name}: container {status.name} of a pod waits: {message}"
@@ -252,10 +252,10 @@ def _look_at_pod(cluster: Cluster, part: Part, pod: client.V1Pod, *, leaving: bo
             raise _cannot_leave(part, pod, status, message)
 
 
-def _cannot_leave(part: Part, pod: client.V1Pod, status: client.V1ContainerStatus, said: str) -> errors.PodError:
+def _cannot_leave(part: Part, pod: client.V1Pod, status: client.V1ContainerStatus, details: str) -> errors.PodError:
     name = pod.metadata.name
     return errors.PodError(
-        f"pod {name}, container {status.name}: {status.state.waiting.reason}: {_wanted(part)}\n{said}",
+        f"pod {name}, container {status.name}: {status.state.waiting.reason}: {_wanted(part)}\n{details}",
         instead="Mend the image or the values that it was given; waiting does not help.",
         more=f"kubectl --namespace {pod.metadata.namespace} describe pod {name}",
     )

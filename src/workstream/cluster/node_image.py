@@ -163,17 +163,17 @@ def build(
     try:
         engine.run("build", *options, context, limit=limits.IMAGE_BUILD)
     except errors.ProgramFailedError as error:
-        said = "\n".join(part.strip() for part in (error.stdout, _without_advice(error.stderr)) if part.strip())
+        output = "\n".join(part.strip() for part in (error.stdout, _without_advice(error.stderr)) if part.strip())
         raise errors.BuildError(
-            f"The image {tag} could not be built. The build said last:\n{processes.tail(said)}",
+            f"The image {tag} could not be built. The build said last:\n{processes.tail(output)}",
             instead="The last lines name the step of the Dockerfile that failed.",
             more=_as_typed(engine, error.more),
         ) from error
 
 
-def _without_advice(said: str) -> str:
+def _without_advice(complaints: str) -> str:
     """Leave out how the client begins where it has no plugin for builds, as that of the private engine."""
-    return said.partition(_ADVICE_ENDS)[2] if said.startswith("DEPRECATED: ") else said
+    return complaints.partition(_ADVICE_ENDS)[2] if complaints.startswith("DEPRECATED: ") else complaints
 
 
 def _as_typed(engine: Engine, command: str) -> str:

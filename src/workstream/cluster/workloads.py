@@ -120,13 +120,14 @@ class Present:
         if part.kind != "Deployment":
             return part
         revision = _annotation(part, _REVISION)
-        newest = [one for one in self.owned_by(part) if _annotation(one, _REVISION) == revision]
+        newest = [owned for owned in self.owned_by(part) if _annotation(owned, _REVISION) == revision]
         return newest[0] if newest else None
 
     def newest_pods(self, part: Part) -> list[client.V1Pod]:
         """Return the pods of a part's newest form that are to stay: old ones go, whatever state they are in."""
         maker = self.maker(part)
-        pods = [] if maker is None else [one.body for one in [maker, *self.owned_by(maker)] if one.kind == "Pod"]
+        owned = [] if maker is None else [maker, *self.owned_by(maker)]
+        pods = [candidate.body for candidate in owned if candidate.kind == "Pod"]
         return [pod for pod in pods if pod.metadata.deletion_timestamp is None and not _is_old(pod, part)]
 
 
@@ -218,8 +219,8 @@ def made(part: Part) -> int:
 
 def condition(part: Part, kind: str) -> Any:  # noqa: ANN401 - each kind of object has a type of its own for them
     """Return a condition of an object if it is true, else None."""
-    found = [one for one in part.body.status.conditions or () if one.type == kind and one.status == "True"]
-    return found[0] if found else None
+    holding = (one for one in part.body.status.conditions or () if one.type == kind and one.status == "True")
+    return next(holding, None)
 
 
 def _flat(manifests: Iterable[Mapping[str, Any]]) -> Iterator[Mapping[str, Any]]:
@@ -248,8 +249,8 @@ def _listed(cluster: Cluster, namespace: str, kinds: Collection[str]) -> Iterato
 
 
 def _annotation(part: Part, name: str) -> str | None:
-    found: str | None = (part.body.metadata.annotations or {}).get(name)
-    return found
+    value: str | None = (part.body.metadata.annotations or {}).get(name)
+    return value
 
 
 def _is_old(pod: client.V1Pod, part: Part) -> bool:
