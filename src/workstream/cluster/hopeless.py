@@ -84,7 +84,7 @@ def look(cluster: Cluster, present: Present, since: datetime) -> list[str]:
     """
     waits: dict[str, None] = {}
     for part in present.named:
-        if part.kind == "CronJob" or workloads.is_whole(part) or not workloads.is_seen(part):
+        if workloads.is_whole(part) or not workloads.is_seen(part):
             continue
         pods = present.newest_pods(part)
         if part.kind == "Job":
