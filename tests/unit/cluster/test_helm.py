@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field, replace
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -218,22 +219,34 @@ def test_a_release_is_gone_when_none_of_its_pods_is_left(telling: Helm, reachabl
     telling.installed("DaemonSet", "Deployment")
     deployment = objects.replicated("Deployment")
     replicaset = objects.replicated("ReplicaSet", "w-1", owner=deployment)
-    pod = objects.pod("slow", owner=replicaset)
-    objects.pod("of-others")
-    looks = iter(range(10))
-
-    def pods() -> list[Body]:
-        look = next(looks)
-        if look == 1:
-            objects.remove("Deployment", deployment)
-            objects.remove("ReplicaSet", replicaset)
-        return [pod] if look < 4 else []
-
-    objects.kubernetes.answers["/api/v1/namespaces/n/pods"] = pods
+    pod, other = objects.pod("slow", owner=replicaset), objects.pod("of-others")
+    looks = iter([[pod, other], [pod, other], [other]])
+    answers = objects.kubernetes.answers
+    for path, made in (("deployments", deployment), ("replicasets", replicaset)):
+        answers[f"/apis/apps/v1/namespaces/n/{path}"] = partial(
+            lambda made: [] if telling.calls("uninstall") else [made], made
+        )
+    answers["/api/v1/namespaces/n/pods"] = lambda: next(looks) if telling.calls("uninstall") else [pod, other]
     helm.uninstall(reachable, RELEASE)
 
     assert telling.calls("uninstall") == ["uninstall r --namespace n --ignore-not-found --timeout=240s"]
-    assert next(looks) == 5
+    assert list(looks) == []
+
+
+def test_a_pod_that_was_made_while_its_release_was_being_removed_is_waited_for_too(
+    telling: Helm, reachable: Cluster, objects: Objects
+) -> None:
+    """What made it is seen once, after the removal began, and gone at the next look."""
+    telling.installed("Deployment")
+    deployment = objects.replicated("Deployment")
+    replicaset = objects.replicated("ReplicaSet", "w-1", owner=deployment)
+    pod = objects.pod(owner=replicaset)
+    replicasets, pods = iter([[], [replicaset], [], []]), iter([[], [pod], [pod], []])
+    objects.kubernetes.answers["/apis/apps/v1/namespaces/n/replicasets"] = lambda: next(replicasets)
+    objects.kubernetes.answers["/api/v1/namespaces/n/pods"] = lambda: next(pods)
+    helm.uninstall(reachable, RELEASE)
+
+    assert list(pods) == []
 
 
 def test_what_a_chart_asks_to_keep_is_not_waited_for(telling: Helm, reachable: Cluster, objects: Objects) -> None:
