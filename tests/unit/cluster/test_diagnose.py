@@ -165,7 +165,7 @@ def test_the_state_at_the_end_is_pods_and_the_last_events(
     old = {"lastTimestamp": objects.at(-900), "metadata": {"creationTimestamp": objects.at(-900)}}
     scheduled = {"lastTimestamp": None, "eventTime": f"{objects.at(-20)[:-1]}.000001Z", "reason": "FailedScheduling"}
     series = {"count": 7, "lastObservedTime": f"{objects.at(-10)[:-1]}.000001Z"}
-    objects.event(about, "Pod", "third", **scheduled, metadata={"creationTimestamp": objects.at(-20)})
+    objects.event(about, "Pod", "third", **scheduled, metadata={"creationTimestamp": objects.at(-35)})
     objects.event(about, "Pod", "last", **old, series=series)
     objects.event(about, "Pod", "second", lastTimestamp=objects.at(-30), count=3)
     objects.event(about, "Pod", "first\n of all", lastTimestamp=objects.at(-40))
