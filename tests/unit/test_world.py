@@ -22,6 +22,7 @@ from workstream.world import Borrowed, World
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
+    from contextlib import AbstractContextManager
     from pathlib import Path
 
 WISH = Wish(name="mine")
@@ -146,6 +147,29 @@ def test_any_number_may_wait_for_the_cluster_in_the_background(real: Real) -> No
     assert {one.result(LONG_ENOUGH.seconds) for one in waiting_for_it} == {"mine"}
     world.close(interrupted=False)
     assert real.log.count("cluster up") == 1
+
+
+def test_a_run_does_not_take_its_own_cluster_for_one_that_another_uses(
+    real: Real, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The cluster is reserved once, however many threads ask for it before that is done."""
+    del real
+    reserved, held_by = environment.reserved, []
+    another_came = Event()
+
+    def slowly(wish: Wish) -> AbstractContextManager[None]:
+        held_by.append(wish.name)
+        another_came.wait(0.5 if len(held_by) == 1 else 0)
+        another_came.set()
+        return reserved(wish)
+
+    monkeypatch.setattr(environment, "reserved", slowly)
+    world = World(WISH)
+    asked = [world.background(world.cluster) for _ in range(2)]
+
+    assert {one.result(LONG_ENOUGH.seconds).name for one in asked} == {"mine"}
+    assert held_by == ["mine"]
+    world.close(interrupted=False)
 
 
 def test_what_fails_in_the_background_is_raised_where_it_is_asked_for(real: Real) -> None:
