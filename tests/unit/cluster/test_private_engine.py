@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 from workstream import errors, limits, processes
-from workstream.cluster import engine, waiting
+from workstream.cluster import engine, environment, waiting
 from workstream.cluster.versions import pinned
 
 if TYPE_CHECKING:
@@ -303,3 +303,39 @@ def test_a_machine_without_iptables_gets_those_of_debian(
         assert said == f"{command.name} -S a b {libraries} {libraries}/xtables\n"
     with engine.engine() as found:
         assert found.private
+
+
+KUBECTL = """
+case "$*" in
+    *"get nodes"*) echo "control-plane True" ;;
+    *"get deployment coredns"*) printf 2/2 ;;
+esac
+"""
+
+
+@pytest.mark.usefixtures("machine")
+def test_an_engine_lives_as_long_as_the_cluster_that_is_kept_in_it(pretend: Callable[[str, str], Path]) -> None:
+    """A run that keeps its cluster keeps its engine; who takes the cluster away stops it."""
+    pretend("kind", "")
+    pretend("kubectl", KUBECTL)
+    wish = environment.Wish(name="mine", keep=True)
+    with engine.engine() as found, environment.cluster_ready(found, wish):
+        process_id = engine.PrivateEngine().process_id()
+    assert process_id is not None
+    assert engine.PrivateEngine().process_id() == process_id
+    assert environment.status("mine").engine == "Docker 28.2.2 (private)"
+    environment.down("mine")
+
+    assert processes.has_ended(process_id)
+
+
+@pytest.mark.usefixtures("machine")
+def test_a_run_that_keeps_its_cluster_no_longer_keeps_no_engine(pretend: Callable[[str, str], Path]) -> None:
+    """Both go at its end, whatever the run before wanted."""
+    pretend("kind", "")
+    pretend("kubectl", KUBECTL)
+    for keep in (True, False):
+        with engine.engine() as found, environment.cluster_ready(found, environment.Wish(name="mine", keep=keep)):
+            process_id = engine.PrivateEngine().process_id()
+            assert process_id is not None
+        assert processes.has_ended(process_id) is not keep
