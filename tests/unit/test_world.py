@@ -6,7 +6,7 @@ import signal
 import subprocess
 import sys
 import textwrap
-from contextlib import contextmanager
+from contextlib import contextmanager, nullcontext
 from threading import Event, Thread
 from typing import TYPE_CHECKING, Any, cast
 
@@ -15,6 +15,7 @@ import pytest
 from workstream import errors, limits, processes
 from workstream.cluster import environment, images, waiting
 from workstream.cluster.access import Cluster
+from workstream.cluster.control import Control
 from workstream.cluster.engine import Engine
 from workstream.cluster.environment import Wish
 from workstream.cluster.programs import Tool
@@ -340,6 +341,73 @@ def test_what_a_killed_run_left_is_no_answer(real: Real, tmp_path: Path) -> None
     borrowed.close(interrupted=False)
     world.close(interrupted=False)
 
+    assert real.log == ["engine up", "engine down"]
+
+
+def test_who_borrows_learns_that_another_run_uses_the_cluster(lent: tuple[World, Path], real: Real) -> None:
+    """Nobody waits for a cluster that cannot be had, and none is made."""
+    borrowed = Borrowed(lent[1], WISH)
+    with environment.reserved(WISH), pytest.raises(errors.BusyError, match="the cluster mine"):
+        borrowed.cluster()
+    borrowed.close(interrupted=False)
+
+    assert "cluster up" not in real.log
+
+
+def test_images_are_brought_broken_while_a_control_breaks_the_product(
+    real: Real, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Before and afterwards the cluster gets them as they are; a control that adds no layer leaves them whole."""
+    brought: list[str] = []
+    docker = real.folder / "engine" / "docker"
+    docker.parent.mkdir()
+    docker.write_text(f'#!/bin/sh\necho "$@" >> {real.folder}/built\n')
+    docker.chmod(0o755)
+
+    def provide(image: str, name: str = "") -> str:
+        brought.append(f"{image} {name}".strip())
+        return image
+
+    nothing = cast("Any", None)
+    there = Cluster(real.folder / "kubeconfig", "kind-mine", "mine", provide, nothing)
+    monkeypatch.setattr(environment, "cluster_ready", lambda *_: nullcontext(there))
+    world = World(WISH)
+    cluster = world.cluster()
+    for control in (None, a_control(layer="RUN false"), a_control(values={"a": 1}), None):
+        with nullcontext() if control is None else world.broken(control):
+            assert world.is_broken is (control is not None)
+            cluster.provide("queue:dev", "queue:1")
+    world.close(interrupted=False)
+
+    assert brought == ["queue:dev queue:1", "queue:dev-c queue:1", "queue:dev queue:1", "queue:dev queue:1"]
+    (built,) = (real.folder / "built").read_text().splitlines()
+    assert "--tag queue:dev-c " in built
+
+
+def a_control(**parts: object) -> Control:
+    """Return a control with these parts."""
+    return Control.model_validate({"name": "c", "sentence": "It is broken.", "turns_red": ["AC1"], **parts})
+
+
+def test_an_interrupted_run_ends_what_is_under_way_before_it_takes_away(
+    real: Real, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A program that would run for a while yet is not waited for."""
+    monkeypatch.setattr(processes, "_cancelled", Event())
+    runs = Event()
+
+    def work() -> int:
+        process = processes.start(["sleep", "20"])
+        runs.set()
+        return process.wait()
+
+    world = World(WISH)
+    world.engine()
+    under_way = world.background(work)
+    assert runs.wait(LONG_ENOUGH.seconds)
+    world.close(interrupted=True)
+
+    assert under_way.result() == -signal.SIGTERM
     assert real.log == ["engine up", "engine down"]
 
 
