@@ -234,6 +234,27 @@ def test_an_engine_whose_networks_cannot_be_removed_is_stopped_all_the_same(mach
     assert processes.has_ended(process_id)
 
 
+def test_mounts_that_the_engine_leaves_are_taken_away_and_no_others(
+    machine: Machine,
+    own_cache: Path,
+    pretend: Callable[[str, str], Path],
+    monkeypatch: pytest.MonkeyPatch,
+    tmp_path: Path,
+) -> None:
+    """Those of its run and of its data, the inner before the outer: a folder beside them with a like name stays."""
+    monkeypatch.setattr(engine, "MOUNTS", tmp_path / "mounts")
+    pretend("umount", f'echo "$@" >> {tmp_path}/unmounted')
+    with engine.engine():
+        (run,) = machine.run.iterdir()
+        data = own_cache / "engine-data"
+        paths = [f"{run}-of-others/x", f"{data}/overlay2", f"{data}/overlay2/inner", "/", f"{run}/netns/default", data]
+        (tmp_path / "mounts").write_text("".join(f"36 35 98:0 / {path} rw shared:1\n" for path in paths))
+
+    unmounted = (tmp_path / "unmounted").read_text().splitlines()
+    assert set(unmounted) == {f"{data}/overlay2/inner", f"{data}/overlay2", f"{run}/netns/default"}
+    assert unmounted.index(f"{data}/overlay2/inner") < unmounted.index(f"{data}/overlay2")
+
+
 @pytest.mark.parametrize(
     ("filtered", "iptables", "possible"),
     [
