@@ -93,6 +93,18 @@ def test_a_cluster_comes_up_stays_and_goes_by_hand(
     assert status.exit_code == 1
 
 
+def test_an_api_server_that_refuses_once_is_asked_again(
+    state: Path, command: Callable[..., Result], pretend: Callable[[str, str], Path]
+) -> None:
+    """One that is still new may; the cluster comes up all the same."""
+    refusing = "[ -e STATE/asked ] || { touch STATE/asked; echo connection refused >&2; exit 1; }"
+    script = KUBECTL.replace('*"get nodes"*)', f'*"get nodes"*) {refusing};')
+    pretend("kubectl", script.replace("STATE", str(state)))
+
+    assert command("up").exit_code == 0
+    assert (state / "asked").exists()
+
+
 def test_a_cluster_that_is_there_and_not_ready_is_said_to_be_just_that(
     state: Path, command: Callable[..., Result]
 ) -> None:
