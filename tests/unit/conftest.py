@@ -1,7 +1,8 @@
-"""Evidence that never was, for the tests of what is made of evidence."""
+"""Evidence that never was, and programs that only pretend, for tests of every package."""
 
 from __future__ import annotations
 
+import os
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -13,6 +14,8 @@ from workstream.evidence import provenance, records
 from workstream.evidence.records import Level, Result
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from pydantic import JsonValue
 
 # A busy machine is no reason for a test to fail.
@@ -123,3 +126,19 @@ class Story:
 def story() -> type[Story]:
     """What begins a story."""
     return Story
+
+
+@pytest.fixture
+def pretend(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Callable[[str, str], Path]:
+    """Give a way to put a program on PATH, before all others: its name, and the shell script that it runs."""
+    folder = tmp_path / "programs"
+    folder.mkdir()
+    monkeypatch.setenv("PATH", f"{folder}{os.pathsep}{os.environ['PATH']}")
+
+    def put(name: str, script: str) -> Path:
+        path = folder / name
+        path.write_text(f"#!/bin/sh\n{script}\n")
+        path.chmod(0o755)
+        return path
+
+    return put

@@ -6,7 +6,7 @@ import signal
 import subprocess
 import sys
 import textwrap
-from contextlib import contextmanager
+from contextlib import contextmanager, nullcontext
 from threading import Event, Thread
 from typing import TYPE_CHECKING, Any, cast
 
@@ -18,10 +18,12 @@ from workstream.cluster.access import Cluster
 from workstream.cluster.engine import Engine
 from workstream.cluster.programs import Tool
 from workstream.cluster.provisioning import Options
+from workstream.controls import Control
 from workstream.world import Borrowed, World
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
+    from contextlib import AbstractContextManager
     from pathlib import Path
 
 OPTIONS = Options(name="mine")
@@ -150,6 +152,29 @@ def test_any_number_may_wait_for_the_cluster_in_the_background(real: Real) -> No
     assert {one.result(LONG_ENOUGH.seconds) for one in waiting_for_it} == {"mine"}
     world.close(interrupted=False)
     assert real.log.count("cluster up") == 1
+
+
+def test_a_run_does_not_take_its_own_cluster_for_one_that_another_uses(
+    real: Real, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The cluster is reserved once, however many threads ask for it before that is done."""
+    del real
+    reserved, held_by = provisioning.reserved, []
+    another_came = Event()
+
+    def slowly(options: Options) -> AbstractContextManager[None]:
+        held_by.append(options.name)
+        another_came.wait(0.5 if len(held_by) == 1 else 0)
+        another_came.set()
+        return reserved(options)
+
+    monkeypatch.setattr(provisioning, "reserved", slowly)
+    world = World(OPTIONS)
+    asked = [world.background(world.cluster) for _ in range(2)]
+
+    assert {one.result(LONG_ENOUGH.seconds).name for one in asked} == {"mine"}
+    assert held_by == ["mine"]
+    world.close(interrupted=False)
 
 
 def test_what_fails_in_the_background_is_raised_where_it_is_asked_for(real: Real) -> None:
@@ -336,6 +361,73 @@ def test_what_a_killed_run_left_is_no_answer(real: Real, tmp_path: Path) -> None
     borrowed.close(interrupted=False)
     world.close(interrupted=False)
 
+    assert real.log == ["engine up", "engine down"]
+
+
+def test_who_borrows_learns_that_another_run_uses_the_cluster(lent: tuple[World, Path], real: Real) -> None:
+    """Nobody waits for a cluster that cannot be had, and none is made."""
+    borrowed = Borrowed(lent[1], OPTIONS)
+    with provisioning.reserved(OPTIONS), pytest.raises(errors.BusyError, match="the cluster mine"):
+        borrowed.cluster()
+    borrowed.close(interrupted=False)
+
+    assert "cluster up" not in real.log
+
+
+def test_images_are_brought_broken_while_a_control_breaks_the_product(
+    real: Real, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Before and afterwards the cluster gets them as they are; a control that adds no layer leaves them whole."""
+    brought: list[str] = []
+    docker = real.folder / "engine" / "docker"
+    docker.parent.mkdir()
+    docker.write_text(f'#!/bin/sh\necho "$@" >> {real.folder}/built\n')
+    docker.chmod(0o755)
+
+    def provide(image: str, name: str = "") -> str:
+        brought.append(f"{image} {name}".strip())
+        return image
+
+    nothing = cast("Any", None)
+    there = Cluster(real.folder / "kubeconfig", "kind-mine", "mine", provide, nothing)
+    monkeypatch.setattr(provisioning, "cluster_ready", lambda *_: nullcontext(there))
+    world = World(OPTIONS)
+    cluster = world.cluster()
+    for control in (None, a_control(layer="RUN false"), a_control(values={"a": 1}), None):
+        with nullcontext() if control is None else world.broken(control):
+            assert world.is_broken is (control is not None)
+            cluster.provide("queue:dev", "queue:1")
+    world.close(interrupted=False)
+
+    assert brought == ["queue:dev queue:1", "queue:dev-c queue:1", "queue:dev queue:1", "queue:dev queue:1"]
+    (built,) = (real.folder / "built").read_text().splitlines()
+    assert "--tag queue:dev-c " in built
+
+
+def a_control(**parts: object) -> Control:
+    """Return a control with these parts."""
+    return Control.model_validate({"name": "c", "sentence": "It is broken.", "turns_red": ["AC1"], **parts})
+
+
+def test_an_interrupted_run_ends_what_is_under_way_before_it_takes_away(
+    real: Real, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A program that would run for a while yet is not waited for."""
+    monkeypatch.setattr(processes, "_cancelled", Event())
+    runs = Event()
+
+    def work() -> int:
+        process = processes.start(["sleep", "20"])
+        runs.set()
+        return process.wait()
+
+    world = World(OPTIONS)
+    world.engine()
+    under_way = world.background(work)
+    assert runs.wait(LONG_ENOUGH.seconds)
+    world.close(interrupted=True)
+
+    assert under_way.result() == -signal.SIGTERM
     assert real.log == ["engine up", "engine down"]
 
 

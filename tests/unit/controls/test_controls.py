@@ -3,14 +3,20 @@ from __future__ import annotations
 import json
 import os
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import pytest
 import yaml
 
 from workstream import controls, errors, limits, processes
+from workstream.cluster.engine import Engine
 from workstream.cluster.programs import Tool
 from workstream.controls import Control, Patch
 from workstream.controls.helm import broken_helm
+from workstream.controls.image import broken_image
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
 
 CONFIGURATION = {"kind": "ConfigMap", "metadata": {"name": "config"}, "data": {"lines": ["port 1", "host 1"]}}
 SERVICE = {"kind": "Service", "metadata": {"name": "config"}, "spec": {"port": 1}}
@@ -112,3 +118,73 @@ def test_a_file_that_is_no_control_is_an_error_of_ours(content: bytes, tmp_path:
     file.write_bytes(content)
     with pytest.raises(errors.ControlError, match=r"x\.yaml"):
         controls.load(file)
+
+
+@pytest.mark.parametrize(
+    ("content", "reason"),
+    [
+        ("[1]", "no mapping, or it names itself"),
+        ("name: other\nsentence: s\nturns_red: [AC1]\nlayer: RUN false", "no mapping, or it names itself"),
+        ("sentence: s\nturns_red: [AC1]", "breaks nothing"),
+        ("sentence: s\nturns_red: []\nlayer: RUN false", "turns nothing red"),
+    ],
+)
+def test_a_control_that_could_show_nothing_is_refused(content: str, reason: str, tmp_path: Path) -> None:
+    """One that breaks nothing, or from which nothing is expected, would always look well."""
+    (tmp_path / "x.yaml").write_text(content)
+    with pytest.raises(errors.ControlError, match=rf"x\.yaml .*{reason}") as caught:
+        controls.load(tmp_path)
+
+    assert "turns_red" in caught.value.instead
+
+
+@pytest.mark.parametrize(("name", "reason"), [("", "holds no control"), ("gone.yaml", "cannot be read: No such file")])
+def test_where_there_is_no_control_that_is_said(name: str, reason: str, tmp_path: Path) -> None:
+    """An empty folder and a mistyped name are errors, not a run without controls."""
+    with pytest.raises(errors.ControlError, match=reason):
+        controls.load(tmp_path / name)
+
+
+def test_a_patch_is_merged_as_kubectl_does_it_and_then_texts_are_replaced(
+    pretend: Callable[[str, str], Path], tmp_path: Path
+) -> None:
+    """Which list is merged by which key, kubectl knows; no cluster is asked."""
+    merged = {**SERVICE, "spec": {"port": 2, "more": ["port 1", 1]}}
+    pretend("kubectl", f"echo \"$@\" > {tmp_path}/asked; cat > {tmp_path}/given; echo '{json.dumps(merged)}'")
+    patch = {"target": "service/config", "merge": {"spec": {"port": 2}}, "replace": {"port 1": "port 3"}}
+    found, changed = a_control(patches=[patch]).render([CONFIGURATION, SERVICE])
+
+    assert found == [CONFIGURATION, {**SERVICE, "spec": {"port": 2, "more": ["port 3", 1]}}]
+    assert changed == {0}
+    assert json.loads((tmp_path / "given").read_text()) == SERVICE
+    asked = (tmp_path / "asked").read_text()
+    assert asked.startswith("patch --local --filename - --type strategic --output json --patch ")
+    assert asked.endswith('{"spec": {"port": 2}}\n')
+
+
+def test_a_patch_that_kubectl_refuses_is_an_error_of_helm(pretend: Callable[[str, str], Path], tmp_path: Path) -> None:
+    """What helm calls ends with an error that has kubectl's words: nothing is installed half broken."""
+    pretend("kubectl", "echo 'error: no such field' >&2; exit 1")
+    helm = tmp_path / "real" / "helm"
+    helm.parent.mkdir()
+    helm.write_text(HELM.replace("check=True", "check=False"))
+    helm.chmod(0o755)
+    broken = a_control(patches=[{"target": "configmap/config", "merge": {"data": {}}}])
+    with broken_helm(broken, Tool("helm", helm, "4.0.5", built=False)) as folder:
+        path = {"PATH": f"{folder}{os.pathsep}{os.environ['PATH']}"}
+        given = yaml.safe_dump(CONFIGURATION).encode()
+        ended = processes.run(["helm", "template"], limit=limits.QUERY, environment=path, stdin=given)
+
+    assert json.loads(ended.stdout)["rendered"] == ""
+    assert "error: no such field" in ended.stderr
+
+
+def test_an_image_is_broken_by_one_more_layer(pretend: Callable[[str, str], Path], tmp_path: Path) -> None:
+    """It has another name, so that the whole one stays what it is."""
+    script = 'for last; do :; done; echo "$@" > HERE/asked; cat "$last/Dockerfile" > HERE/made'
+    client = pretend("docker", script.replace("HERE", str(tmp_path)))
+    name = broken_image(a_control(layer="RUN rm /x"), Engine(str(client), "28", private=False), "queue:dev")
+
+    assert name == "queue:dev-one"
+    assert (tmp_path / "made").read_text() == "FROM queue:dev\nRUN rm /x\n"
+    assert (tmp_path / "asked").read_text().startswith("build --tag queue:dev-one ")

@@ -1,0 +1,193 @@
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import pytest
+from click.testing import CliRunner
+
+from workstream import errors, limits, progress
+from workstream.cli.cluster import cluster
+from workstream.cluster import cache, provisioning
+from workstream.cluster.engine import Engine
+from workstream.cluster.provisioning import Options
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator
+
+    from click.testing import Result
+    from tests.unit.cluster.conftest import Kubernetes
+
+# An engine that has every image, and what kind makes in it; known by files in STATE.
+DOCKER = """
+case "$1 $2" in
+    "version --format") echo 28.2.2 ;;
+    "ps --all") cat STATE/nodes 2>/dev/null || true ;;
+    "rm --force") rm STATE/nodes ;;
+    "inspect --format") cat STATE/network ;;
+    "network create") for last; do :; done; echo "$last" > STATE/network ;;
+    "tag "*|"push "*) echo "$@" >> STATE/pushed ;;
+    "image inspect") case "$*" in *RepoDigests*) echo null ;; *) echo sha256:51a7 ;; esac ;;
+esac
+"""
+KIND = """
+[ "$1" = version ] && { echo kind v0.30.0; exit; }
+[ "$1" = create ] || exit 0
+echo made >> STATE/made
+echo node > STATE/nodes
+while [ "$1" != --kubeconfig ]; do shift; done
+cp STATE/kubeconfig "$2"
+"""
+KUBECTL = """
+case "$*" in
+    "version "*) echo '{"clientVersion": {"gitVersion": "v1.34.4"}}' ;;
+    *"get nodes"*) echo "control-plane $(cat STATE/ready)" ;;
+    *"get deployment coredns"*) printf 2/2 ;;
+esac
+"""
+
+
+@pytest.fixture
+def state(
+    pretend: Callable[[str, str], Path], kubernetes: Kubernetes, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> Path:
+    """Give the folder whose files are what there is on a machine with an engine, tools and no cluster."""
+    found = tmp_path / "state"
+    found.mkdir()
+    (found / "ready").write_text("True\n")
+    (found / "kubeconfig").write_text((tmp_path / "kubeconfig").read_text().replace("testing", "kind-mine"))
+    monkeypatch.setattr(limits, "POLL_SECONDS", 0.01)
+    for name, script in (("docker", DOCKER), ("kind", KIND), ("kubectl", KUBECTL), ("helm", "echo v3.19.0")):
+        pretend(name, script.replace("STATE", str(found)))
+    version = dict.fromkeys(("buildDate", "compiler", "gitCommit", "gitTreeState", "goVersion", "platform"), "x")
+    kubernetes.answers["/version/"] = {**version, "gitVersion": "v1.34.4", "major": "1", "minor": "34"}
+    kubernetes.answers["/api/v1/nodes"] = [{"metadata": {"name": name}, "spec": {}} for name in ("worker", "worker2")]
+    return found
+
+
+@pytest.fixture
+def command() -> Iterator[Callable[..., Result]]:
+    """Give a way to call `workstream cluster … --cluster-name mine`; what it says beside goes nowhere afterwards."""
+    before = [*progress.logger.handlers]
+    yield lambda name: CliRunner().invoke(cluster, [name, "--cluster-name", "mine"])
+    for handler in [one for one in progress.logger.handlers if one not in before]:
+        progress.forget(handler)
+
+
+def test_a_cluster_comes_up_stays_and_goes_by_hand(
+    state: Path, command: Callable[..., Result], own_cache: Path
+) -> None:
+    """`up` says how to use it, and makes it once; `status` sees it until `down` has taken it away."""
+    export = f"export KUBECONFIG={own_cache / 'clusters' / 'mine' / 'kubeconfig'}"
+    for _ in range(2):
+        assert command("up").stdout.splitlines() == ["mine: Kubernetes v1.34.4, 2 nodes take pods", export]
+    status = command("status")
+    assert status.stdout.splitlines() == ["engine:  Docker 28.2.2", "cluster: mine: ready", export]
+    assert status.exit_code == 0
+    assert (state / "made").read_text() == "made\n"
+    assert command("down").stdout == "mine: deleted\n"
+    assert not (state / "nodes").exists()
+    assert command("down").stdout == "mine: there was none\n"
+    status = command("status")
+    assert status.stdout.splitlines() == ["engine:  Docker 28.2.2", "cluster: mine: not there"]
+    assert status.exit_code == 1
+
+
+def test_an_api_server_that_refuses_once_is_asked_again(
+    state: Path, command: Callable[..., Result], pretend: Callable[[str, str], Path]
+) -> None:
+    """One that is still new may; the cluster comes up all the same."""
+    refusing = "[ -e STATE/asked ] || { touch STATE/asked; echo connection refused >&2; exit 1; }"
+    script = KUBECTL.replace('*"get nodes"*)', f'*"get nodes"*) {refusing};')
+    pretend("kubectl", script.replace("STATE", str(state)))
+
+    assert command("up").exit_code == 0
+    assert (state / "asked").exists()
+
+
+def test_a_cluster_that_is_there_and_not_ready_is_said_to_be_just_that(
+    state: Path, command: Callable[..., Result]
+) -> None:
+    """It exists, so it is told how to look at it; the exit code is that of one that cannot be used."""
+    command("up")
+    (state / "ready").write_text("False\n")
+    status = command("status")
+
+    assert status.stdout.splitlines()[1] == "cluster: mine: there, but not ready"
+    assert "export KUBECONFIG=" in status.stdout
+    assert status.exit_code == 1
+
+
+def test_where_no_engine_answers_there_is_no_cluster(
+    pretend: Callable[[str, str], Path], command: Callable[..., Result]
+) -> None:
+    """Looking and taking away start none."""
+    pretend("docker", "exit 1")
+
+    assert command("status").stdout == "engine:  none answers\ncluster: mine: not there\n"
+    assert command("down").stdout == "mine: there was none\n"
+
+
+def test_a_cluster_that_a_run_uses_is_not_taken_away(state: Path, command: Callable[..., Result]) -> None:
+    """Nor is one brought up over it: the error says that another run uses it."""
+    command("up")
+    with provisioning.reserved(Options(name="mine")):
+        for name in ("down", "up"):
+            assert isinstance(command(name).exception, errors.BusyError)
+
+    assert (state / "nodes").exists()
+    assert command("down").stdout == "mine: deleted\n"
+
+
+def test_a_cluster_that_somebody_else_made_is_not_taken_away(state: Path, command: Callable[..., Result]) -> None:
+    """It has our name, and not our network."""
+    (state / "nodes").write_text("theirs\n")
+    (state / "network").write_text("kind\n")
+
+    assert isinstance(command("down").exception, errors.ClusterNotOursError)
+    assert (state / "nodes").read_text() == "theirs\n"
+
+
+@pytest.mark.usefixtures("state")
+def test_runs_on_a_cluster_of_others_keep_nobody_from_it() -> None:
+    """It is not ours to hold: only clusters that we make are for one run at a time."""
+    options = Options(name="mine", kube_context="theirs")
+    with (
+        provisioning.reserved(options),
+        provisioning.reserved(options),
+        cache.exclusive("cluster-mine", "the cluster mine"),
+    ):
+        pass
+
+
+def test_on_a_cluster_of_others_nothing_is_made_and_images_are_pushed(
+    state: Path, pretend: Callable[[str, str], Path]
+) -> None:
+    """The file that leads there holds credentials, and is gone at the end; what is seen is told as of any cluster."""
+    told: list[tuple[str, object]] = []
+    client = pretend("docker", DOCKER.replace("STATE", str(state)))
+    options = Options(
+        kube_context="theirs", registry="registry.example/team", notice=lambda *seen: told.append((seen[0], seen[1]))
+    )
+    with provisioning.cluster_ready(Engine(str(client), "28", private=False), {}, options) as found:
+        assert (found.context, found.ours) == ("theirs", False)
+        assert found.kubeconfig.exists()
+        name = found.provide("queue:dev")
+        found.notice("answer", 42)
+
+    assert name == "registry.example/team/queue:dev-51a7"
+    assert (state / "pushed").read_text().splitlines() == [f"tag sha256:51a7 {name}", f"push {name}"]
+    assert told == [("answer", 42)]
+    assert not found.kubeconfig.parent.exists()
+    assert not (state / "made").exists()
+
+
+def test_a_lent_cluster_is_used_and_never_made(state: Path, tmp_path: Path) -> None:
+    """Another process of the run has it: its images are brought there from here too."""
+    docker = Engine(str(tmp_path / "programs" / "docker"), "28", private=False)
+    ours = provisioning.lent_cluster(docker, {}, Options(name="mine"), Path("unused"))
+    theirs = provisioning.lent_cluster(docker, {}, Options(kube_context="theirs"), tmp_path / "kubeconfig")
+
+    assert (ours.context, ours.ours, theirs.context, theirs.ours) == ("kind-mine", True, "theirs", False)
+    assert theirs.kubeconfig == tmp_path / "kubeconfig"
+    assert not (state / "made").exists()
