@@ -48,24 +48,25 @@ _QUOTA_UNMET = re.compile(r"failed quota: (?P<name>[^:]+): must specify")
 
 @dataclass(slots=True)
 class Notice:
-    """Tells once what holds something up, when it has done so for a while, and again when it is something else.
+    """Tells what holds something up, when it has done so for a while, each thing once."""
 
-    Attributes:
-        waits: what holds it up now.
+    _since: dict[str, float] = field(default_factory=dict)
+    _told: set[str] = field(default_factory=set)
 
-    """
-
-    waits: list[str] = field(default_factory=list)
-    _since: float = 0.0
-    _told: bool = False
+    @property
+    def waits(self) -> list[str]:
+        """What holds it up now."""
+        return list(self._since)
 
     def take(self, waits: list[str]) -> None:
         """Take what was seen just now."""
-        if waits != self.waits:
-            self.waits, self._since, self._told = waits, time.monotonic(), False
-        if waits and not self._told and time.monotonic() - self._since >= limits.SETTLED_SECONDS:
-            say("waiting", "; ".join(waits))
-            self._told = True
+        now = time.monotonic()
+        self._since = {wait: self._since.get(wait, now) for wait in waits}
+        settled = [wait for wait, since in self._since.items() if now - since >= limits.SETTLED_SECONDS]
+        news = [wait for wait in settled if wait not in self._told]
+        if news:
+            say("waiting", "; ".join(news))
+        self._told.update(news)
 
 
 def look(cluster: Cluster, present: Present, since: datetime) -> list[str]:

@@ -390,26 +390,27 @@ def test_what_a_cronjob_makes_is_not_looked_at(look: Look, objects: Objects) -> 
 def test_what_holds_up_is_told_once_when_it_has_stood_for_a_while(
     monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:
-    """And again when it is something else; what passes at once is no news."""
+    """What passes at once is no news, nor is what comes back; something else is."""
     now = [0.0]
     monkeypatch.setattr(time, "monotonic", lambda: now[0])
+    settled = limits.SETTLED_SECONDS
     notice = hopeless.Notice()
     told: list[list[str]] = []
     with caplog.at_level("INFO", logger="workstream"):
         for seconds, waits in [
-            (0, ["a passing one"]),
-            (1, ["no node", "quota"]),
-            (1 + limits.SETTLED_SECONDS - 0.1, ["no node", "quota"]),
-            (1 + limits.SETTLED_SECONDS, ["no node", "quota"]),
-            (100, ["no node", "quota"]),
-            (101, ["quota"]),
-            (101 + limits.SETTLED_SECONDS, ["quota"]),
-            (200, []),
+            (0, ["no node"]),
+            (settled - 0.1, []),
+            (settled, ["no node", "quota"]),
+            (2 * settled - 0.1, ["no node", "quota"]),
+            (2 * settled, ["no node", "quota"]),
+            (100, ["quota"]),
+            (101, ["no node", "a webhook"]),
+            (101 + settled, ["no node", "a webhook"]),
         ]:
             now[0] = seconds
             notice.take(waits)
             told.append([record.getMessage().split(maxsplit=1)[1] for record in caplog.records])
+            assert notice.waits == waits
 
-    assert [len(lines) for lines in told] == [0, 0, 0, 1, 1, 1, 2, 2]
-    assert told[-1] == ["no node; quota", "quota"]
-    assert notice.waits == []
+    assert [len(lines) for lines in told] == [0, 0, 0, 0, 1, 1, 1, 2]
+    assert told[-1] == ["no node; quota", "a webhook"]
