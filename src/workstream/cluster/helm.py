@@ -129,6 +129,11 @@ def uninstall(cluster: Cluster, release: Release) -> None:
     """Remove a release and wait until none of its pods is left; a release that is not there is no error.
 
     What Helm leaves where it is, as hooks and what the chart asks to keep, is not waited for.
+
+    Raises:
+        errors.ChartError: Helm refuses; a hook failed.
+        errors.WaitError: a pod is left when its limit passed.
+
     """
     if not exists(cluster, release):
         return
@@ -137,7 +142,8 @@ def uninstall(cluster: Cluster, release: Release) -> None:
         names = workloads.named(manifests, release.namespace)
         belonging = {part.uid for part in workloads.find(cluster, names).parts}
         arguments = ["uninstall", release.name, "--namespace", release.namespace, "--ignore-not-found"]
-        _helm(*arguments, f"--timeout={limits.HOOK.seconds:g}s", cluster=cluster)
+        with _Hooks(cluster, release, cluster.now()).explained():
+            _helm(*arguments, f"--timeout={limits.HOOK.seconds:g}s", cluster=cluster)
 
         def gone() -> bool:
             # What stands between goes before its pods do: what was seen once is remembered.
@@ -232,7 +238,7 @@ class _Wait:
 
 @dataclass(frozen=True, slots=True)
 class _Hooks:
-    """The hooks of a release that is being installed or upgraded.
+    """The hooks of a release that is being changed or removed.
 
     Attributes:
         cluster: where.

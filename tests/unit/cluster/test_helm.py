@@ -43,7 +43,7 @@ def test_what_linting_finds_is_told(pretend: Callable[[str, str], Path]) -> None
     ]
 
 
-# Says what it was called with, and given: a line each. UPGRADE is what an upgrade or a rollback does then.
+# Says what it was called with, and given: a line each. The file `change` is what a change or a removal does then.
 TELLING_HELM = """
 [ "$1" = version ] && { echo VERSION; exit; }
 echo "$@ KUBECONFIG=$KUBECONFIG HELM_KUBECONTEXT=$HELM_KUBECONTEXT" >> FOLDER/calls
@@ -53,7 +53,7 @@ case "$1 $2" in
     get*) cat FOLDER/manifest ;;
     list*) cat FOLDER/listed ;;
     template*) printf -- '---\\n# only a comment\\n---\\nkind: A\\n---\\nkind: B\\n' ;;
-    upgrade* | rollback*) . FOLDER/change ;;
+    upgrade* | rollback* | uninstall*) . FOLDER/change ;;
 esac
 """
 
@@ -139,8 +139,11 @@ def noticing(telling: Helm, reachable: Cluster, objects: Objects) -> Noticing:
     return found
 
 
-def changed(how: str, cluster: Cluster) -> int:
-    """Install a release, or roll it back."""
+def changed(how: str, cluster: Cluster) -> int | None:
+    """Install a release, roll it back, or remove it."""
+    if how == "uninstall":
+        helm.uninstall(cluster, RELEASE)
+        return None
     return helm.rollback(cluster, RELEASE) if how == "rollback" else helm.install(cluster, RELEASE, {})
 
 
@@ -446,7 +449,7 @@ def test_what_says_nothing_of_the_hooks_that_helm_waits_for_stops_nothing(
     assert helm.install(reachable, RELEASE, {}) == 3
 
 
-@pytest.mark.parametrize("how", ["install", "rollback"])
+@pytest.mark.parametrize("how", ["install", "rollback", "uninstall"])
 def test_a_hook_that_failed_is_told_with_the_log_of_its_pod(
     telling: Helm, reachable: Cluster, objects: Objects, pretend: Callable[[str, str], Path], how: str
 ) -> None:
