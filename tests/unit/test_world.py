@@ -208,7 +208,7 @@ def test_the_end_does_not_wait_for_what_nobody_waited_for(real: Real, tmp_path: 
     """A run that ends early, as with -x, stops programs that are still at work; the next run may start its own."""
     del real
     started = tmp_path / "started"
-    script = ["sh", "-c", f"touch {started}; sleep 1000"]
+    script = ["sh", "-c", f"touch {started}; sleep 30"]
     world = World(OPTIONS)
     forever = world.background(lambda: processes.run(script, limit=limits.COMPILE))
     waiting.until(started.exists, LONG_ENOUGH, what="the program runs")
