@@ -181,8 +181,11 @@ def test_whoever_comes_while_an_engine_is_being_stopped_gets_one_of_its_own(
             waiting.until(lambda: machine.calls("network prune"), limit, what="the engine is being stopped")
             other = pool.submit(come)
             said = "waiting for whoever stops the engine"
-            waiting.until(lambda: said in caplog.text, limit, what="the other waits")
-            (machine.state / "slow").unlink()
+            try:
+                waiting.until(lambda: said in caplog.text, limits.GRACE, what="the other waits")
+            finally:
+                (machine.state / "slow").unlink()
+                runs.set()
             leaving.result()
         runs.set()
         started = other.result()
