@@ -8,7 +8,7 @@ import pytest
 from testcontainers.core.network import Network
 
 from support import image
-from support.applications import Submitter
+from support.applications import SMALL_MACHINE, SPREAD, Submitter
 from support.containers import LABELS, Lab
 from support.install import install
 from support.places import CHART, DEFAULT_IMAGE, IMAGE, JOBS, RELEASE
@@ -111,8 +111,10 @@ def change(cluster: Cluster, release: Release, values: dict[str, Any]) -> Iterat
 
 
 @pytest.fixture(scope="session")
-def submitter(cluster: Cluster, release: Release) -> Submitter:
-    """Give what submits applications to the release."""
+def submitter(cluster: Cluster, release: Release, subject: Subject) -> Submitter:
+    """Give what submits applications to the release, as a user would, but for what the evidence lists."""
+    subject.describe("what applications are told because the machine is small", SMALL_MACHINE)
+    subject.describe("what applications are told so that small ones use every node", SPREAD)
     return Submitter(cluster, release)
 
 

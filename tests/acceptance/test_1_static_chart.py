@@ -129,6 +129,20 @@ def test_a_property_is_what_was_given(defaults: list[Manifest]) -> None:
     assert properties == {**manifests.properties(defaults), **given}
 
 
+def test_a_user_can_say_another_number_of_retries() -> None:
+    """What the chart ships for applications is what they get unless sparkConf says otherwise, and stands there once."""
+    rendered = helm.template(RELEASE, {"sparkConf": {"spark.shuffle.io.maxRetries": "48"}})
+    (config,) = manifests.of_kind(rendered, "ConfigMap")
+    lines = [line for line in config["data"]["spark-defaults.conf"].splitlines() if "maxRetries" in line]
+
+    assert lines == ["spark.shuffle.io.maxRetries=48"]
+
+
+def test_without_the_service_nobody_waits_for_it(switched_off: list[Manifest]) -> None:
+    """Files of dead executors are gone then: the chart makes no application try for two minutes to fetch them."""
+    assert not [name for name in manifests.properties(switched_off) if name.startswith("spark.shuffle.io.")]
+
+
 def test_pods_are_found_by_their_own_release_only(defaults: list[Manifest]) -> None:
     """No selector of one release, of a workload or a Service, matches a pod of another, in whatever namespace."""
     other = helm.template(Release("second", "elsewhere", CHART), {})

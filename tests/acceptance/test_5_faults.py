@@ -24,6 +24,7 @@ if TYPE_CHECKING:
 
 MANY = 400  # keys and reduce tasks, so that fetching takes some seconds and every task fetches something
 PIPE = "/tmp/between-map-and-reduce"
+SPARKS_RETRIES = 3  # of a fetch, unless told otherwise
 LOST_FILES = "Shuffle files lost for executor"
 
 SURVIVES_RESTART = "The service knows those executors again after a restart of its own"
@@ -96,6 +97,7 @@ def test_the_map_work_of_killed_executors_is_not_done_again(
     assert [node for node, count in killed.items() if not count] == [], "nodes where there was no executor to kill"
     assert application.said["sums"] == expected_sums(), "the sums are wrong"
     assert map_work(application) == DONE_ONCE, "the map work was done again: nobody served what dead executors wrote"
+    assert len(application.history.writing[0].hosts) == len(killed), "hosts that had map output to lose"
     assert read > 0, "nothing of the dead executors' files crossed the network"
 
 
@@ -124,6 +126,41 @@ def test_a_service_that_is_killed_under_load_serves_what_dead_executors_wrote(
     assert 0 < fetched < MANY, "reduce tasks that had ended: the services were not killed under load"
     assert application.said["sums"] == expected_sums(MANY), "the sums are wrong"
     assert map_work(application) == DONE_ONCE, "the map work was done again: the service forgot the executors"
+
+
+@pytest.mark.criterion("WS-001-04", SURVIVES_RESTART)
+def test_a_service_that_is_away_for_longer_than_spark_would_wait_serves_what_dead_executors_wrote(
+    cluster: Cluster, release: Release, paused: Running, evidence: Recorder
+) -> None:
+    """With no service while new executors fetch more often than Spark's own retries, the map work was done once."""
+    killed = shuffle.kill_executors(cluster, release)
+    number = paused.application_id
+
+    def registered() -> int:
+        return sum(map(len, shuffle.registered(cluster, release, number).values()))
+
+    first = sum(killed.values())
+    waiting.until(lambda: registered() >= 2 * first, limits.JOB, what="new executors are registered with the service")
+    began = time.monotonic()
+    with shuffle.away(cluster, release):
+        paused.go_on(PIPE)
+        waiting.until(
+            lambda: shuffle.retries(cluster, release, number) > SPARKS_RETRIES or paused.failed_fetches(),
+            limits.JOB,
+            what=f"a fetch is tried again more than {SPARKS_RETRIES} times, or given up",
+        )
+        retries, given_up = shuffle.retries(cluster, release, number), paused.failed_fetches()
+    evidence.record("executors killed between map and reduce, by node", killed)
+    evidence.record("retries of one fetch while the service was away", retries)
+    evidence.record("fetches given up while it was away", given_up)
+    evidence.record("seconds until it was back", round(time.monotonic() - began, 1))
+    application = end(paused, evidence)
+
+    assert [node for node, count in killed.items() if not count] == [], "nodes where there was no executor to kill"
+    assert given_up == 0, "the service was away for seconds, and executors gave up their fetches"
+    assert retries > SPARKS_RETRIES, "the service was not away for longer than Spark itself would wait"
+    assert application.said["sums"] == expected_sums(), "the sums are wrong"
+    assert map_work(application) == DONE_ONCE, "the map work was done again: fetches did not wait for the service"
 
 
 @pytest.mark.criterion("WS-001-04", SURVIVES_RESTART)

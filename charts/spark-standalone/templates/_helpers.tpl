@@ -26,6 +26,23 @@ app.kubernetes.io/managed-by: {{ $root.Release.Service }}
 helm.sh/chart: {{ printf "%s-%s" $root.Chart.Name $root.Chart.Version | replace "+" "_" }}
 {{- end }}
 
+{{/* What spark-defaults.conf says, as JSON: what the chart's own values mean, and the user's sparkConf over it.
+     A service that is started again may be away for longer than Spark's own three retries of five seconds; and the service
+     of an executor's own host would be asked without any retry where dead executors of that host have their files. */}}
+{{- define "spark-standalone.properties" -}}
+{{- $found := dict "spark.shuffle.service.enabled" (toString .Values.shuffleService.enabled) -}}
+{{- $found = set $found "spark.eventLog.enabled" (toString .Values.eventLog.enabled) -}}
+{{- if .Values.eventLog.enabled -}}
+{{- $found = set $found "spark.eventLog.dir" "file:///opt/spark/events" -}}
+{{- end -}}
+{{- if .Values.shuffleService.enabled -}}
+{{- $found = set $found "spark.shuffle.service.port" (toString .Values.shuffleService.port) -}}
+{{- $found = set $found "spark.shuffle.io.maxRetries" "24" -}}
+{{- $found = set $found "spark.shuffle.readHostLocalDisk" "false" -}}
+{{- end -}}
+{{- merge (deepCopy .Values.sparkConf) $found | toJson -}}
+{{- end }}
+
 {{/* Metadata of a pod template. A changed configuration changes the annotation, and so rolls the pods. */}}
 {{- define "spark-standalone.podMetadata" -}}
 {{- $root := index . 0 -}}

@@ -25,22 +25,20 @@ if TYPE_CHECKING:
 
 CORES = 4
 
-# Start when every executor is there, and let every task run wherever there is room: else a small job may run on
-# one host alone, and nothing of it crosses the network.
-SPREAD = {
+# What a test has to say that a user of a larger machine would not: how much of this one an application takes.
+SMALL_MACHINE = {
     "spark.cores.max": str(CORES),
     "spark.executor.cores": "2",
     "spark.executor.memory": "640m",
     "spark.driver.memory": "640m",
+}
+
+# Start when every executor is there, and let every task run wherever there is room: else a small job may run on
+# one host alone, and nothing of it crosses the network.
+SPREAD = {
     "spark.scheduler.minRegisteredResourcesRatio": "1.0",
     "spark.scheduler.maxRegisteredResourcesWaitingTime": "60s",
     "spark.locality.wait": "0s",
-    # A service that is started again needs some seconds; a fetch that gives up before says nothing of what it knows.
-    "spark.shuffle.io.maxRetries": "12",
-    # Jobs of seconds: what starts fast matters, not what runs fast.
-    "spark.driver.extraJavaOptions": "-XX:TieredStopAtLevel=1",
-    "spark.executor.extraJavaOptions": "-XX:TieredStopAtLevel=1",
-    "spark.ui.enabled": "false",
 }
 
 # What the jobs in jobs/ count and sum; the expectation is reckoned here and not taken from them.
@@ -59,6 +57,8 @@ _EXECUTOR_FAILED = "is now EXITED (Command exited with code 1)"
 _HOPELESS_FAILURES = 6
 
 _TASK_FINISHED = " INFO TaskSetManager: Finished task "
+_FETCH_FAILED = ": FetchFailed("
+_ID = re.compile(r"Connected to Spark cluster with app ID (\S+)")
 
 # Of a driver's log, what tells why: not where in Spark, nor how it shut down after.
 _COMPLAINT = re.compile(r" ERROR |(?:Exception|Error): |Caused by: ")
@@ -150,7 +150,8 @@ class Submitter:
         return f"deploy/{self.release.name}-master"
 
     def _submit(self, script: str, *arguments: str) -> list[str]:
-        options = [part for key, value in SPREAD.items() for part in ("--conf", f"{key}={value}")]
+        settings = SMALL_MACHINE | SPREAD
+        options = [part for key, value in settings.items() for part in ("--conf", f"{key}={value}")]
         master = f"spark://{self.release.name}-master:7077"
         return ["spark-submit", "--master", master, *options, script, *arguments]
 
@@ -193,6 +194,16 @@ class Running:
     def finished_tasks(self) -> int:
         """Return how many tasks the driver has seen finish until now."""
         return self._read(self.err).count(_TASK_FINISHED)
+
+    @property
+    def application_id(self) -> str:
+        """The application's id, once the Master gave it one."""
+        (found,) = _ID.findall(self._read(self.err))
+        return str(found)
+
+    def failed_fetches(self) -> int:
+        """Return how many tasks the driver has seen fail until now because a fetch was given up."""
+        return self._read(self.err).count(_FETCH_FAILED)
 
     def until_finished(self, count: int) -> None:
         """Wait until the driver has seen so many tasks finish.

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import re
+from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
@@ -12,12 +13,13 @@ from workstream import limits
 from workstream.cluster import waiting
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping
+    from collections.abc import Iterable, Iterator, Mapping
 
     from workstream.cluster.access import Cluster
     from workstream.cluster.helm import Release
 
 SELECTOR = "app=spark-shuffle"
+_NOWHERE = "workstream/away"  # a label that no node has
 
 # Which processes of this container listen on a port. A pod on the host network sees every socket of its node, but
 # only the processes of its own container: whose the socket is, is told by who holds it open.
@@ -126,6 +128,48 @@ def kill_executors(cluster: Cluster, release: Release) -> dict[str, int]:
         pod.node: int(cluster.execute(release.namespace, pod.name, *command, accept=(0, 1)).stdout.strip() or 0)
         for pod in workers
     }
+
+
+@contextmanager
+def away(cluster: Cluster, release: Release) -> Iterator[None]:
+    """Leave no shuffle pod while the body runs: their DaemonSet wants nodes that there are none of.
+
+    Raises:
+        errors.WaitError: the pods do not go, or do not come back.
+
+    """
+    before = {pod.node for pod in pods(cluster, release, "shuffle")}
+    _want_nodes(cluster, release, {_NOWHERE: "true"})
+    selector = f"app.kubernetes.io/instance={release.name},app.kubernetes.io/component=shuffle"
+    try:
+        waiting.until(
+            lambda: not cluster.pods(release.namespace, selector), limits.PODS_READY, what="no shuffle pod is left"
+        )
+        yield
+    finally:
+        _want_nodes(cluster, release, {_NOWHERE: None})
+        waiting.until(
+            lambda: {pod.node for pod in pods(cluster, release, "shuffle") if pod.ready} == before,
+            limits.PODS_READY,
+            what="every shuffle pod is back and ready",
+        )
+
+
+def _want_nodes(cluster: Cluster, release: Release, labels: Mapping[str, str | None]) -> None:
+    patch = json.dumps({"spec": {"template": {"spec": {"nodeSelector": labels}}}})
+    target = f"daemonset/{release.name}-shuffle"
+    cluster.kubectl("--namespace", release.namespace, "patch", target, "--type", "merge", "--patch", patch)
+
+
+def retries(cluster: Cluster, release: Release, application_id: str) -> int:
+    """Return how often in a row executors that live have tried a fetch again, at most, by their own logs."""
+    folder = f"/opt/spark/work/{application_id}"
+    command = ("grep", "--recursive", "--no-filename", "--only-matching", "Retrying fetch ([0-9]*/", folder)
+    told = [
+        cluster.execute(release.namespace, pod.name, *command, accept=range(256)).stdout
+        for pod in pods(cluster, release, "worker")
+    ]
+    return max((int(number) for number in re.findall(r"\d+", " ".join(told))), default=0)
 
 
 def last_errors(cluster: Cluster, release: Release) -> list[str]:
