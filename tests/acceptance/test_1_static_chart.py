@@ -171,17 +171,51 @@ def test_two_releases_clash_in_nothing_when_the_second_has_ports_and_folder_of_i
     assert {manifest["kind"] for manifest in second} == {"ConfigMap", "DaemonSet", "Deployment", "Service"}
 
 
-def test_a_changed_configuration_rolls_every_pod(defaults: list[Manifest]) -> None:
-    """A property more changes the annotation of every pod template."""
-    changed = helm.template(RELEASE, {"sparkConf": {"spark.ui.enabled": "true"}})
+def rolled(before: list[Manifest], after: list[Manifest]) -> set[str]:
+    """Return the workloads whose pods an upgrade from one rendering to the other replaces."""
+    former, later = manifests.pod_templates(before), manifests.pod_templates(after)
+    assert former.keys() == later.keys()
+    return {name for name in former if former[name] != later[name]}
 
-    def annotations(rendered: list[Manifest]) -> dict[str, object]:
-        templates = manifests.pod_templates(rendered)
-        return {name: template["metadata"]["annotations"] for name, template in templates.items()}
 
-    before, after = annotations(defaults), annotations(changed)
-    assert before.keys() == after.keys()
-    assert all(before[name] != after[name] for name in before)
+@pytest.mark.parametrize(
+    "name",
+    [
+        "spark.deploy.defaultCores",
+        "spark.worker.ui.retainedExecutors",
+        "spark.master.rest.enabled",
+        "spark.shuffle.service.index.cache.size",
+        "spark.network.crypto.enabled",
+        "spark.rpc.askTimeout",
+        "spark.ui.reverseProxy",
+        "spark.executor.logs.rolling.strategy",
+    ],
+)
+def test_a_property_that_daemons_read_rolls_every_pod(defaults: list[Manifest], name: str) -> None:
+    """Master, workers and shuffle service read it when they start, so an upgrade that changes it starts them again."""
+    changed = helm.template(RELEASE, {"sparkConf": {name: "1"}})
+
+    assert rolled(defaults, changed) == {"spark-sa-master", "spark-sa-worker", "spark-sa-shuffle"}
+
+
+@pytest.mark.parametrize(
+    "name",
+    [
+        "spark.sql.shuffle.partitions",
+        "spark.executor.memory",
+        "spark.dynamicAllocation.enabled",
+        "spark.hadoop.fs.s3a.endpoint",
+        "spark.shuffle.compress",
+        "spark.deployment.of.mine",
+        "spark.eventLog.compress",
+    ],
+)
+def test_a_property_that_only_drivers_read_rolls_no_pod(defaults: list[Manifest], name: str) -> None:
+    """An upgrade that changes it changes the file that new drivers read, and no pod."""
+    changed = helm.template(RELEASE, {"sparkConf": {name: "1"}})
+
+    assert manifests.properties(changed)[name] == "1"
+    assert rolled(defaults, changed) == set()
 
 
 def test_no_pod_gets_variables_of_services_or_a_token(defaults: list[Manifest]) -> None:

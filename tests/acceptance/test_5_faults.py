@@ -186,11 +186,16 @@ def test_a_shuffle_pod_that_comes_back_serves_what_dead_executors_wrote(
     assert map_work(application) == DONE_ONCE, "the map work was done again: the service forgot the executors"
 
 
+def all_pods(cluster: Cluster, release: Release) -> set[str]:
+    """Return the names of all pods of the release."""
+    return {pod.name for part in ("master", "worker", "shuffle") for pod in shuffle.pods(cluster, release, part)}
+
+
 @pytest.mark.criterion("WS-001-04", SURVIVES_RESTART)
 def test_an_upgrade_and_a_rollback_cost_a_running_job_nothing(
     cluster: Cluster, release: Release, change: Change, paused: Running, evidence: Recorder
 ) -> None:
-    """With every shuffle pod replaced by an upgrade, and again by a rollback, the map work was done once."""
+    """An upgrade and a rollback replace every shuffle pod, one of a driver's property none: map work was done once."""
     first = {pod.name for pod in shuffle.pods(cluster, release, "shuffle")}
     began = time.monotonic()
     upgraded = change({"shuffleService": {"memory": "320m"}})
@@ -201,10 +206,15 @@ def test_an_upgrade_and_a_rollback_cost_a_running_job_nothing(
     evidence.record("revisions, by upgrade and by rollback", [upgraded, rolled_back], command="helm history spark-sa")
     evidence.record("seconds of the upgrade and of the rollback", [middle - began, time.monotonic() - middle])
     evidence.record("shuffle pods before, after the upgrade, after the rollback", [first, second, third])
+    whole = all_pods(cluster, release)
+    change({"sparkConf": {"spark.sql.shuffle.partitions": "7"}})
+    replaced = whole - all_pods(cluster, release)
+    evidence.record("pods that an upgrade of what only drivers read replaced", replaced)
     application = finish(paused, evidence)
 
     assert first.isdisjoint(second), "the upgrade replaced no shuffle pod"
     assert second.isdisjoint(third), "the rollback replaced no shuffle pod"
+    assert replaced == set(), "pods that were replaced for a property that only drivers read"
     assert application.said["sums"] == expected_sums(), "the sums are wrong"
     assert map_work(application) == DONE_ONCE, "the map work was done again"
 

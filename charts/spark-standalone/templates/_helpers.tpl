@@ -43,13 +43,27 @@ helm.sh/chart: {{ printf "%s-%s" $root.Chart.Name $root.Chart.Version | replace 
 {{- merge (deepCopy .Values.sparkConf) $found | toJson -}}
 {{- end }}
 
-{{/* Metadata of a pod template. A changed configuration changes the annotation, and so rolls the pods. */}}
+{{/* Of these properties, what Master, Worker or shuffle service read, as JSON: by what their classes in Spark 3.5.7 name.
+     The list is theirs, because it is closed: applications may have properties of any name. */}}
+{{- define "spark-standalone.daemonProperties" -}}
+{{- $read := "^spark\\.(acls|admin|authenticate|decommission|deploy|executor\\.logs|hadoop\\.hadoop|master|metrics|modify|network|port|rpc|security|shuffle\\.(io|maxChunksBeingTransferred|push|sasl|server|service)|ssl|storage|ui|user|worker)\\b" -}}
+{{- $found := dict -}}
+{{- range $key, $value := include "spark-standalone.properties" . | fromJson -}}
+{{- if regexMatch $read $key -}}
+{{- $_ := set $found $key $value -}}
+{{- end -}}
+{{- end -}}
+{{- toJson $found -}}
+{{- end }}
+
+{{/* Metadata of a pod template. What daemons read changes the annotation, and so rolls the pods. What only drivers read
+     must not: rolling costs the drivers in the Master's pod, event logs and map work, and new drivers read the file anyway. */}}
 {{- define "spark-standalone.podMetadata" -}}
 {{- $root := index . 0 -}}
 labels:
   {{- include "spark-standalone.selectorLabels" . | nindent 2 }}
 annotations:
-  checksum/config: {{ include (print $root.Template.BasePath "/configmap.yaml") $root | sha256sum }}
+  checksum/config: {{ include "spark-standalone.daemonProperties" $root | sha256sum }}
 {{- end }}
 
 {{/* What every pod has. Service links would set SPARK_..._PORT variables to addresses. */}}

@@ -1,0 +1,96 @@
+"""Each test of what is rendered fails on a chart that is broken in the way that it looks for."""
+
+from __future__ import annotations
+
+import inspect
+import shutil
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING, Any
+
+import pytest
+
+import test_1_static_chart as chart_tests
+from support.places import CHART, RELEASE
+from workstream.cluster import helm
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+    from pathlib import Path
+
+pytestmark = pytest.mark.usefixtures("tools")  # helm on PATH
+
+
+@dataclass(frozen=True)
+class Broken:
+    """A chart with one mistake, and the test that must notice.
+
+    Attributes:
+        mistake: what is wrong, for people.
+        file: the template that has it.
+        text: what stands there.
+        instead: what somebody would have written.
+        test: the test.
+        arguments: what the test is called with, beside rendered charts.
+
+    """
+
+    mistake: str
+    file: str
+    text: str
+    instead: str
+    test: Callable[..., None]
+    arguments: tuple[tuple[str, Any], ...] = ()
+
+
+BROKEN = [
+    Broken(
+        "any property rolls every pod",
+        "_helpers.tpl",
+        'include "spark-standalone.daemonProperties" $root | sha256sum',
+        'include "spark-standalone.properties" $root | sha256sum',
+        chart_tests.test_a_property_that_only_drivers_read_rolls_no_pod,
+        (("name", "spark.sql.shuffle.partitions"),),
+    ),
+    Broken(
+        "no property rolls a pod",
+        "_helpers.tpl",
+        'include "spark-standalone.daemonProperties" $root | sha256sum',
+        "$root.Chart.Version | sha256sum",
+        chart_tests.test_a_property_that_daemons_read_rolls_every_pod,
+        (("name", "spark.network.crypto.enabled"),),
+    ),
+    Broken(
+        "a user's number of retries is ignored",
+        "_helpers.tpl",
+        "merge (deepCopy .Values.sparkConf) $found",
+        "merge $found .Values.sparkConf",
+        chart_tests.test_a_user_can_say_another_number_of_retries,
+    ),
+    Broken(
+        "retries for a service that is switched off",
+        "_helpers.tpl",
+        '{{- if .Values.shuffleService.enabled -}}\n{{- $found = set $found "spark.shuffle.service.port"',
+        '{{- if true -}}\n{{- $found = set $found "spark.shuffle.service.port"',
+        chart_tests.test_without_the_service_nobody_waits_for_it,
+    ),
+]
+
+
+@pytest.mark.parametrize("broken", BROKEN, ids=lambda broken: broken.mistake)
+def test_a_mistake_in_the_chart_is_noticed(broken: Broken, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The test that looks for it fails on such a chart, by an assertion of its own."""
+    copy = tmp_path / CHART.name
+    shutil.copytree(CHART, copy)
+    template = copy / "templates" / broken.file
+    text = template.read_text(encoding="utf-8")
+    assert broken.text in text, "what is to be broken does not stand there"
+    template.write_text(text.replace(broken.text, broken.instead), encoding="utf-8")
+    release = replace(RELEASE, chart=copy)
+    monkeypatch.setattr(chart_tests, "RELEASE", release)
+    values: dict[str, dict[str, Any]] = {"defaults": {}, "switched_off": {"shuffleService": {"enabled": False}}}
+    wanted = inspect.signature(broken.test).parameters
+    rendered = {name: helm.template(release, those) for name, those in values.items() if name in wanted}
+    arguments = {**rendered, **dict(broken.arguments)}
+
+    with pytest.raises(AssertionError):
+        broken.test(**arguments)
