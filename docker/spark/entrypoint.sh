@@ -2,7 +2,7 @@
 # Starts one part of Spark standalone, or a command. README.md lists modes, variables and exit codes.
 set -euo pipefail
 
-readonly MODES='master, worker, shuffle, submit'
+readonly MODES='master, keeper, worker, shuffle, submit'
 readonly USAGE=64 CANNOT_USE_DIRECTORY=73 BAD_VARIABLE=78 # as in sysexits.h
 
 refuse() { # exit code, what is wrong, what was expected, what to do
@@ -27,19 +27,19 @@ read_local_dirs() {
 }
 
 # The kubelet makes a hostPath directory that only root may write to.
-give_local_dirs_to_spark() {
+give_to_spark() { # directories
     local directory
-    for directory in "${local_dirs[@]}"; do
-        # Where this is not allowed, require_local_dirs says so. Whoever may write to /tmp may have put a link there.
+    for directory; do
+        # Where this is not allowed, require_directories says so. Whoever may write to /tmp may have put a link there.
         { mkdir -p "$directory" && chown --no-dereference spark:spark "$directory"; } || true
     done
 }
 
-require_local_dirs() {
+require_directories() { # name of a variable, directories that it names
     local directory
-    for directory in "${local_dirs[@]}"; do
+    for directory in "${@:2}"; do
         if ! mkdir -p "$directory" 2>/dev/null || [[ ! -w $directory ]]; then
-            refuse "$CANNOT_USE_DIRECTORY" "user $(id -u) cannot write to $directory, a directory of SPARK_LOCAL_DIRS" \
+            refuse "$CANNOT_USE_DIRECTORY" "user $(id -u) cannot write to $directory, a directory of $1" \
                 'a directory that belongs to uid 185' 'start the container as root (it drops to uid 185), or chown the directory'
         fi
     done
@@ -99,10 +99,47 @@ announce_once_it_listens() { # process, port
     done
 }
 
+require_recovery_dir() {
+    if [[ ${SPARK_RECOVERY_DIR-} =~ [[:space:]] ]]; then
+        refuse "$BAD_VARIABLE" "SPARK_RECOVERY_DIR='$SPARK_RECOVERY_DIR' holds white space" 'one path' \
+            'name a directory without white space'
+    fi
+    require_directories SPARK_RECOVERY_DIR "$SPARK_RECOVERY_DIR"
+}
+
+# A Master that is being replaced may still write to the directory.
+await_recovery_dir() {
+    local lock
+    exec {lock}>"$SPARK_RECOVERY_DIR/.master.lock"
+    if ! flock --nonblock "$lock"; then
+        printf 'entrypoint: waiting for the master that uses %s to end\n' "$SPARK_RECOVERY_DIR" >&2
+        flock "$lock"
+    fi
+}
+
 start_master() {
     require_port SPARK_MASTER_PORT "${SPARK_MASTER_PORT:-7077}"
     require_port SPARK_MASTER_WEBUI_PORT "${SPARK_MASTER_WEBUI_PORT:-8080}"
+    if [[ -n ${SPARK_RECOVERY_DIR-} ]]; then
+        require_recovery_dir
+        await_recovery_dir
+        export SPARK_MASTER_OPTS="${SPARK_MASTER_OPTS-} -Dspark.deploy.recoveryMode=FILESYSTEM"
+        SPARK_MASTER_OPTS+=" -Dspark.deploy.recoveryDirectory=$SPARK_RECOVERY_DIR"
+    fi
     exec spark-class org.apache.spark.deploy.master.Master "$@"
+}
+
+# Kubernetes brings a Master back to the node where this runs. When it is asked to end, a Master that comes later would
+# find its directory on another node, or is of another release: nothing that is kept here is true any more.
+start_keeper() {
+    if [[ -z ${SPARK_RECOVERY_DIR-} ]]; then
+        refuse "$BAD_VARIABLE" 'SPARK_RECOVERY_DIR names no directory' 'the directory of a master' 'set SPARK_RECOVERY_DIR'
+    fi
+    require_recovery_dir
+    trap 'find "$SPARK_RECOVERY_DIR" -mindepth 1 -maxdepth 1 -type f -regex ".*/\(app\|driver\|worker\)_[^/]*" -delete; exit' TERM
+    printf 'entrypoint: keeping %s\n' "$SPARK_RECOVERY_DIR" >&2
+    sleep infinity &
+    wait
 }
 
 start_worker() {
@@ -113,7 +150,7 @@ start_worker() {
         refuse "$BAD_VARIABLE" "SPARK_MASTER_URL='${SPARK_MASTER_URL-}' names no master" 'spark://HOST:PORT' \
             'set SPARK_MASTER_URL to the address that the master logs'
     fi
-    require_local_dirs
+    require_directories SPARK_LOCAL_DIRS "${local_dirs[@]}"
     claim_local_dirs worker
     remove_left_overs
     exec spark-class org.apache.spark.deploy.worker.Worker "$@" "$SPARK_MASTER_URL"
@@ -122,7 +159,7 @@ start_worker() {
 start_shuffle() {
     local port=${SPARK_SHUFFLE_SERVICE_PORT:-7337}
     require_port SPARK_SHUFFLE_SERVICE_PORT "$port"
-    require_local_dirs
+    require_directories SPARK_LOCAL_DIRS "${local_dirs[@]}"
     claim_local_dirs 'shuffle service'
     forget_dead_registrations
     # The service itself reads neither variable. Its database of executors is kept where spark.local.dir says; in RocksDB,
@@ -140,14 +177,14 @@ start_shuffle() {
 main() {
     read_local_dirs
     if [[ $(id -u) == 0 ]]; then
-        give_local_dirs_to_spark
+        give_to_spark "${local_dirs[@]}" ${SPARK_RECOVERY_DIR:+"$SPARK_RECOVERY_DIR"}
         export HOME=/home/spark
         exec setpriv --reuid spark --regid spark --init-groups --no-new-privs -- "$0" "$@"
     fi
 
     # The first argument decides: a mode or a command. Without one, or with only options, SPARK_MODE does.
     case ${1-} in
-        master | worker | shuffle | submit)
+        master | keeper | worker | shuffle | submit)
             SPARK_MODE=$1
             shift
             ;;
@@ -163,6 +200,7 @@ main() {
 
     case ${SPARK_MODE-} in
         master) start_master "$@" ;;
+        keeper) start_keeper ;;
         worker) start_worker "$@" ;;
         shuffle) start_shuffle "$@" ;;
         submit) exec spark-submit "$@" ;;

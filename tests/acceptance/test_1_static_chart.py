@@ -92,14 +92,18 @@ def test_only_the_worker_daemon_has_the_embedded_service_off(defaults: list[Mani
 )
 @pytest.mark.parametrize("feature", [None, *FEATURES], ids=lambda path: path.stem if path else "defaults")
 def test_no_values_make_a_persistent_volume(feature: Path | None, evidence: Recorder) -> None:
-    """Nothing that the chart renders is, claims or mounts a PersistentVolume."""
+    """Nothing that the chart renders is or makes a PersistentVolume, and no pod with shuffle data mounts a claim."""
     rendered = helm.template(RELEASE, values_of(feature) if feature else {})
     kinds = {manifest["kind"] for manifest in rendered}
     keys = set(manifests.keys(rendered))
+    folders = manifests.volumes_of(rendered, "SPARK_LOCAL_DIRS")
 
     evidence.record("kinds of rendered objects", kinds, command=COMMAND)
-    assert not kinds & {"PersistentVolume", "PersistentVolumeClaim", "StatefulSet"}
-    assert not keys & {"persistentVolumeClaim", "volumeClaimTemplates", "volumeClaimTemplate"}
+    evidence.record("kinds of the volumes that hold shuffle data, by workload", folders, command=COMMAND)
+    assert not kinds & {"PersistentVolume", "PersistentVolumeClaim"}
+    assert not keys & {"volumeClaimTemplates", "volumeClaimTemplate"}
+    assert folders
+    assert set(folders.values()) <= {"hostPath", "emptyDir"}
 
 
 @pytest.mark.criterion("WS-001-04", "The chart sets no security context by default: that is the work of WS-001-09")
@@ -116,8 +120,9 @@ def test_switched_off_nothing_of_the_service_is_rendered(switched_off: list[Mani
     names = {manifest["metadata"]["name"] for manifest in switched_off}
     uses = set(manifests.keys(switched_off)) & {"hostNetwork", "hostPort", "hostPath"}
 
-    assert names == {"spark-sa-config", "spark-sa-master", "spark-sa-worker"}
-    assert not uses
+    assert names == {"spark-sa-config", "spark-sa-master", "spark-sa-master-keeper", "spark-sa-worker"}
+    assert uses == {"hostPath"}, "the Master's folder"
+    assert manifests.volumes_of(switched_off, "SPARK_LOCAL_DIRS") == {"spark-sa-worker": "emptyDir"}
     assert manifests.properties(switched_off)["spark.shuffle.service.enabled"] == "false"
 
 
@@ -147,11 +152,11 @@ def test_pods_are_found_by_their_own_release_only(defaults: list[Manifest]) -> N
     """No selector of one release, of a workload or a Service, matches a pod of another, in whatever namespace."""
     other = helm.template(Release("second", "elsewhere", CHART), {})
     pods = [template["metadata"]["labels"] for template in manifests.pod_templates(defaults).values()]
-    workloads = [*manifests.of_kind(other, "DaemonSet"), *manifests.of_kind(other, "Deployment")]
+    workloads = [one for one in other if one["kind"] in {"DaemonSet", "Deployment", "StatefulSet"}]
     selectors = [workload["spec"]["selector"]["matchLabels"] for workload in workloads]
     selectors += [service["spec"]["selector"] for service in manifests.of_kind(other, "Service")]
 
-    assert len(selectors) == 5
+    assert len(selectors) == 6
     for selector in selectors:
         assert not any(selector.items() <= labels.items() for labels in pods)
 
@@ -161,14 +166,12 @@ def test_two_releases_clash_in_nothing_when_the_second_has_ports_and_folder_of_i
 ) -> None:
     """With ci/ports-values.yaml no host port and no folder of a node is used twice; nothing is cluster-wide."""
     second = helm.template(Release("second", "elsewhere", CHART), values_of(CHART / "ci" / "ports-values.yaml"))
-    folders = [
-        {manifests.host_path(workload)[0] for workload in manifests.of_kind(release, "DaemonSet")}
-        for release in (defaults, second)
-    ]
+    folders = [manifests.host_folders(release) for release in (defaults, second)]
 
     assert not manifests.host_ports(defaults) & manifests.host_ports(second)
     assert not folders[0] & folders[1]
-    assert {manifest["kind"] for manifest in second} == {"ConfigMap", "DaemonSet", "Deployment", "Service"}
+    kinds = {manifest["kind"] for manifest in second}
+    assert kinds == {"ConfigMap", "DaemonSet", "Deployment", "Service", "StatefulSet"}
 
 
 def rolled(before: list[Manifest], after: list[Manifest]) -> set[str]:
@@ -184,7 +187,6 @@ def rolled(before: list[Manifest], after: list[Manifest]) -> set[str]:
         "spark.deploy.defaultCores",
         "spark.worker.ui.retainedExecutors",
         "spark.master.rest.enabled",
-        "spark.shuffle.service.index.cache.size",
         "spark.network.crypto.enabled",
         "spark.rpc.askTimeout",
         "spark.ui.reverseProxy",
@@ -196,6 +198,13 @@ def test_a_property_that_daemons_read_rolls_every_pod(defaults: list[Manifest], 
     changed = helm.template(RELEASE, {"sparkConf": {name: "1"}})
 
     assert rolled(defaults, changed) == {"spark-sa-master", "spark-sa-worker", "spark-sa-shuffle"}
+
+
+def test_a_property_of_the_shuffle_service_leaves_the_master_alone(defaults: list[Manifest]) -> None:
+    """What it reads starts workers and services again, and not the Master and the drivers beside it."""
+    changed = helm.template(RELEASE, {"sparkConf": {"spark.shuffle.service.index.cache.size": "10m"}})
+
+    assert rolled(defaults, changed) == {"spark-sa-worker", "spark-sa-shuffle"}
 
 
 @pytest.mark.parametrize(
@@ -223,6 +232,42 @@ def test_no_pod_gets_variables_of_services_or_a_token(defaults: list[Manifest]) 
     for template in manifests.pod_templates(defaults).values():
         assert template["spec"]["enableServiceLinks"] is False
         assert template["spec"]["automountServiceAccountToken"] is False
+
+
+def test_every_master_starts_where_the_keeper_of_its_folder_is(defaults: list[Manifest]) -> None:
+    """The Master wants the node of a pod that no upgrade moves, and both have one folder of that node."""
+    master = manifests.named(defaults, "Deployment", "spark-sa-master")
+    keeper = manifests.named(defaults, "StatefulSet", "spark-sa-master-keeper")
+    (term,) = master["spec"]["template"]["spec"]["affinity"]["podAffinity"][
+        "requiredDuringSchedulingIgnoredDuringExecution"
+    ]
+
+    assert term["topologyKey"] == "kubernetes.io/hostname"
+    assert term["labelSelector"]["matchLabels"].items() <= keeper["spec"]["template"]["metadata"]["labels"].items()
+    assert keeper["spec"]["updateStrategy"] == {"type": "OnDelete"}
+    assert manifests.host_path(keeper) == manifests.host_path(master)
+    for workload in (master, keeper):
+        assert manifests.environment(workload)["SPARK_RECOVERY_DIR"] == manifests.host_path(workload)[1]
+
+
+def test_a_claim_takes_the_place_of_the_folder_and_of_its_keeper() -> None:
+    """With a claim the Master keeps what it knows there, and starts on whatever node."""
+    rendered = helm.template(RELEASE, {"master": {"recovery": {"existingClaim": "mine"}}})
+    pod = manifests.pod_templates(rendered)["spark-sa-master"]["spec"]
+
+    assert manifests.volumes_of(rendered, "SPARK_RECOVERY_DIR") == {"spark-sa-master": "persistentVolumeClaim"}
+    assert {"name": "recovery", "persistentVolumeClaim": {"claimName": "mine"}} in pod["volumes"]
+    assert "affinity" not in pod
+    assert not manifests.of_kind(rendered, "StatefulSet")
+
+
+def test_without_recovery_nothing_of_a_node_is_the_masters() -> None:
+    """Neither folder, nor keeper, nor variable is there."""
+    rendered = helm.template(RELEASE, {"master": {"recovery": {"enabled": False}}})
+
+    assert manifests.volumes_of(rendered, "SPARK_RECOVERY_DIR") == {}
+    assert "affinity" not in manifests.pod_templates(rendered)["spark-sa-master"]["spec"]
+    assert not manifests.of_kind(rendered, "StatefulSet")
 
 
 def test_the_drivers_address_is_that_of_the_masters_pod(defaults: list[Manifest]) -> None:

@@ -46,7 +46,7 @@ BROKEN = [
     Broken(
         "any property rolls every pod",
         "_helpers.tpl",
-        'include "spark-standalone.daemonProperties" $root | sha256sum',
+        'include "spark-standalone.daemonProperties" . | sha256sum',
         'include "spark-standalone.properties" $root | sha256sum',
         chart_tests.test_a_property_that_only_drivers_read_rolls_no_pod,
         (("name", "spark.sql.shuffle.partitions"),),
@@ -54,7 +54,7 @@ BROKEN = [
     Broken(
         "no property rolls a pod",
         "_helpers.tpl",
-        'include "spark-standalone.daemonProperties" $root | sha256sum',
+        'include "spark-standalone.daemonProperties" . | sha256sum',
         "$root.Chart.Version | sha256sum",
         chart_tests.test_a_property_that_daemons_read_rolls_every_pod,
         (("name", "spark.network.crypto.enabled"),),

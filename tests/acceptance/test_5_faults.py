@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 import time
+from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
 
 import pytest
 
 from support import shuffle
 from support.applications import KEYS, MAPS, NUMBERS, REDUCES, Application, Submitter, expected_sums
-from support.install import known_workers
+from support.driver_pod import driver_pod
+from support.install import known_workers, told_by_master
 from workstream import limits
 from workstream.cluster import helm, waiting
 
@@ -53,13 +55,27 @@ def reduces() -> int:
     return REDUCES
 
 
-@pytest.fixture
-def paused(cluster: Cluster, submitter: Submitter, reduces: int) -> Iterator[Running]:
+@contextmanager
+def pausing(submitter: Submitter, reduces: int) -> Iterator[Running]:
     """Give a job that did its map work and waits at a pipe."""
-    cluster.execute(submitter.release.namespace, submitter.master, "rm", "--force", PIPE)
+    submitter.cluster.execute(submitter.release.namespace, submitter.place, "rm", "--force", PIPE)
     arguments = (*map(str, (NUMBERS, max(KEYS, reduces), MAPS, reduces)), PIPE, str(int(limits.JOB.seconds)))
     with submitter.running("executor_loss.py", *arguments) as job:
         job.paused_at(PIPE)
+        yield job
+
+
+@pytest.fixture
+def paused(submitter: Submitter, reduces: int) -> Iterator[Running]:
+    """Give such a job whose driver runs in the Master's pod."""
+    with pausing(submitter, reduces) as job:
+        yield job
+
+
+@pytest.fixture
+def paused_elsewhere(cluster: Cluster, release: Release) -> Iterator[Running]:
+    """Give such a job whose driver runs in a pod of its own."""
+    with driver_pod(cluster, release) as pod, pausing(Submitter(cluster, release, pod), REDUCES) as job:
         yield job
 
 
@@ -244,3 +260,33 @@ def test_a_job_survives_the_loss_of_a_worker_pod(
     # Some are lost before they ever registered with the driver, so that it knows no host of theirs.
     lost = application.history.lost_executors.keys() & application.history.executors.keys()
     assert victim.address in {application.history.executors[number] for number in lost}, "that worker lost no executor"
+
+
+@pytest.mark.criterion("WS-001-04", "Jobs with several stages succeed, and the service serves their shuffle")
+def test_an_application_outlives_its_master(
+    cluster: Cluster, release: Release, paused_elsewhere: Running, evidence: Recorder
+) -> None:
+    """A Master's successor knows workers and application, gives it new executors, and the map work was done once."""
+    number = paused_elsewhere.application_id
+    (victim,) = shuffle.pods(cluster, release, "master")
+    workers = known_workers(cluster, release)
+    began = time.monotonic()
+    successor = shuffle.delete_and_await(cluster, release, victim, "master")
+    waiting.until(
+        lambda: known_workers(cluster, release) == workers and told_by_master(cluster, release)["status"] == "ALIVE",
+        limits.PODS_READY,
+        what=f"the new Master knows the workers at {', '.join(sorted(workers))}",
+    )
+    known = [one["id"] for one in told_by_master(cluster, release)["activeapps"]]
+    evidence.record("Master's pod deleted, and who took its place", {victim.name: successor.name})
+    evidence.record("seconds until the new Master was alive and knew the workers", round(time.monotonic() - began, 1))
+    evidence.record("applications that it knew then", known, command="curl http://spark-sa-master:8080/json/")
+    assert known == [number], "applications that the new Master knows: it forgot those of the one before"
+
+    killed = shuffle.kill_executors(cluster, release)
+    application = finish(paused_elsewhere, evidence)
+    evidence.record("executors killed after that, by node", killed)
+
+    assert application.id == number, "the application's id"
+    assert application.said["sums"] == expected_sums(), "the sums are wrong"
+    assert map_work(application) == DONE_ONCE, "the map work was done again"

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import time
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import pytest
 
 from support import shuffle
 from support.applications import EXPECTED_COUNTS, Submitter
+from support.places import SHUFFLE_FOLDER
 
 if TYPE_CHECKING:
     from support.install import Change
@@ -22,23 +23,35 @@ if TYPE_CHECKING:
     "No PersistentVolume holds shuffle data: a folder of the node is enough for standalone",
     level="cluster",
 )
-def test_no_persistent_volume_is_there(cluster: Cluster, release: Release, evidence: Recorder) -> None:
-    """The release's namespace has no claim and no volume of one, and the service's data lies on its nodes."""
-    claims = cluster.core.list_namespaced_persistent_volume_claim(release.namespace).items
-    every = cluster.core.list_persistent_volume().items
-    volumes = [one for one in every if one.spec.claim_ref and one.spec.claim_ref.namespace == release.namespace]
-    paths = {
-        pod.metadata.name: [volume.host_path.path for volume in pod.spec.volumes if volume.host_path]
-        for pod in cluster.pods(release.namespace, shuffle.SELECTOR)
+def test_no_persistent_volume_holds_shuffle_data(cluster: Cluster, release: Release, evidence: Recorder) -> None:
+    """No worker and no shuffle pod mounts a claim, and all that they keep for executors is one folder of the node."""
+    selector = f"app.kubernetes.io/instance={release.name},app.kubernetes.io/component in (shuffle,worker)"
+    pods = cluster.pods(release.namespace, selector)
+    claims = {
+        pod.metadata.name: [one.persistent_volume_claim.claim_name for one in pod.spec.volumes if claimed(one)]
+        for pod in pods
     }
-    evidence.record("claims", [claim.metadata.name for claim in claims], command="kubectl get pvc,pv")
-    evidence.record("volumes", [volume.metadata.name for volume in volumes], command="kubectl get pvc,pv")
-    evidence.record("folders of the node, by shuffle pod", paths)
+    folders = {
+        pod.metadata.name: [volume.host_path.path for volume in pod.spec.volumes if volume.host_path] for pod in pods
+    }
+    told = {
+        pod.metadata.name: [one.value for one in pod.spec.containers[0].env if one.name == "SPARK_LOCAL_DIRS"]
+        for pod in pods
+    }
+    command = "kubectl get pods --output yaml"
+    evidence.record("claims that are mounted where shuffle data is written or read, by pod", claims, command=command)
+    evidence.record("folders of the node, by pod", folders, command=command)
+    evidence.record("where shuffle data is written and read, by pod", told, command=command)
 
-    assert claims == []
-    assert volumes == []
-    assert paths
-    assert all(found == ["/tmp/spark-shuffle"] for found in paths.values())
+    assert len(pods) == 2 * len(cluster.eligible_nodes()), "pods of workers and of the service"
+    assert [name for name, found in claims.items() if found] == [], "pods that mount a claim for shuffle data"
+    assert all(found == [SHUFFLE_FOLDER] for found in folders.values()), "folders of the node"
+    assert all(found == [SHUFFLE_FOLDER] for found in told.values()), "where shuffle data is"
+
+
+def claimed(volume: Any) -> bool:  # noqa: ANN401 - the client has no types
+    """Whether a pod's volume is a PersistentVolume."""
+    return bool(volume.persistent_volume_claim or volume.ephemeral)
 
 
 @pytest.mark.criterion(

@@ -44,12 +44,14 @@ helm.sh/chart: {{ printf "%s-%s" $root.Chart.Name $root.Chart.Version | replace 
 {{- end }}
 
 {{/* Of these properties, what Master, Worker or shuffle service read, as JSON: by what their classes in Spark 3.5.7 name.
-     The list is theirs, because it is closed: applications may have properties of any name. */}}
+     The list is theirs, because it is closed: applications may have properties of any name. The Master reads nothing of
+     shuffles. Call with (list . "component"). */}}
 {{- define "spark-standalone.daemonProperties" -}}
+{{- $root := index . 0 -}}
 {{- $read := "^spark\\.(acls|admin|authenticate|decommission|deploy|executor\\.logs|hadoop\\.hadoop|master|metrics|modify|network|port|rpc|security|shuffle\\.(io|maxChunksBeingTransferred|push|sasl|server|service)|ssl|storage|ui|user|worker)\\b" -}}
 {{- $found := dict -}}
-{{- range $key, $value := include "spark-standalone.properties" . | fromJson -}}
-{{- if regexMatch $read $key -}}
+{{- range $key, $value := include "spark-standalone.properties" $root | fromJson -}}
+{{- if and (regexMatch $read $key) (or (ne (index $ 1) "master") (not (hasPrefix "spark.shuffle." $key))) -}}
 {{- $_ := set $found $key $value -}}
 {{- end -}}
 {{- end -}}
@@ -63,7 +65,7 @@ helm.sh/chart: {{ printf "%s-%s" $root.Chart.Name $root.Chart.Version | replace 
 labels:
   {{- include "spark-standalone.selectorLabels" . | nindent 2 }}
 annotations:
-  checksum/config: {{ include "spark-standalone.daemonProperties" $root | sha256sum }}
+  checksum/config: {{ include "spark-standalone.daemonProperties" . | sha256sum }}
 {{- end }}
 
 {{/* What every pod has. Service links would set SPARK_..._PORT variables to addresses. */}}
@@ -91,6 +93,19 @@ nodeSelector:
 tolerations:
   {{- toYaml . | nindent 2 }}
 {{- end }}
+{{- end }}
+
+{{/* Where the Master keeps which applications and workers it knows. Two releases on one node must not meet there. */}}
+{{- define "spark-standalone.recoveryVolume" -}}
+- name: recovery
+  {{- if .Values.master.recovery.existingClaim }}
+  persistentVolumeClaim:
+    claimName: {{ .Values.master.recovery.existingClaim }}
+  {{- else }}
+  hostPath:
+    path: {{ printf "%s/%s/%s" .Values.master.recovery.hostPath .Release.Namespace (include "spark-standalone.fullname" .) }}
+    type: DirectoryOrCreate
+  {{- end }}
 {{- end }}
 
 {{- define "spark-standalone.image" -}}

@@ -1,4 +1,4 @@
-"""Runs applications as people do: spark-submit in the master's pod."""
+"""Runs applications as people do: spark-submit in the Master's pod, or in one of their own."""
 
 from __future__ import annotations
 
@@ -91,11 +91,13 @@ class Submitter:
     Attributes:
         cluster: where the release lives.
         release: the release.
+        pod: the pod that drivers run in, as kubectl names it; the Master's if empty.
 
     """
 
     cluster: Cluster
     release: Release
+    pod: str = ""
 
     def run(self, job: str, *arguments: str) -> Application:
         """Run one of our jobs to its end.
@@ -118,9 +120,9 @@ class Submitter:
             return running.await_end(), running.command
 
     def stop_drivers(self) -> None:
-        """End what still runs in the master's pod: it outlives the kubectl that started it, and holds all cores."""
+        """End the drivers that still run: each outlives the kubectl that started it, and holds all cores."""
         command = ("pkill", "--signal", "KILL", "--full", "deploy.SparkSubmit")
-        self.cluster.execute(self.release.namespace, self.master, *command, accept=(0, 1))
+        self.cluster.execute(self.release.namespace, self.place, *command, accept=(0, 1))
 
     def running(self, job: str, *arguments: str) -> AbstractContextManager[Running]:
         """Give one of our jobs that runs; it is stopped in the end if it still does."""
@@ -129,7 +131,7 @@ class Submitter:
     @contextmanager
     def _running(self, command: list[str]) -> Iterator[Running]:
         namespace = ["--namespace", self.release.namespace]
-        kubectl = ["kubectl", "--context", self.cluster.context, *namespace, "exec", self.master, "--", *command]
+        kubectl = ["kubectl", "--context", self.cluster.context, *namespace, "exec", self.place, "--", *command]
         with tempfile.TemporaryDirectory() as folder:
             out, err = Path(folder) / "out", Path(folder) / "err"
             with out.open("wb") as stdout, err.open("wb") as stderr:
@@ -145,9 +147,9 @@ class Submitter:
                     self.stop_drivers()
 
     @property
-    def master(self) -> str:
-        """The master, as kubectl names it."""
-        return f"deploy/{self.release.name}-master"
+    def place(self) -> str:
+        """The pod that drivers run in, as kubectl names it."""
+        return self.pod or f"deploy/{self.release.name}-master"
 
     def _submit(self, script: str, *arguments: str) -> list[str]:
         settings = SMALL_MACHINE | SPREAD
@@ -156,9 +158,9 @@ class Submitter:
         return ["spark-submit", "--master", master, *options, script, *arguments]
 
     def _prepare(self, job: str, *arguments: str) -> list[str]:
-        """Copy a job into the master's pod; return the command that runs it."""
+        """Copy a job to where drivers run; return the command that runs it."""
         path = f"/tmp/{job}"
-        copy = ["--namespace", self.release.namespace, "exec", "--stdin", self.master, "--", "tee", path]
+        copy = ["--namespace", self.release.namespace, "exec", "--stdin", self.place, "--", "tee", path]
         self.cluster.kubectl(*copy, stdin=(JOBS / job).read_bytes())
         return self._submit(path, *arguments)
 
@@ -216,8 +218,8 @@ class Running:
 
     def go_on(self, pipe: str) -> None:
         """Let the job go on: write to its pipe."""
-        place = self.submitter
-        place.cluster.execute(place.release.namespace, place.master, "sh", "-c", f"echo > {pipe}")
+        by = self.submitter
+        by.cluster.execute(by.release.namespace, by.place, "sh", "-c", f"echo > {pipe}")
 
     def await_end(self) -> str:
         """Wait for the job's end; return what it printed.
@@ -238,9 +240,9 @@ class Running:
         """
         (line,) = [line for line in self.await_end().splitlines() if line.startswith("{")]
         said: dict[str, Any] = json.loads(line)
-        place, application_id = self.submitter, said["application"]
+        by, application_id = self.submitter, said["application"]
         path = f"/opt/spark/events/{application_id}"
-        text = place.cluster.execute(place.release.namespace, place.master, "cat", path).stdout
+        text = by.cluster.execute(by.release.namespace, by.place, "cat", path).stdout
         return Application(application_id, said, self._read(self.err), event_log.read(text), self.command)
 
     def _until(self, condition: Callable[[], bool], what: str) -> None:

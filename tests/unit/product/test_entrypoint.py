@@ -262,7 +262,7 @@ def test_what_names_no_mode_is_refused(container: Container, arguments: list[str
 
     assert (code, container.started) == (USAGE, None)
     assert wrong == f"entrypoint: {what}"
-    assert expected.startswith("  expected: master, worker, shuffle, submit")
+    assert expected.startswith("  expected: master, keeper, worker, shuffle, submit")
     assert todo.startswith("  to do: ")
 
 
@@ -471,6 +471,79 @@ def test_white_space_in_the_name_of_a_local_directory_is_refused(container: Cont
     assert list(container.local.iterdir()) == []
 
 
+# What a Master knows.
+
+
+def test_a_master_keeps_what_it_knows_where_it_is_told(container: Container) -> None:
+    """The directory is made and told to the Master behind what the user says; untold, nothing is kept."""
+    directory = container.local / "kept"
+    container.run("master", SPARK_RECOVERY_DIR=str(directory), SPARK_MASTER_OPTS="-Da=1")
+
+    assert directory.is_dir()
+    assert container.service().environment["SPARK_MASTER_OPTS"].split() == [
+        "-Da=1",
+        "-Dspark.deploy.recoveryMode=FILESYSTEM",
+        f"-Dspark.deploy.recoveryDirectory={directory}",
+    ]
+    container.run("master")
+    assert "SPARK_MASTER_OPTS" not in container.service().environment
+
+
+def test_a_master_waits_for_the_one_before_to_end(container: Container) -> None:
+    """Two never write to one directory: the second says that it waits, and starts when the first is gone."""
+    given = {"SPARK_RECOVERY_DIR": str(container.local)}
+    first = container.start(ENTRYPOINT, "master", **given)
+    assert container.line(first) == "started"
+    mine = container.started
+    second = container.start(ENTRYPOINT, "master", **given)
+
+    assert container.line(second) == f"entrypoint: waiting for the master that uses {container.local} to end"
+    assert container.started == mine
+    container.end(first)
+    assert container.line(second) == "started"
+    assert container.service() != mine
+
+
+@pytest.mark.parametrize("mode", ["master", "keeper"])
+def test_a_directory_that_a_master_cannot_write_to_is_refused(container: Container, mode: str) -> None:
+    """Nothing is started that would lose its applications silently."""
+    (container.local / "file").touch()
+    directory = container.local / "file" / "below"
+    code, lines = container.run(mode, SPARK_RECOVERY_DIR=str(directory))
+
+    assert (code, container.started) == (CANNOT_USE_DIRECTORY, None)
+    assert lines[0] == f"entrypoint: user 185 cannot write to {directory}, a directory of SPARK_RECOVERY_DIR"
+
+
+@pytest.mark.parametrize("mode", ["master", "keeper"])
+def test_white_space_in_the_name_of_a_masters_directory_is_refused(container: Container, mode: str) -> None:
+    """Java's options would be split there."""
+    assert container.run(mode, SPARK_RECOVERY_DIR="/a b")[0] == BAD_VARIABLE
+
+
+def test_a_keeper_without_a_directory_is_refused(container: Container) -> None:
+    """It would keep nothing."""
+    assert container.run("keeper")[0] == BAD_VARIABLE
+
+
+def test_a_keeper_waits_and_takes_what_was_kept_along(container: Container) -> None:
+    """While it lives everything stays; asked to end it removes what a Master kept, and nothing else, and succeeds."""
+    kept = [container.local / name for name in ("app_app-1", "worker_worker-1", "driver_driver-1")]
+    others = [container.local / name for name in (".master.lock", "notes", "app_")]
+    for path in kept:
+        path.touch()
+    for path in others:
+        path.mkdir() if path.name == "app_" else path.touch()
+    keeper = container.start(ENTRYPOINT, "keeper", SPARK_RECOVERY_DIR=str(container.local))
+
+    assert container.line(keeper) == f"entrypoint: keeping {container.local}"
+    assert all(path.exists() for path in (*kept, *others))
+    keeper.terminate()
+    assert keeper.wait() == 0
+    assert not any(path.exists() for path in kept)
+    assert all(path.exists() for path in others)
+
+
 # From root to spark.
 
 
@@ -484,11 +557,12 @@ def test_root_hands_the_local_directories_over_and_starts_again_as_spark(
     container.put("chown", f'#!/bin/sh\necho chown "$@" >> {calls}\nexit {0 if allowed else 1}\n')
     container.put("setpriv", f'#!/bin/sh\necho setpriv "$@" HOME="$HOME" >> {calls}\nexit 7\n')
     first, second = container.local / "a", container.local / "b"
-    code, _ = container.run("shuffle", "--x", SPARK_LOCAL_DIRS=f"{first},{second}")
+    third = container.local / "c"
+    code, _ = container.run("shuffle", "--x", SPARK_LOCAL_DIRS=f"{first},{second}", SPARK_RECOVERY_DIR=str(third))
 
     assert (code, container.started) == (7, None)
     *owners, again = calls.read_text(encoding="utf-8").splitlines()
-    assert owners == [f"chown --no-dereference spark:spark {directory}" for directory in (first, second)]
+    assert owners == [f"chown --no-dereference spark:spark {directory}" for directory in (first, second, third)]
     options, _, command = again.partition(" -- ")
     assert options == "setpriv --reuid spark --regid spark --init-groups --no-new-privs"
     assert command == f"{ENTRYPOINT} shuffle --x HOME=/home/spark"
