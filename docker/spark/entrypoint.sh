@@ -3,6 +3,7 @@
 set -euo pipefail
 
 readonly MODES='master, keeper, worker, shuffle, submit'
+readonly LISTENS='.shuffle-service-listens' # a mark in a local directory, with the port behind it
 readonly USAGE=64 CANNOT_USE_DIRECTORY=73 BAD_VARIABLE=78 # as in sysexits.h
 
 refuse() { # exit code, what is wrong, what was expected, what to do
@@ -26,6 +27,18 @@ read_local_dirs() {
     IFS=, read -ra local_dirs <<<"${SPARK_LOCAL_DIRS-}"
 }
 
+# What runs here as root, as a driver that `kubectl exec` started, or ran as another user in a former image, leaves what
+# spark could neither remove nor write to. Nothing else of a directory is touched; links are not followed.
+give_what_is_left_to_spark() {
+    local directory
+    for directory in "${local_dirs[@]}"; do
+        find "$directory" -mindepth 1 -maxdepth 1 ! -uid "$(id -u spark)" \
+            \( -type d \( -name 'spark-*-*-*-*-*' -o -name 'blockmgr-*-*-*-*-*' -o -name 'registeredExecutors.*' \) \
+            -o -type f \( -name '.*.lock' -o -name "$LISTENS-*" \) \) \
+            -exec chown --recursive --no-dereference spark:spark {} + 2>/dev/null || true
+    done
+}
+
 # The kubelet makes a hostPath directory that only root may write to.
 give_to_spark() { # directories
     local directory
@@ -45,25 +58,48 @@ require_directories() { # name of a variable, directories that it names
     done
 }
 
+lock_file() { # directory, worker or shuffle service
+    printf '%s/.%s.lock' "$1" "${2// /-}"
+}
+
 # So that nobody's live data is taken for left-overs. A lock lives as long as this process: exec keeps it.
 claim_local_dirs() { # worker or shuffle service
     local directory lock
     for directory in "${local_dirs[@]}"; do
-        exec {lock}>"$directory/.${1// /-}.lock"
-        if ! flock --nonblock "$lock"; then
+        exec {lock}>"$(lock_file "$directory" "$1")"
+        if ! flock --timeout 1 "$lock"; then # a worker that looks whether it is held holds it for a moment
             refuse "$CANNOT_USE_DIRECTORY" "another $1 on this machine uses $directory" \
                 "one $1 per directory" 'give each release on a node its own directory (SPARK_LOCAL_DIRS)'
         fi
     done
 }
 
-# Spark holds the shuffle data of a killed worker for lost.
+# Spark holds the shuffle data of a killed worker for lost. The files of drivers that ran here went with them. What
+# cannot be removed takes room, and is no reason not to start.
 remove_left_overs() {
     local directory
     for directory in "${local_dirs[@]}"; do
-        find "$directory" -mindepth 1 -maxdepth 1 -type d -name 'spark-*-*-*-*-*' \
-            -printf 'entrypoint: removing %p, left by a worker that was killed\n' -exec rm -rf {} +
+        find "$directory" -mindepth 1 -maxdepth 1 -type d \( -name 'spark-*-*-*-*-*' -o -name 'blockmgr-*-*-*-*-*' \) \
+            -printf 'entrypoint: removing %p, left by a worker that was killed\n' -exec rm -rf {} + ||
+            printf 'entrypoint: not all of that could be removed from %s: remove it as root\n' "$directory" >&2
     done
+}
+
+# Whether the shuffle service of this machine lives and has said that it listens. Its mark alone says that one once did.
+service_listens() { # port
+    [[ -e ${local_dirs[0]}/$LISTENS-$1 ]] || return 1
+    flock --shared --nonblock --conflict-exit-code 9 "$(lock_file "${local_dirs[0]}" 'shuffle service')" true && return 1
+    [[ $? == 9 ]]
+}
+
+# A worker that is offered without its machine's service has executors that end for ever.
+await_service() { # port
+    if ! service_listens "$1"; then
+        printf 'entrypoint: waiting for the shuffle service that shares %s to listen on port %d\n' "${local_dirs[0]}" "$1" >&2
+        until service_listens "$1"; do
+            sleep 0.5
+        done
+    fi
 }
 
 # The service never forgets an executor by itself. Where no application has a directory, no registration is alive.
@@ -88,11 +124,26 @@ listens() { # process, port
     return 1
 }
 
-# Spark logs that it starts before it binds the port; this line says that it has. On stderr, behind Spark's own.
+# For probes: on the machine's own network a port may answer that another process of the machine holds.
+some_process_here_listens() { # port
+    local process
+    for process in /proc/[0-9]*; do
+        if listens "${process#/proc/}" "$1"; then
+            return
+        fi
+    done
+    return 1
+}
+
+# Spark logs that it starts before it binds the port; this line says that it has. On stderr, behind Spark's own. The mark
+# in the first local directory says so to the worker that shares it.
 announce_once_it_listens() { # process, port
     while [[ -d /proc/$1 ]]; do
         if listens "$1" "$2"; then
             printf 'Started external shuffle service on port %d\n' "$2" >&2
+            if ((${#local_dirs[@]})); then
+                : >"${local_dirs[0]}/$LISTENS-$2"
+            fi
             return
         fi
         sleep 0.2
@@ -151,8 +202,20 @@ start_worker() {
             'set SPARK_MASTER_URL to the address that the master logs'
     fi
     require_directories SPARK_LOCAL_DIRS "${local_dirs[@]}"
+    if [[ -n ${SPARK_SHUFFLE_SERVICE_PORT-} ]]; then
+        require_port SPARK_SHUFFLE_SERVICE_PORT "$SPARK_SHUFFLE_SERVICE_PORT"
+        if ! ((${#local_dirs[@]})); then
+            refuse "$BAD_VARIABLE" 'SPARK_LOCAL_DIRS names no directory that a shuffle service could share' \
+                "the shuffle service's directories" 'set SPARK_LOCAL_DIRS, or unset SPARK_SHUFFLE_SERVICE_PORT'
+        fi
+    fi
     claim_local_dirs worker
     remove_left_overs
+    if [[ -n ${SPARK_SHUFFLE_SERVICE_PORT-} ]]; then
+        await_service "$SPARK_SHUFFLE_SERVICE_PORT"
+    fi
+    # Spark would take the next port that is free, and whoever asks this one would meet a stranger.
+    export SPARK_WORKER_OPTS="${SPARK_WORKER_OPTS-} -Dspark.port.maxRetries=0"
     exec spark-class org.apache.spark.deploy.worker.Worker "$@" "$SPARK_MASTER_URL"
 }
 
@@ -161,6 +224,9 @@ start_shuffle() {
     require_port SPARK_SHUFFLE_SERVICE_PORT "$port"
     require_directories SPARK_LOCAL_DIRS "${local_dirs[@]}"
     claim_local_dirs 'shuffle service'
+    if ((${#local_dirs[@]})); then
+        rm -f "${local_dirs[0]}/$LISTENS"-*
+    fi
     forget_dead_registrations
     # The service itself reads neither variable. Its database of executors is kept where spark.local.dir says; in RocksDB,
     # because Spark's LevelDB has no library for Linux on ARM.
@@ -176,7 +242,10 @@ start_shuffle() {
 
 main() {
     read_local_dirs
-    if [[ $(id -u) == 0 ]]; then
+    if [[ $(id -u) == 0 && ${1-} == probe ]]; then # whose processes spark's are, root may not ask in a container
+        exec setpriv --reuid spark --regid spark --init-groups --no-new-privs -- "$0" "$@"
+    elif [[ $(id -u) == 0 ]]; then
+        give_what_is_left_to_spark
         give_to_spark "${local_dirs[@]}" ${SPARK_RECOVERY_DIR:+"$SPARK_RECOVERY_DIR"}
         export HOME=/home/spark
         exec setpriv --reuid spark --regid spark --init-groups --no-new-privs -- "$0" "$@"
@@ -187,6 +256,11 @@ main() {
         master | keeper | worker | shuffle | submit)
             SPARK_MODE=$1
             shift
+            ;;
+        probe)
+            require_port PORT "${2-}"
+            some_process_here_listens "$2"
+            return
             ;;
         '' | -*) ;;
         *)

@@ -234,6 +234,30 @@ def test_no_pod_gets_variables_of_services_or_a_token(defaults: list[Manifest]) 
         assert template["spec"]["automountServiceAccountToken"] is False
 
 
+def test_a_container_has_started_when_its_own_process_listens(defaults: list[Manifest]) -> None:
+    """Each daemon's first probe asks the container itself; from then on its port tells ready from not, and alive."""
+    ports = {"spark-sa-master": 7077, "spark-sa-worker": 7078, "spark-sa-shuffle": SHUFFLE_PORT}
+    for name, number in ports.items():
+        (container,) = manifests.pod_templates(defaults)[name]["spec"]["containers"]
+        (port,) = [one["name"] for one in container["ports"] if one["containerPort"] == number]
+        probes = {probe: container.get(probe, {}) for probe in ("startupProbe", "readinessProbe", "livenessProbe")}
+
+        assert probes["startupProbe"].get("exec") == {"command": ["entrypoint.sh", "probe", str(number)]}
+        assert probes["readinessProbe"].get("tcpSocket") == {"port": port}
+        assert probes["livenessProbe"].get("tcpSocket") == {"port": port}
+
+
+def test_a_worker_waits_for_the_service_if_there_is_one(defaults: list[Manifest], switched_off: list[Manifest]) -> None:
+    """It is told the service's port, and none where the service is switched off."""
+    told, untold = (
+        manifests.environment(manifests.named(rendered, "DaemonSet", "spark-sa-worker"))
+        for rendered in (defaults, switched_off)
+    )
+
+    assert told.get("SPARK_SHUFFLE_SERVICE_PORT") == str(SHUFFLE_PORT)
+    assert "SPARK_SHUFFLE_SERVICE_PORT" not in untold
+
+
 def test_every_master_starts_where_the_keeper_of_its_folder_is(defaults: list[Manifest]) -> None:
     """The Master wants the node of a pod that no upgrade moves, and both have one folder of that node."""
     master = manifests.named(defaults, "Deployment", "spark-sa-master")

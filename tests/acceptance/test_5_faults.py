@@ -3,15 +3,16 @@
 from __future__ import annotations
 
 import time
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from typing import TYPE_CHECKING, Any
 
 import pytest
 
 from support import shuffle
 from support.applications import KEYS, MAPS, NUMBERS, REDUCES, Application, Submitter, expected_sums
-from support.driver_pod import driver_pod
+from support.extra_pods import driver_pod, stranger
 from support.install import known_workers, told_by_master
+from support.places import SHUFFLE_FOLDER, WORKER_PORT
 from workstream import limits
 from workstream.cluster import helm, waiting
 
@@ -27,6 +28,7 @@ if TYPE_CHECKING:
 MANY = 400  # keys and reduce tasks, so that fetching takes some seconds and every task fetches something
 PIPE = "/tmp/between-map-and-reduce"
 SPARKS_RETRIES = 3  # of a fetch, unless told otherwise
+WAITS = "waiting for the shuffle service"
 LOST_FILES = "Shuffle files lost for executor"
 
 SURVIVES_RESTART = "The service knows those executors again after a restart of its own"
@@ -242,6 +244,9 @@ def test_a_job_survives_the_loss_of_a_worker_pod(
     """With a worker's pod deleted between map and reduce the sums are exact; Spark does that node's map work again."""
     workers = shuffle.pods(cluster, release, "worker")
     victim = workers[0]
+    # A driver that somebody started in the worker's pod by `kubectl exec`, and that was killed, leaves such a folder.
+    left = f"{SHUFFLE_FOLDER}/spark-0f1e2d3c-0000-4000-8000-000000000000"
+    cluster.execute(release.namespace, victim.name, "sh", "-c", f"mkdir -m 700 {left} && mkdir -m 700 {left}/root")
     began = time.monotonic()
     successor = shuffle.delete_and_await(cluster, release, victim, "worker")
     waiting.until(
@@ -249,7 +254,9 @@ def test_a_job_survives_the_loss_of_a_worker_pod(
         limits.PODS_READY,
         what=f"the Master knows the new worker at {successor.address}",
     )
+    stays = cluster.execute(release.namespace, successor.name, "ls", "-d", left, accept=range(256)).returncode == 0
     evidence.record("worker pod deleted, and who took its place", {victim.name: successor.name})
+    evidence.record("whether what a driver of root left is still there", stays)
     evidence.record("seconds until the Master knew it", round(time.monotonic() - began, 1))
     application = finish(paused, evidence)
     mapped = application.history.writing[0].hosts
@@ -259,6 +266,7 @@ def test_a_job_survives_the_loss_of_a_worker_pod(
     assert application.said["sums"] == expected_sums(), "the sums are wrong"
     # Some are lost before they ever registered with the driver, so that it knows no host of theirs.
     lost = application.history.lost_executors.keys() & application.history.executors.keys()
+    assert not stays, "the new worker could not remove what a driver of root left"
     assert victim.address in {application.history.executors[number] for number in lost}, "that worker lost no executor"
 
 
@@ -290,3 +298,52 @@ def test_an_application_outlives_its_master(
     assert application.id == number, "the application's id"
     assert application.said["sums"] == expected_sums(), "the sums are wrong"
     assert map_work(application) == DONE_ONCE, "the map work was done again"
+
+
+@pytest.mark.criterion("WS-001-04", "Port 7337 of the shuffle service is reachable from every worker")
+def test_no_worker_is_offered_without_its_service_nor_at_a_port_of_a_stranger(
+    cluster: Cluster, release: Release, evidence: Recorder
+) -> None:
+    """A worker comes before its node's service, and then meets a stranger on its port: the Master hears of neither."""
+    victim = shuffle.pods(cluster, release, "worker")[0]
+
+    def at_the_master() -> list[int]:
+        """The ports at which the Master knows living workers of that node."""
+        workers = told_by_master(cluster, release).get("workers", ())
+        return [one["port"] for one in workers if (one["host"], one["state"]) == (victim.address, "ALIVE")]
+
+    def now() -> shuffle.Pod | None:
+        return shuffle.successor(cluster, release, victim, "worker")
+
+    with ExitStack() as held:
+        with shuffle.away(cluster, release):
+            shuffle.delete(cluster, release, victim)
+            waiting.until(lambda: not at_the_master(), limits.PODS_READY, what="the Master misses the worker")
+            waiting.until(
+                lambda: (pod := now()) and (said(cluster, release, pod, WAITS) or at_the_master()),
+                limits.PODS_READY,
+                what="the new worker waits for its service, or is offered without",
+            )
+            ungated = at_the_master()
+            evidence.record("ports at which the Master knew a worker where no service listened", ungated)
+            assert ungated == [], "a worker was offered on a node without a shuffle service"
+            held.enter_context(stranger(cluster, release, victim.node, WORKER_PORT))
+        waiting.until(
+            lambda: (pod := now()) and (pod.restarts or at_the_master()),
+            limits.PODS_READY,
+            what="the worker gives up over the taken port, or is offered at another",
+        )
+        other, pod = at_the_master(), now()
+        evidence.record("ports at which the Master knew it while a stranger held its own", other)
+        evidence.record("the worker's pod then", pod)
+        assert other == [], "a worker was offered at another port than its own, which a stranger held"
+        assert pod
+        assert not pod.ready, "the worker's pod was ready because a stranger answered its probe"
+    waiting.until(
+        lambda: at_the_master() == [WORKER_PORT], limits.PODS_READY, what=f"the worker is back at port {WORKER_PORT}"
+    )
+
+
+def said(cluster: Cluster, release: Release, pod: shuffle.Pod, words: str) -> bool:
+    """Whether a pod's container that has started logged some words."""
+    return bool(pod.started) and words in cluster.logs(release.namespace, pod.name)

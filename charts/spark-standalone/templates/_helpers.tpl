@@ -145,16 +145,23 @@ imagePullPolicy: {{ .Values.image.pullPolicy }}
 {{- end -}}
 {{- end }}
 
-{{/* Ready as soon as a port answers, restarted when it does not for a minute. */}}
+{{/* Started when the container's own process listens: on the node's network a stranger may answer, and what comes before
+     may take long (files to remove, a service to wait for). From then on the port is its own, and is asked over the network.
+     Call with (list "name of the port" number). */}}
 {{- define "spark-standalone.probes" -}}
+startupProbe:
+  exec:
+    command: [entrypoint.sh, probe, {{ index . 1 | quote }}]
+  periodSeconds: 2
+  timeoutSeconds: 5
+  failureThreshold: 1800
 readinessProbe:
   tcpSocket:
-    port: {{ . }}
+    port: {{ index . 0 }}
   periodSeconds: 2
 livenessProbe:
   tcpSocket:
-    port: {{ . }}
-  initialDelaySeconds: 30
+    port: {{ index . 0 }}
   periodSeconds: 20
   failureThreshold: 3
 {{- end }}

@@ -29,4 +29,5 @@ RELEASE = Release(name="spark-sa", namespace="default", chart=CHART)
 DEFAULT_IMAGE = _default_image()
 
 SHUFFLE_PORT = 7337
+WORKER_PORT = 7078
 SHUFFLE_FOLDER = "/tmp/spark-shuffle"

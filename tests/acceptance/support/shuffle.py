@@ -181,16 +181,27 @@ def last_errors(cluster: Cluster, release: Release) -> list[str]:
     ]
 
 
+def delete(cluster: Cluster, release: Release, victim: Pod) -> None:
+    """Delete a pod, and wait for nothing."""
+    options = ("--grace-period", "1", "--wait=false")
+    cluster.kubectl("--namespace", release.namespace, "delete", "pod", victim.name, *options)
+
+
+def successor(cluster: Cluster, release: Release, victim: Pod, component: str) -> Pod | None:
+    """Return the pod of a component that took the place of another on its node; None as long as there is none."""
+    found: Iterable[Pod] = pods(cluster, release, component)
+    return next((pod for pod in found if pod.node == victim.node and pod.name != victim.name), None)
+
+
 def delete_and_await(cluster: Cluster, release: Release, victim: Pod, component: str) -> Pod:
     """Delete a pod of a component; return the one that takes its place on the node, once it is ready."""
-    delete = ["delete", "pod", victim.name, "--grace-period", "1", "--wait=false"]
-    cluster.kubectl("--namespace", release.namespace, *delete)
+    delete(cluster, release, victim)
 
-    def successor() -> Pod | None:
-        found: Iterable[Pod] = pods(cluster, release, component)
-        return next((pod for pod in found if pod.node == victim.node and pod.name != victim.name and pod.ready), None)
+    def ready() -> Pod | None:
+        found = successor(cluster, release, victim, component)
+        return found if found and found.ready else None
 
-    found = waiting.until(successor, limits.PODS_READY, what=f"a new {component} pod is ready on {victim.node}")
+    found = waiting.until(ready, limits.PODS_READY, what=f"a new {component} pod is ready on {victim.node}")
     assert found is not None
     return found
 
