@@ -132,9 +132,8 @@ def test_a_worker_removes_what_a_driver_of_root_left(lab: Lab) -> None:
     idle = ("sh", "-c", "echo idle; exec sleep infinity")
     with lab.running(*idle, environment=environment, tmpfs=KUBELETS_FOLDER, until="idle") as node:
         node.execute("install", "--directory", "--mode", "700", closed, f"{closed}/root")
-        log = node.execute(
-            "timeout", "15", "entrypoint.sh", "worker"
-        ).log  # it finds no Master, and would go on for ever
+        # It finds no Master, and would go on for ever.
+        log = node.execute("timeout", "15", "entrypoint.sh", "worker").log
 
         assert "Running Spark version" in log, "the worker did not start"
         assert node.execute("test", "-e", closed).exit_code == 1

@@ -347,3 +347,24 @@ def test_no_worker_is_offered_without_its_service_nor_at_a_port_of_a_stranger(
 def said(cluster: Cluster, release: Release, pod: shuffle.Pod, words: str) -> bool:
     """Whether a pod's container that has started logged some words."""
     return bool(pod.started) and words in cluster.logs(release.namespace, pod.name)
+
+
+@pytest.mark.criterion("WS-001-04", "Jobs with several stages succeed, and the service serves their shuffle")
+def test_a_task_that_takes_all_memory_fails_by_itself(
+    cluster: Cluster, release: Release, submitter: Submitter, evidence: Recorder
+) -> None:
+    """Its Python process meets a limit of its own, below the pod's: worker and executors live, the answer is exact."""
+    workers = shuffle.pods(cluster, release, "worker")
+    application = submitter.run("greedy.py", str(NUMBERS), str(KEYS), str(MAPS))
+    used = {pod.node: shuffle.memory(cluster, release, pod) for pod in workers}
+    failed = application.log.count("MemoryError")
+    evidence.record("sums", application.said["sums"], command=application.command)
+    evidence.record("most memory that a worker's pod ever had, and its limit, in bytes, by node", used)
+    evidence.record("whether the task failed by its own limit", failed > 0)
+    evidence.record("executors lost", application.history.lost_executors)
+
+    assert workers
+    assert application.said["sums"] == expected_sums(), "the sums are wrong"
+    assert failed, "the task met no limit of its own: it took memory until the kernel killed something in the pod"
+    assert [node for node, (peak, limit) in used.items() if peak >= limit] == [], "pods that reached their limit"
+    assert shuffle.pods(cluster, release, "worker") == workers, "workers that were started again"

@@ -35,6 +35,7 @@ helm.sh/chart: {{ printf "%s-%s" $root.Chart.Name $root.Chart.Version | replace 
 {{- if .Values.eventLog.enabled -}}
 {{- $found = set $found "spark.eventLog.dir" "file:///opt/spark/events" -}}
 {{- end -}}
+{{- $found = set $found "spark.executor.pyspark.memory" .Values.worker.pythonMemory -}}
 {{- if .Values.shuffleService.enabled -}}
 {{- $found = set $found "spark.shuffle.service.port" (toString .Values.shuffleService.port) -}}
 {{- $found = set $found "spark.shuffle.io.maxRetries" "24" -}}
@@ -136,6 +137,46 @@ imagePullPolicy: {{ .Values.image.pullPolicy }}
   {{- if $root.Values.shuffleService.enabled }}
   hostPort: {{ index . 2 }}
   {{- end }}
+{{- end }}
+
+{{/* Whole MiB of a quantity in Java's, Spark's or Kubernetes' notation. */}}
+{{- define "spark-standalone.mebibytes" -}}
+{{- $text := toString . -}}
+{{- $bytes := dict "k" 1024.0 "m" 1048576.0 "g" 1073741824.0 "t" 1099511627776.0 -}}
+{{- if not (regexMatch "^[1-9][0-9]*[kmgt]$" $text) -}}
+{{- $bytes = dict "Ki" 1024.0 "Mi" 1048576.0 "Gi" 1073741824.0 "Ti" 1099511627776.0 "Pi" 1125899906842624.0 "k" 1e3 "M" 1e6 "G" 1e9 "T" 1e12 "P" 1e15 -}}
+{{- end -}}
+{{- $unit := regexFind "[KMGTPE]i?$|[kmgt]$" $text -}}
+{{- divf (mulf (float64 (trimSuffix $unit $text)) (default 1.0 (get $bytes $unit))) 1048576.0 | floor | int64 -}}
+{{- end }}
+
+{{/* Numbers that do not add up. What lies beside the heap of a daemon is reckoned as 256 MiB, beside an executor's as Spark
+     does elsewhere: 384 MiB, or a tenth of the heap. At most, every core is an executor with a Python process of its own. */}}
+{{- define "spark-standalone.requireMemory" -}}
+{{- with .Values.worker.resources.limits -}}{{- with .memory -}}
+{{- $worker := $.Values.worker -}}
+{{- $limit := include "spark-standalone.mebibytes" . | int64 -}}
+{{- $daemon := include "spark-standalone.mebibytes" $worker.daemonMemory | int64 -}}
+{{- $heaps := include "spark-standalone.mebibytes" $worker.memory | int64 -}}
+{{- $cores := int64 $worker.cores -}}
+{{- $beside := max (mul $cores 384) (div $heaps 10) -}}
+{{- $python := mul $cores (include "spark-standalone.mebibytes" $worker.pythonMemory | int64) -}}
+{{- $sum := add $daemon 256 $heaps $beside $python -}}
+{{- if lt $limit $sum -}}
+{{- fail (printf "memory that does not add up: expected worker.resources.limits.memory to be at least %dMi, got %v (%d MiB). A worker's pod may take %d MiB = %d for the daemon (worker.daemonMemory) + 256 beside its heap + %d that it offers to executors (worker.memory) + %d beside their heaps (worker.cores = %d of them) + %d for Python (worker.cores x worker.pythonMemory). Raise the limit or lower one of these: else one task ends the whole pod." $sum . $limit $sum $daemon $heaps $beside $cores $python) -}}
+{{- end -}}
+{{- end -}}{{- end -}}
+{{- range $name, $part := dict "master" .Values.master "shuffleService" .Values.shuffleService -}}
+{{- with $part.resources.limits -}}{{- with .memory -}}
+{{- $limit := include "spark-standalone.mebibytes" . | int64 -}}
+{{- $heap := include "spark-standalone.mebibytes" $part.memory | int64 -}}
+{{- $sum := add $heap 256 -}}
+{{- if eq $name "shuffleService" -}}{{- $sum = add $sum $heap -}}{{- end -}}
+{{- if lt $limit $sum -}}
+{{- fail (printf "memory that does not add up: expected %s.resources.limits.memory to be at least %dMi, got %v (%d MiB). The daemon may take %d MiB = %d of heap (%s.memory) + %d beside it. Raise the limit or lower the heap." $name $sum . $limit $sum $heap $name (sub $sum $heap)) -}}
+{{- end -}}
+{{- end -}}{{- end -}}
+{{- end -}}
 {{- end }}
 
 {{/* Ports that would be taken twice, in one pod or on one node. Call with a dict of ports by the names of their values. */}}

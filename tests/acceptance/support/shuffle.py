@@ -172,6 +172,17 @@ def retries(cluster: Cluster, release: Release, application_id: str) -> int:
     return max((int(number) for number in re.findall(r"\d+", " ".join(told))), default=0)
 
 
+def memory(cluster: Cluster, release: Release, pod: Pod) -> tuple[int, int]:
+    """Return how much memory a pod's container ever had at once, and how much it may have, in bytes.
+
+    By control groups of either version, as the container sees its own; version 2 was not tried.
+    """
+    first = "/sys/fs/cgroup/memory/memory."
+    script = f"cd /sys/fs/cgroup; cat {first}max_usage_in_bytes {first}limit_in_bytes || cat memory.peak memory.max"
+    peak, limit = cluster.execute(release.namespace, pod.name, "sh", "-c", script).stdout.split()
+    return int(peak), int(limit)
+
+
 def last_errors(cluster: Cluster, release: Release) -> list[str]:
     """Return the last error that executors logged on each worker; Spark keeps their logs in the worker's pod."""
     search = "grep --recursive --no-filename --include stderr ' ERROR ' /opt/spark/work | sort | tail --lines 1"
