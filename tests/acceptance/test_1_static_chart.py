@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import base64
+import json
+import re
 from typing import TYPE_CHECKING, Any
 
 import pytest
@@ -292,6 +295,46 @@ def test_without_recovery_nothing_of_a_node_is_the_masters() -> None:
     assert manifests.volumes_of(rendered, "SPARK_RECOVERY_DIR") == {}
     assert "affinity" not in manifests.pod_templates(rendered)["spark-sa-master"]["spec"]
     assert not manifests.of_kind(rendered, "StatefulSet")
+
+
+def test_authentication_has_one_secret_and_shows_it_nowhere_else() -> None:
+    """Every daemon mounts the Secret that the chart makes; no other object holds what is in it."""
+    rendered = helm.template(RELEASE, {"authentication": {"enabled": True}})
+    (secret,) = manifests.of_kind(rendered, "Secret")
+    others = [manifest for manifest in rendered if manifest is not secret]
+    text = base64.b64decode(secret["data"]["secret"]).decode()
+
+    assert re.fullmatch("[A-Za-z0-9]{64}", text)
+    assert not any(form in json.dumps(others) for form in (text, secret["data"]["secret"]))
+    assert manifests.properties(rendered)["spark.authenticate"] == "true"
+    for name in ("spark-sa-master", "spark-sa-worker", "spark-sa-shuffle"):
+        assert mounted_secret(rendered, name) == "spark-sa-authentication"
+
+
+def test_authentication_takes_a_secret_of_somebody_else() -> None:
+    """Then the chart makes none, and every daemon mounts that one."""
+    rendered = helm.template(RELEASE, {"authentication": {"enabled": True, "existingSecret": "of-the-team"}})
+
+    assert not manifests.of_kind(rendered, "Secret")
+    for name in ("spark-sa-master", "spark-sa-worker", "spark-sa-shuffle"):
+        assert mounted_secret(rendered, name) == "of-the-team"
+
+
+def test_without_authentication_there_is_no_secret(defaults: list[Manifest]) -> None:
+    """Neither object, nor mount, nor property, nor script."""
+    assert not manifests.of_kind(defaults, "Secret")
+    assert "authentication" not in json.dumps(defaults)
+    assert "spark.authenticate" not in manifests.properties(defaults)
+
+
+def mounted_secret(rendered: list[Manifest], name: str) -> str:
+    """Return the Secret of which a workload's container sees the key `secret` where spark-env.sh looks for it."""
+    spec = manifests.pod_templates(rendered)[name]["spec"]
+    (container,) = spec["containers"]
+    (mount,) = [one for one in container["volumeMounts"] if one["mountPath"] == "/opt/spark/authentication"]
+    (volume,) = [one for one in spec["volumes"] if one["name"] == mount["name"]]
+    assert volume["secret"]["items"] == [{"key": "secret", "path": "secret"}]
+    return str(volume["secret"]["secretName"])
 
 
 def test_the_drivers_address_is_that_of_the_masters_pod(defaults: list[Manifest]) -> None:

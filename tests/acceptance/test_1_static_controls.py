@@ -119,6 +119,20 @@ BROKEN = [
         (("values", values_tests.worker_memory("5375Mi")), ("limit", "5375 MiB"), ("needed", 5376)),
     ),
     Broken(
+        "a secret that can be guessed",
+        "secret.yaml",
+        "randAlphaNum 64",
+        ".Release.Name",
+        chart_tests.test_authentication_has_one_secret_and_shows_it_nowhere_else,
+    ),
+    Broken(
+        "a Secret of one's own that is not mounted",
+        "_helpers.tpl",
+        'default (printf "%s-authentication" $fullname) .Values.authentication.existingSecret',
+        'printf "%s-authentication" $fullname',
+        chart_tests.test_authentication_takes_a_secret_of_somebody_else,
+    ),
+    Broken(
         "retries for a service that is switched off",
         "_helpers.tpl",
         '{{- if .Values.shuffleService.enabled -}}\n{{- $found = set $found "spark.shuffle.service.port"',

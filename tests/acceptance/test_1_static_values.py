@@ -91,6 +91,9 @@ def test_the_readme_has_the_table_that_the_values_make() -> None:
         ),
         pytest.param({"worker": {"resources": {"limits": {"memory": "much"}}}}, "memory", id="no quantity"),
         pytest.param({"sparkConf": {"spark.x": "1\nspark.y 2"}}, "/sparkConf/spark.x", id="line break in a property"),
+        pytest.param(
+            {"sparkConf": {"spark.authenticate.secret": "x"}}, "spark.authenticate.secret", id="secret in a ConfigMap"
+        ),
         pytest.param({"sparkConf": {"spark.x": 1}}, "/sparkConf/spark.x", id="number as property"),
         pytest.param({"image": {"pullPolicy": "Sometimes"}}, "/image/pullPolicy", id="unknown pull policy"),
         pytest.param({"nodes": {"tolerations": [{"taint": "x"}]}}, "taint", id="no toleration"),

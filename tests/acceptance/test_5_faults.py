@@ -10,9 +10,9 @@ import pytest
 
 from support import shuffle
 from support.applications import KEYS, MAPS, NUMBERS, REDUCES, Application, Submitter, expected_sums
-from support.extra_pods import driver_pod, stranger
+from support.extra_pods import driver_pod, outsider, stranger
 from support.install import known_workers, told_by_master
-from support.places import SHUFFLE_FOLDER, WORKER_PORT
+from support.places import SHUFFLE_FOLDER, SHUFFLE_PORT, WORKER_PORT
 from workstream import limits
 from workstream.cluster import helm, waiting
 
@@ -368,3 +368,30 @@ def test_a_task_that_takes_all_memory_fails_by_itself(
     assert failed, "the task met no limit of its own: it took memory until the kernel killed something in the pod"
     assert [node for node, (peak, limit) in used.items() if peak >= limit] == [], "pods that reached their limit"
     assert shuffle.pods(cluster, release, "worker") == workers, "workers that were started again"
+
+
+@pytest.mark.criterion("WS-001-04", "Jobs with several stages succeed, and the service serves their shuffle")
+def test_with_authentication_jobs_succeed_and_an_outsider_gets_nothing(
+    cluster: Cluster, release: Release, change: Change, submitter: Submitter, evidence: Recorder
+) -> None:
+    """Without the secret, Spark's own client reads nothing and deletes nothing; the job loses nothing."""
+    change({"authentication": {"enabled": True}})
+    with outsider(cluster, release) as pod, pausing(submitter, REDUCES) as job:
+        known = shuffle.registered(cluster, release, job.application_id)
+        node, executor = next((node, ids[0]) for node, ids in known.items() if ids)
+        (host,) = [one.address for one in shuffle.pods(cluster, release, "shuffle") if one.node == node]
+        answers, command = Submitter(cluster, release, pod).run_here(
+            "outsider.py", host, str(SHUFFLE_PORT), job.application_id, executor
+        )
+        application = finish(job, evidence)
+    evidence.record("what the service answered to a pod without the secret", answers, command=command)
+    told = application.history.properties.get("spark.authenticate")
+    evidence.record("spark.authenticate of the application", told)
+
+    assert answers
+    assert [name for name, said in answers.items() if not said.startswith("refused: ")] == [], (
+        "what a pod without the secret was given: the service asks nobody who he is"
+    )
+    assert application.said["sums"] == expected_sums(), "the sums are wrong"
+    assert map_work(application) == DONE_ONCE, "the map work was done again"
+    assert told == "true", "the application ran without authentication"

@@ -35,6 +35,9 @@ helm.sh/chart: {{ printf "%s-%s" $root.Chart.Name $root.Chart.Version | replace 
 {{- if .Values.eventLog.enabled -}}
 {{- $found = set $found "spark.eventLog.dir" "file:///opt/spark/events" -}}
 {{- end -}}
+{{- if .Values.authentication.enabled -}}
+{{- $found = set $found "spark.authenticate" "true" -}}
+{{- end -}}
 {{- $found = set $found "spark.executor.pyspark.memory" .Values.worker.pythonMemory -}}
 {{- if .Values.shuffleService.enabled -}}
 {{- $found = set $found "spark.shuffle.service.port" (toString .Values.shuffleService.port) -}}
@@ -93,6 +96,31 @@ nodeSelector:
 {{- with .Values.nodes.tolerations }}
 tolerations:
   {{- toYaml . | nindent 2 }}
+{{- end }}
+{{- end }}
+
+{{/* What Spark is configured by, in every container. */}}
+{{- define "spark-standalone.configMounts" -}}
+- name: config
+  mountPath: /opt/spark/conf
+{{- if .Values.authentication.enabled }}
+- name: authentication
+  mountPath: /opt/spark/authentication
+{{- end }}
+{{- end }}
+
+{{- define "spark-standalone.configVolumes" -}}
+{{- $fullname := include "spark-standalone.fullname" . -}}
+- name: config
+  configMap:
+    name: {{ $fullname }}-config
+{{- if .Values.authentication.enabled }}
+- name: authentication
+  secret:
+    secretName: {{ default (printf "%s-authentication" $fullname) .Values.authentication.existingSecret }}
+    items:
+      - key: secret
+        path: secret
 {{- end }}
 {{- end }}
 

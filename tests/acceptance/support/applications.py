@@ -119,6 +119,18 @@ class Submitter:
         with self._running(self._submit(script, *arguments)) as running:
             return running.await_end(), running.command
 
+    def run_here(self, job: str, *arguments: str) -> tuple[dict[str, str], str]:
+        """Run one of our programs that is no application, where drivers run; return what it said, and the command.
+
+        Raises:
+            errors.ProgramFailedError: it failed; the error ends with its log.
+
+        """
+        command = ["spark-submit", self._copied(job), *arguments]
+        with self._running(command) as running:
+            (line,) = [line for line in running.await_end().splitlines() if line.startswith("{")]
+            return json.loads(line), running.command
+
     def stop_drivers(self) -> None:
         """End the drivers that still run: each outlives the kubectl that started it, and holds all cores."""
         command = ("pkill", "--signal", "KILL", "--full", "deploy.SparkSubmit")
@@ -159,10 +171,13 @@ class Submitter:
 
     def _prepare(self, job: str, *arguments: str) -> list[str]:
         """Copy a job to where drivers run; return the command that runs it."""
+        return self._submit(self._copied(job), *arguments)
+
+    def _copied(self, job: str) -> str:
         path = f"/tmp/{job}"
         copy = ["--namespace", self.release.namespace, "exec", "--stdin", self.place, "--", "tee", path]
         self.cluster.kubectl(*copy, stdin=(JOBS / job).read_bytes())
-        return self._submit(path, *arguments)
+        return path
 
 
 @dataclass(frozen=True, slots=True)

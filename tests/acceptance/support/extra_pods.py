@@ -16,6 +16,7 @@ if TYPE_CHECKING:
     from workstream.cluster.access import Cluster
     from workstream.cluster.helm import Release
 
+_CONFIGURATION = ("config", "authentication")
 _TAKE_PORT = "import socket, sys, time; server = socket.create_server(('', int(sys.argv[1]))); time.sleep(10**6)"
 
 
@@ -32,10 +33,20 @@ def driver_pod(cluster: Cluster, release: Release) -> AbstractContextManager[str
     container = {
         "args": ["sleep", "infinity"],
         "env": [address],
-        "volumeMounts": [one for one in master["volumeMounts"] if one["name"] == "config"],
+        "volumeMounts": [one for one in master["volumeMounts"] if one["name"] in _CONFIGURATION],
     }
-    volumes = [one for one in spec["volumes"] if one["name"] == "config"]
+    volumes = [one for one in spec["volumes"] if one["name"] in _CONFIGURATION]
     return _running(cluster, release, "driver", container, {"volumes": volumes})
+
+
+def outsider(cluster: Cluster, release: Release) -> AbstractContextManager[str]:
+    """Give a pod that has Spark, and nothing of the release's configuration; remove it in the end.
+
+    Raises:
+        errors.WaitError: it does not get ready.
+
+    """
+    return _running(cluster, release, "outsider", {"args": ["sleep", "infinity"]}, {})
 
 
 def stranger(cluster: Cluster, release: Release, node: str, port: int) -> AbstractContextManager[str]:
