@@ -124,6 +124,28 @@ listens() { # process, port
     return 1
 }
 
+some_master_answers() {
+    local masters one
+    IFS=, read -ra masters <<<"${SPARK_MASTER_URL#spark://}"
+    for one in "${masters[@]}"; do
+        if timeout 5 bash -c ': <"/dev/tcp/$1/$2"' bash "${one%:*}" "${one##*:}" 2>/dev/null; then
+            return
+        fi
+    done
+    return 1
+}
+
+# A Master that takes another's place tells the workers that the one before knew that it has changed. A worker that has just
+# taken the place of one of these, at its address, believes that it means itself, and never registers.
+await_master() {
+    if ! some_master_answers; then
+        printf 'entrypoint: waiting for a master to answer at %s\n' "$SPARK_MASTER_URL" >&2
+        until some_master_answers; do
+            sleep 0.5
+        done
+    fi
+}
+
 # For probes: on the machine's own network a port may answer that another process of the machine holds.
 some_process_here_listens() { # port
     local process
@@ -213,6 +235,9 @@ start_worker() {
     remove_left_overs
     if [[ -n ${SPARK_SHUFFLE_SERVICE_PORT-} ]]; then
         await_service "$SPARK_SHUFFLE_SERVICE_PORT"
+    fi
+    if [[ ${SPARK_AWAIT_MASTER-} == true ]]; then
+        await_master
     fi
     # Spark would take the next port that is free, and whoever asks this one would meet a stranger.
     export SPARK_WORKER_OPTS="${SPARK_WORKER_OPTS-} -Dspark.port.maxRetries=0"

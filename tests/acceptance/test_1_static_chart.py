@@ -277,6 +277,18 @@ def test_every_master_starts_where_the_keeper_of_its_folder_is(defaults: list[Ma
         assert manifests.environment(workload)["SPARK_RECOVERY_DIR"] == manifests.host_path(workload)[1]
 
 
+def test_a_worker_waits_for_a_master_that_recovers(defaults: list[Manifest]) -> None:
+    """It would take what the Master says to the worker before for its own; without recovery no Master says it."""
+    without = helm.template(RELEASE, {"master": {"recovery": {"enabled": False}}})
+    told, untold = (
+        manifests.environment(manifests.named(rendered, "DaemonSet", "spark-sa-worker"))
+        for rendered in (defaults, without)
+    )
+
+    assert told.get("SPARK_AWAIT_MASTER") == "true"
+    assert "SPARK_AWAIT_MASTER" not in untold
+
+
 def test_a_claim_takes_the_place_of_the_folder_and_of_its_keeper() -> None:
     """With a claim the Master keeps what it knows there, and starts on whatever node."""
     rendered = helm.template(RELEASE, {"master": {"recovery": {"existingClaim": "mine"}}})

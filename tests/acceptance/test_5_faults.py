@@ -28,6 +28,7 @@ if TYPE_CHECKING:
 MANY = 400  # keys and reduce tasks, so that fetching takes some seconds and every task fetches something
 PIPE = "/tmp/between-map-and-reduce"
 SPARKS_RETRIES = 3  # of a fetch, unless told otherwise
+AWAITS_MASTER, CONNECTS, MISLED = "waiting for a master", "Connecting to master", "Master has changed"
 WAITS = "waiting for the shuffle service"
 LOST_FILES = "Shuffle files lost for executor"
 
@@ -298,6 +299,47 @@ def test_an_application_outlives_its_master(
     assert application.id == number, "the application's id"
     assert application.said["sums"] == expected_sums(), "the sums are wrong"
     assert map_work(application) == DONE_ONCE, "the map work was done again"
+
+
+@pytest.mark.criterion("WS-001-04", "Jobs with several stages succeed, and the service serves their shuffle")
+def test_a_worker_that_comes_while_there_is_no_master_is_known_to_the_next(
+    cluster: Cluster, release: Release, evidence: Recorder
+) -> None:
+    """It is not taken for the worker before, whom the Master before knew at its address, and does not think so."""
+    workers = known_workers(cluster, release)
+    victim = shuffle.pods(cluster, release, "worker")[0]
+    scale = ("--namespace", release.namespace, "scale", f"deployment/{release.name}-master")
+    cluster.kubectl(*scale, "--replicas", "0")
+    try:
+        waiting.until(
+            lambda: not shuffle.pods(cluster, release, "master"), limits.PODS_READY, what="there is no Master"
+        )
+        shuffle.delete(cluster, release, victim)
+        waiting.until(
+            lambda: (
+                (pod := shuffle.successor(cluster, release, victim, "worker"))
+                and (said(cluster, release, pod, AWAITS_MASTER) or said(cluster, release, pod, CONNECTS))
+            ),
+            limits.PODS_READY,
+            what="the new worker looks for a Master",
+        )
+    finally:
+        cluster.kubectl(*scale, "--replicas", "1")
+    successor = shuffle.successor(cluster, release, victim, "worker")
+    assert successor
+    began = time.monotonic()
+    waiting.until(
+        lambda: known_workers(cluster, release) == workers or said(cluster, release, successor, MISLED),
+        limits.PODS_READY,
+        what="the Master knows the worker, or the worker believes that it does",
+    )
+    misled = said(cluster, release, successor, MISLED)
+    evidence.record("worker's pod that came meanwhile, and the one before", [successor.name, victim.name])
+    evidence.record("whether it took the Master's word to the one before for its own", misled)
+    evidence.record("seconds until the new Master knew it", round(time.monotonic() - began, 1))
+
+    assert not misled, "the worker believes that the Master knows it, and never registers: it is lost"
+    assert known_workers(cluster, release) == workers, "workers that the new Master knows"
 
 
 @pytest.mark.criterion("WS-001-04", "Port 7337 of the shuffle service is reachable from every worker")

@@ -559,6 +559,22 @@ def test_a_worker_cannot_share_a_directory_that_it_has_not(container: Container,
     assert lines[0] == "entrypoint: SPARK_LOCAL_DIRS names no directory that a shuffle service could share"
 
 
+def test_a_worker_waits_until_a_master_answers(
+    container: Container, counted: Path, shared: dict[str, str], taken: socket.socket
+) -> None:
+    """Any of several will do; it says so, looks again and again, and starts only then."""
+    del shared["SPARK_SHUFFLE_SERVICE_PORT"]
+    shared["SPARK_MASTER_URL"] = url = f"spark://127.0.0.1:1,127.0.0.1:{taken.getsockname()[1]}"
+    worker = container.start(ENTRYPOINT, "worker", **shared, SPARK_AWAIT_MASTER="true")
+
+    assert container.line(worker) == f"entrypoint: waiting for a master to answer at {url}"
+    while not counted.exists() or counted.read_text(encoding="utf-8").count("asked") < 5:
+        assert worker.poll() is None
+    assert container.started is None
+    taken.listen()
+    assert container.line(worker) == "started"
+
+
 def test_a_worker_takes_no_other_port_than_its_own(container: Container) -> None:
     """Where the port is taken it fails, behind whatever the user says: a probe would ask a stranger."""
     container.run("worker", SPARK_MASTER_URL="spark://m:7077", SPARK_WORKER_OPTS="-Da=1 -Dspark.port.maxRetries=9")
