@@ -51,6 +51,101 @@ def test_the_shuffle_service_is_a_daemonset_with_the_names_that_the_document_fix
     assert manifests.environment(shuffle)["SPARK_SHUFFLE_SERVICE_PORT"] == str(SHUFFLE_PORT)
 
 
+DAEMONS = ("spark-sa-master", "spark-sa-worker", "spark-sa-shuffle")
+NODE_DAEMONS = ("spark-sa-worker", "spark-sa-shuffle")
+
+
+def spec_of(rendered: list[Manifest], name: str) -> Manifest:
+    """Return the pod of a workload."""
+    spec: Manifest = manifests.pod_templates(rendered)[name]["spec"]
+    return spec
+
+
+def test_workers_and_service_go_to_the_nodes_that_the_values_choose() -> None:
+    """Selector and tolerations of the values, as they stand there, are those of both."""
+    nodes = values_of(CHART / "ci" / "nodes-values.yaml")["nodes"]
+    rendered = helm.template(RELEASE, {"nodes": nodes})
+
+    for name in NODE_DAEMONS:
+        assert spec_of(rendered, name).get("nodeSelector") == nodes["selector"]
+        assert spec_of(rendered, name).get("tolerations") == nodes["tolerations"]
+
+
+def test_every_container_runs_the_image_that_the_values_name() -> None:
+    """Registry, name, tag, when to pull and with which credentials: everywhere the same."""
+    values = values_of(CHART / "ci" / "private-registry-values.yaml")
+    rendered = helm.template(RELEASE, values)
+    images = {(one["image"], one["imagePullPolicy"]) for one in manifests.containers(rendered)}
+
+    assert images == {("registry.example:5000/spark:3.5.7-1", "Always")}
+    for template in manifests.pod_templates(rendered).values():
+        assert template["spec"].get("imagePullSecrets") == values["imagePullSecrets"]
+
+
+def test_every_daemon_reads_the_configuration(defaults: list[Manifest]) -> None:
+    """Its ConfigMap is where Spark looks for it."""
+    for name in DAEMONS:
+        (container,) = spec_of(defaults, name)["containers"]
+        mounted = [one["name"] for one in container["volumeMounts"] if one["mountPath"] == "/opt/spark/conf"]
+        volumes = [one["configMap"]["name"] for one in spec_of(defaults, name)["volumes"] if one["name"] in mounted]
+        assert volumes == ["spark-sa-config"]
+
+
+def test_a_daemon_without_memory_ends_and_is_started_again(defaults: list[Manifest]) -> None:
+    """Java goes on without the thread that failed, unless told to end."""
+    for kind, name in (("Deployment", DAEMONS[0]), ("DaemonSet", DAEMONS[1]), ("DaemonSet", DAEMONS[2])):
+        options = manifests.environment(manifests.named(defaults, kind, name)).get("SPARK_DAEMON_JAVA_OPTS", "")
+        assert "-XX:+ExitOnOutOfMemoryError" in options.split()
+
+
+def test_two_masters_never_run_at_once(defaults: list[Manifest]) -> None:
+    """An upgrade ends the one before it starts the other."""
+    master = manifests.named(defaults, "Deployment", "spark-sa-master")
+
+    assert (master["spec"]["replicas"], master["spec"]["strategy"]) == (1, {"type": "Recreate"})
+
+
+def test_what_the_values_say_of_workers_is_what_they_are_told() -> None:
+    """Cores, memory, ports and clean-up; and the Master's name, under which it is found again at another address."""
+    values = {
+        "cores": 3,
+        "memory": "3g",
+        "daemonMemory": "300m",
+        "ports": {"rpc": 7178, "ui": 8181},
+        "cleanup": {"interval": 60, "keep": 3600},
+        "resources": {"limits": {"memory": "8Gi"}},
+    }
+    worker = manifests.named(helm.template(RELEASE, {"worker": values}), "DaemonSet", "spark-sa-worker")
+    told = manifests.environment(worker)
+    (container,) = worker["spec"]["template"]["spec"]["containers"]
+
+    assert told["SPARK_WORKER_CORES"] == "3"
+    assert told["SPARK_WORKER_MEMORY"] == "3g"
+    assert told["SPARK_DAEMON_MEMORY"] == "300m"
+    assert (told["SPARK_WORKER_PORT"], told["SPARK_WORKER_WEBUI_PORT"]) == ("7178", "8181")
+    assert {port["containerPort"] for port in container["ports"]} == {7178, 8181}
+    assert container["resources"]["limits"] == {"memory": "8Gi"}
+    assert {
+        "-Dspark.worker.preferConfiguredMasterAddress=true",
+        "-Dspark.worker.cleanup.enabled=true",
+        "-Dspark.worker.cleanup.interval=60",
+        "-Dspark.worker.cleanup.appDataTtl=3600",
+    } <= set(told["SPARK_WORKER_OPTS"].split())
+
+
+def test_each_service_finds_the_pods_of_one_workload(defaults: list[Manifest]) -> None:
+    """Nobody who asks for the Master, or for shuffle pods, is sent to another."""
+    pods = {name: one["metadata"]["labels"] for name, one in manifests.pod_templates(defaults).items()}
+    found = {
+        service["metadata"]["name"]: [
+            name for name, labels in pods.items() if service["spec"]["selector"].items() <= labels.items()
+        ]
+        for service in manifests.of_kind(defaults, "Service")
+    }
+
+    assert found == {"spark-sa-master": ["spark-sa-master"], "spark-sa-shuffle": ["spark-sa-shuffle"]}
+
+
 def test_the_shuffle_pods_have_a_headless_service(defaults: list[Manifest]) -> None:
     """The Service spark-sa-shuffle has no address of its own and finds the shuffle pods."""
     service = manifests.named(defaults, "Service", "spark-sa-shuffle")

@@ -10,6 +10,8 @@ import pytest
 from support import shuffle
 from support.applications import EXPECTED_COUNTS, Submitter
 from support.places import SHUFFLE_FOLDER
+from workstream import limits
+from workstream.cluster import waiting
 
 if TYPE_CHECKING:
     from support.install import Change
@@ -85,10 +87,15 @@ def test_switched_off_nothing_is_left_and_jobs_succeed_and_on_again_it_is_back(
     evidence: Recorder,
 ) -> None:
     """Off: no object of the service, applications are told so, exact counts without it. On again: where it was."""
+    selector = f"app.kubernetes.io/instance={release.name},{shuffle.SELECTOR}"
     before = {pod.node for pod in shuffle.pods(cluster, release, "shuffle") if pod.ready}
     began = time.monotonic()
     change({"shuffleService": {"enabled": False}})
     off = time.monotonic() - began
+    # Pods that are ending are not whole either; they are waited for, and counted if they stay.
+    waiting.until(
+        lambda: not cluster.pods(release.namespace, selector), limits.PODS_READY, what="no shuffle pod is left"
+    )
     kinds = "daemonsets,deployments,services,pods,configmaps,endpoints"
     objects = cluster.objects(kinds, "--namespace", release.namespace)
     found = [one["metadata"] | {"kind": one["kind"]} for one in objects]

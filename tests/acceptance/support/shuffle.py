@@ -44,6 +44,37 @@ print(json.dumps({"listening": bool(sockets), "ours": sorted(found)}))
 """
 
 
+# Asks in Spark's own protocol where an unknown application has files on this host; the shuffle service says: nowhere.
+# A frame is its length, the kind of message (3: a request), the request's number, the length of its body, the body.
+_ASK = """
+import json, socket, struct, sys
+NUMBER, REQUEST, ANSWER, FAILURE, ASKED, TOLD = 7337, 3, 4, 5, 10, 11
+name = b"nobody"
+body = struct.pack(">bi", ASKED, len(name)) + name + struct.pack(">i", 0)
+message = struct.pack(">bqi", REQUEST, NUMBER, len(body)) + body
+answer = b""
+try:
+    with socket.create_connection((sys.argv[1], int(sys.argv[2])), 10) as service:
+        service.sendall(struct.pack(">q", 8 + len(message)) + message)
+        while len(answer) < 8 or len(answer) < struct.unpack(">q", answer[:8])[0]:
+            more = service.recv(65536)
+            if not more:
+                break
+            answer += more
+except OSError as error:
+    print(error)
+else:
+    kind, number = struct.unpack(">bq", answer[8:17]) if len(answer) > 17 else (None, None)
+    if (kind, number) == (ANSWER, NUMBER) and answer[21] == TOLD:
+        print("an answer of Spark's shuffle service")
+    elif (kind, number) == (FAILURE, NUMBER):
+        print("refused: " + answer[21:].decode(errors="replace").splitlines()[0])
+    else:
+        print(f"no answer of Spark's shuffle service: {answer[:40]!r}")
+"""
+ANSWERED = "an answer of Spark's shuffle service"
+
+
 @dataclass(frozen=True, slots=True)
 class Pod:
     """A pod, as far as tests ask.
@@ -109,6 +140,11 @@ def connects(cluster: Cluster, release: Release, pod: Pod, address: str, port: i
     """Whether a TCP connection from inside a pod to an address opens."""
     command = ("timeout", "10", "bash", "-c", f": < /dev/tcp/{address}/{port}")
     return cluster.execute(release.namespace, pod.name, *command, accept=range(256)).returncode == 0
+
+
+def answers(cluster: Cluster, release: Release, pod: Pod, address: str, port: int = SHUFFLE_PORT) -> str:
+    """Return how a request in Spark's own protocol, from inside a pod, is answered: `ANSWERED` by a shuffle service."""
+    return cluster.execute(release.namespace, pod.name, "python3", "-c", _ASK, address, str(port)).stdout.strip()
 
 
 def registered(cluster: Cluster, release: Release, application_id: str) -> dict[str, list[str]]:
