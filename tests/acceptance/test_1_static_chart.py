@@ -5,13 +5,14 @@ from __future__ import annotations
 import base64
 import json
 import re
+import shutil
 from typing import TYPE_CHECKING, Any
 
 import pytest
 import yaml
 
 from support import manifests
-from support.places import CHART, RELEASE, SHUFFLE_FOLDER, SHUFFLE_PORT
+from support.places import CHART, DEFAULT_IMAGE, RELEASE, SHUFFLE_FOLDER, SHUFFLE_PORT
 from workstream.cluster import helm
 from workstream.cluster.helm import Release
 
@@ -80,6 +81,48 @@ def test_every_container_runs_the_image_that_the_values_name() -> None:
     assert images == {("registry.example:5000/spark:3.5.7-1", "Always")}
     for template in manifests.pod_templates(rendered).values():
         assert template["spec"].get("imagePullSecrets") == values["imagePullSecrets"]
+
+
+def test_every_pod_has_what_the_values_say_of_pods() -> None:
+    """Labels, annotations and priority of each; variables, volumes and Java options of each daemon."""
+    values = values_of(CHART / "ci" / "pods-values.yaml")
+    pods = values["pods"]
+    rendered = helm.template(RELEASE, values)
+    for template in manifests.pod_templates(rendered).values():
+        assert pods["labels"].items() <= template["metadata"]["labels"].items()
+        assert pods["annotations"].items() <= template["metadata"].get("annotations", {}).items()
+        assert template["spec"].get("priorityClassName") == pods["priorityClassName"]
+    for name in DAEMONS:
+        spec = spec_of(rendered, name)
+        (container,) = spec["containers"]
+        (options,) = [one["value"] for one in container["env"] if one["name"] == "SPARK_DAEMON_JAVA_OPTS"]
+
+        assert [one for one in pods["env"] if one not in container["env"]] == []
+        assert [one for one in pods["volumes"] if one not in spec["volumes"]] == []
+        assert [one for one in pods["volumeMounts"] if one not in container["volumeMounts"]] == []
+        assert options.split() == ["-XX:+ExitOnOutOfMemoryError", pods["javaOptions"]]
+
+
+def test_an_image_can_be_named_by_its_content() -> None:
+    """The digest stands behind name and tag, in every container."""
+    digest = f"sha256:{'0' * 64}"
+    rendered = helm.template(RELEASE, {"image": {"digest": digest}})
+
+    assert {one["image"] for one in manifests.containers(rendered)} == {f"{DEFAULT_IMAGE}@{digest}"}
+
+
+@pytest.mark.parametrize(("enabled", "kinds"), [(True, 6), (False, 0)])
+def test_it_can_be_a_dependency_with_a_condition(tmp_path: Path, *, enabled: bool, kinds: int) -> None:
+    """A chart that has it under `charts/` switches it by `spark-standalone.enabled`, and gives its own `global`."""
+    (tmp_path / "charts").mkdir()
+    shutil.copytree(RELEASE.chart, tmp_path / "charts" / CHART.name)
+    dependency = {"name": CHART.name, "version": "*", "condition": f"{CHART.name}.enabled"}
+    chart = {"apiVersion": "v2", "name": "whole", "version": "1.0.0", "dependencies": [dependency]}
+    (tmp_path / "Chart.yaml").write_text(yaml.safe_dump(chart))
+    values = {"global": {"team": "x"}, CHART.name: {"enabled": enabled}}
+    rendered = helm.template(Release("spark-sa", "default", tmp_path), values)
+
+    assert len(rendered) == kinds + enabled
 
 
 def test_every_daemon_reads_the_configuration(defaults: list[Manifest]) -> None:

@@ -49,6 +49,7 @@ def test_the_schema_knows_every_value_and_no_other() -> None:
     """Each mapping of the schema lists exactly the keys of values.yaml, and takes no others."""
     known = {
         ("global",),  # Helm gives it to every chart
+        ("enabled",),  # and this to one that is a dependency with a condition
         *((key,) for key in VALUES),
     }
 
@@ -94,6 +95,18 @@ def test_the_readme_has_the_table_that_the_values_make() -> None:
         pytest.param(
             {"sparkConf": {"spark.authenticate.secret": "x"}}, "spark.authenticate.secret", id="secret in a ConfigMap"
         ),
+        pytest.param(
+            {"sparkConf": {"spark.shuffle.service.db.enabled": "false"}}, "db.enabled", id="service that forgets"
+        ),
+        pytest.param(
+            {"sparkConf": {"spark.worker.cleanup.enabled": "false"}}, "cleanup.enabled", id="clean-up of one's own"
+        ),
+        pytest.param({"image": {"digest": "sha256:0"}}, "/image/digest", id="no digest"),
+        pytest.param({"enabled": "yes"}, "/enabled", id="word for a condition"),
+        pytest.param({"pods": {"labels": {"app": "x"}}}, "'app'", id="label of the chart's own"),
+        pytest.param({"pods": {"annotations": {"checksum/config": "x"}}}, "checksum/config", id="own annotation"),
+        pytest.param({"pods": {"env": [{"name": "SPARK_MODE"}]}}, "/pods/env/0/name", id="variable of the chart's own"),
+        pytest.param({"pods": {"volumes": [{"name": "local"}]}}, "/pods/volumes/0/name", id="volume of its own"),
         pytest.param({"sparkConf": {"spark.x": 1}}, "/sparkConf/spark.x", id="number as property"),
         pytest.param({"image": {"pullPolicy": "Sometimes"}}, "/image/pullPolicy", id="unknown pull policy"),
         pytest.param({"nodes": {"tolerations": [{"taint": "x"}]}}, "taint", id="no toleration"),
@@ -105,6 +118,15 @@ def test_a_wrong_value_is_refused_by_name(values: dict[str, Any], said: str) -> 
         helm.template(RELEASE, values)
 
     assert said in str(refused.value)
+
+
+@pytest.mark.parametrize(
+    "name",
+    ["spark.metrics.conf.*.sink.jmx.class", "spark.hadoop.fs.s3a.endpoint", "spark.executorEnv.A_B", "spark.x-y"],
+)
+def test_a_property_of_any_form_is_accepted(name: str) -> None:
+    """Whatever Spark and its libraries call their properties can be said."""
+    assert manifests.properties(helm.template(RELEASE, {"sparkConf": {name: "x"}}))[name] == "x"
 
 
 def worker_memory(limit: object, **values: object) -> dict[str, Any]:

@@ -68,14 +68,28 @@ helm.sh/chart: {{ printf "%s-%s" $root.Chart.Name $root.Chart.Version | replace 
 {{- $root := index . 0 -}}
 labels:
   {{- include "spark-standalone.selectorLabels" . | nindent 2 }}
+  {{- with $root.Values.pods.labels }}
+  {{- toYaml . | nindent 2 }}
+  {{- end }}
+{{- if ne (index . 1) "keeper" }}
 annotations:
   checksum/config: {{ include "spark-standalone.daemonProperties" . | sha256sum }}
+  {{- with $root.Values.pods.annotations }}
+  {{- toYaml . | nindent 2 }}
+  {{- end }}
+{{- else if $root.Values.pods.annotations }}
+annotations:
+  {{- toYaml $root.Values.pods.annotations | nindent 2 }}
+{{- end }}
 {{- end }}
 
 {{/* What every pod has. Service links would set SPARK_..._PORT variables to addresses. */}}
 {{- define "spark-standalone.podSpec" -}}
 enableServiceLinks: false
 automountServiceAccountToken: false
+{{- with .Values.pods.priorityClassName }}
+priorityClassName: {{ . }}
+{{- end }}
 {{- with .Values.imagePullSecrets }}
 imagePullSecrets:
   {{- toYaml . | nindent 2 }}
@@ -107,6 +121,9 @@ tolerations:
 - name: authentication
   mountPath: /opt/spark/authentication
 {{- end }}
+{{- with .Values.pods.volumeMounts }}
+{{ toYaml . }}
+{{- end }}
 {{- end }}
 
 {{- define "spark-standalone.configVolumes" -}}
@@ -121,6 +138,9 @@ tolerations:
     items:
       - key: secret
         path: secret
+{{- end }}
+{{- with .Values.pods.volumes }}
+{{ toYaml . }}
 {{- end }}
 {{- end }}
 
@@ -138,23 +158,28 @@ tolerations:
 {{- end }}
 
 {{- define "spark-standalone.image" -}}
-image: {{ printf "%s:%s" .Values.image.repository (default .Chart.AppVersion .Values.image.tag) | quote }}
+{{- $image := printf "%s:%s" .Values.image.repository (default .Chart.AppVersion .Values.image.tag) -}}
+image: {{ empty .Values.image.digest | ternary $image (printf "%s@%s" $image .Values.image.digest) | quote }}
 imagePullPolicy: {{ .Values.image.pullPolicy }}
 {{- end }}
 
 {{/* Environment of every container. The pod's address is the name under which drivers, workers and executors are found;
      on the host network it is the node's. Call with (list . "mode" "heap of the daemon"). */}}
 {{- define "spark-standalone.env" -}}
+{{- $pods := (index . 0).Values.pods -}}
 - name: SPARK_MODE
   value: {{ index . 1 }}
 - name: SPARK_DAEMON_MEMORY
   value: {{ index . 2 | quote }}
 - name: SPARK_DAEMON_JAVA_OPTS
-  value: -XX:+ExitOnOutOfMemoryError
+  value: {{ printf "-XX:+ExitOnOutOfMemoryError %s" $pods.javaOptions | trim | quote }}
 - name: SPARK_LOCAL_HOSTNAME
   valueFrom:
     fieldRef:
       fieldPath: status.podIP
+{{- with $pods.env }}
+{{ toYaml . }}
+{{- end }}
 {{- end }}
 
 {{/* Name and number of a container's port; taken on the node where the pod is on the host network. */}}
