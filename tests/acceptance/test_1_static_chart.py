@@ -348,6 +348,19 @@ def test_a_property_of_the_shuffle_service_leaves_the_master_alone(defaults: lis
     assert rolled(defaults, changed) == {"spark-sa-worker", "spark-sa-shuffle"}
 
 
+@pytest.mark.parametrize("service", [{"port": 7447}, {"enabled": False}])
+def test_a_service_that_moves_or_goes_starts_the_master_again(
+    defaults: list[Manifest], service: dict[str, object]
+) -> None:
+    """Drivers in its pod would read for a minute or so that the service is where it was."""
+    before, after = (
+        manifests.pod_templates(rendered)["spark-sa-master"]
+        for rendered in (defaults, helm.template(RELEASE, {"shuffleService": service}))
+    )
+
+    assert before != after
+
+
 @pytest.mark.parametrize(
     "name",
     [

@@ -61,6 +61,14 @@ BROKEN = [
         (("name", "spark.network.crypto.enabled"),),
     ),
     Broken(
+        "drivers that ask a service which is gone",
+        "_helpers.tpl",
+        "or $master (ne",
+        'or (not (hasPrefix "spark.shuffle." $key)) (ne',
+        chart_tests.test_a_service_that_moves_or_goes_starts_the_master_again,
+        (("service", {"enabled": False}),),
+    ),
+    Broken(
         "a user's number of retries is ignored",
         "_helpers.tpl",
         "merge (deepCopy .Values.sparkConf) $found",

@@ -49,13 +49,15 @@ helm.sh/chart: {{ printf "%s-%s" $root.Chart.Name $root.Chart.Version | replace 
 
 {{/* Of these properties, what Master, Worker or shuffle service read, as JSON: by what their classes in Spark 3.5.7 name.
      The list is theirs, because it is closed: applications may have properties of any name. The Master reads nothing of
-     shuffles. Call with (list . "component"). */}}
+     shuffles; but drivers in its pod must not go on with a file that names a service which is no longer there.
+     Call with (list . "component"). */}}
 {{- define "spark-standalone.daemonProperties" -}}
 {{- $root := index . 0 -}}
 {{- $read := "^spark\\.(acls|admin|authenticate|decommission|deploy|executor\\.logs|hadoop\\.hadoop|master|metrics|modify|network|port|rpc|security|shuffle\\.(io|maxChunksBeingTransferred|push|sasl|server|service)|ssl|storage|ui|user|worker)\\b" -}}
 {{- $found := dict -}}
 {{- range $key, $value := include "spark-standalone.properties" $root | fromJson -}}
-{{- if and (regexMatch $read $key) (or (ne (index $ 1) "master") (not (hasPrefix "spark.shuffle." $key))) -}}
+{{- $master := or (not (hasPrefix "spark.shuffle." $key)) (has $key (list "spark.shuffle.service.enabled" "spark.shuffle.service.port")) -}}
+{{- if and (regexMatch $read $key) (or $master (ne (index $ 1) "master")) -}}
 {{- $_ := set $found $key $value -}}
 {{- end -}}
 {{- end -}}
