@@ -193,8 +193,14 @@ def is_whole(part: Part) -> bool:
     if part.kind == "DaemonSet":
         counts = (status.updated_number_scheduled or 0, status.number_ready, status.current_number_scheduled)
         return bool(counts == (wanted, wanted, wanted) and not status.number_misscheduled)
-    updated = status.replicas if part.kind == "ReplicaSet" else status.updated_replicas
+    updated = status.replicas if part.kind == "ReplicaSet" or _keeps_old_pods(part) else status.updated_replicas
     return (updated or 0, status.ready_replicas or 0, status.replicas or 0) == (wanted, wanted, wanted)
+
+
+def _keeps_old_pods(part: Part) -> bool:
+    """Whether it is a StatefulSet that replaces a pod only when somebody deletes it: old ones are what it wants."""
+    strategy = part.body.spec.update_strategy if part.kind == "StatefulSet" else None
+    return strategy is not None and strategy.type == "OnDelete"
 
 
 def expected(part: Part) -> int:

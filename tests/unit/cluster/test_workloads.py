@@ -156,6 +156,20 @@ def test_replicas_of_a_former_form_do_not_count(reachable: Cluster, objects: Obj
     assert not workloads.is_whole(only(reachable, kind))
 
 
+@pytest.mark.parametrize(("ready", "whole"), [(2, True), (1, False)])
+def test_old_pods_that_are_replaced_only_when_deleted_count(
+    reachable: Cluster,
+    objects: Objects,
+    ready: int,
+    whole: bool,  # noqa: FBT001 - a table
+) -> None:
+    """A StatefulSet that keeps them until somebody deletes them is whole with them, as soon as all are ready."""
+    spec = {"updateStrategy": {"type": "OnDelete"}}
+    objects.replicated("StatefulSet", replicas=2, spec=spec, status={"updatedReplicas": 0, "readyReplicas": ready})
+
+    assert workloads.is_whole(only(reachable, "StatefulSet")) is whole
+
+
 @pytest.mark.parametrize(
     ("status", "suspended", "whole"),
     [
