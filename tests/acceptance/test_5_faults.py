@@ -282,7 +282,9 @@ def test_an_application_outlives_its_master(
     began = time.monotonic()
     successor = shuffle.delete_and_await(cluster, release, victim, "master")
     waiting.until(
-        lambda: known_workers(cluster, release) == workers and told_by_master(cluster, release)["status"] == "ALIVE",
+        lambda: (
+            known_workers(cluster, release) == workers and told_by_master(cluster, release).get("status") == "ALIVE"
+        ),
         limits.PODS_READY,
         what=f"the new Master knows the workers at {', '.join(sorted(workers))}",
     )

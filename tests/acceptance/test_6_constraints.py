@@ -28,7 +28,7 @@ if TYPE_CHECKING:
 def test_no_persistent_volume_holds_shuffle_data(cluster: Cluster, release: Release, evidence: Recorder) -> None:
     """No worker and no shuffle pod mounts a claim, and all that they keep for executors is one folder of the node."""
     selector = f"app.kubernetes.io/instance={release.name},app.kubernetes.io/component in (shuffle,worker)"
-    pods = cluster.pods(release.namespace, selector)
+    pods = [pod for pod in cluster.pods(release.namespace, selector) if pod.metadata.deletion_timestamp is None]
     claims = {
         pod.metadata.name: [one.persistent_volume_claim.claim_name for one in pod.spec.volumes if claimed(one)]
         for pod in pods
