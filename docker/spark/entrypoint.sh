@@ -113,10 +113,11 @@ forget_dead_registrations() {
     done
 }
 
-listens() { # process, port
+listens() { # process, or a pattern of such; port
     local inode
     while read -r inode; do
-        if [[ -n $(find "/proc/$1/fd" -lname "socket:\[$inode\]" -print -quit 2>/dev/null) ]]; then
+        # Not quoted: a pattern is to be expanded.
+        if [[ -n $(find /proc/$1/fd -lname "socket:\[$inode\]" -print -quit 2>/dev/null) ]]; then
             return
         fi
     done < <(awk -v port="$(printf ':%04X' "$2")" \
@@ -148,13 +149,7 @@ await_master() {
 
 # For probes: on the machine's own network a port may answer that another process of the machine holds.
 some_process_here_listens() { # port
-    local process
-    for process in /proc/[0-9]*; do
-        if listens "${process#/proc/}" "$1"; then
-            return
-        fi
-    done
-    return 1
+    listens '[0-9]*' "$1"
 }
 
 # Spark logs that it starts before it binds the port; this line says that it has. On stderr, behind Spark's own. The mark
