@@ -56,6 +56,7 @@ def patience() -> float:
 POLL_SECONDS = 0.5  # between two looks at something that is waited for
 LOOK_SECONDS = 3.0  # between two looks at what a program that takes long waits for
 SETTLED_SECONDS = 5.0  # what holds something up for so long is told
+SHORTEST_STEP_SECONDS = 0.1  # what took less is no step that evidence holds
 HEARTBEAT_SECONDS = 30.0  # between two lines that say that a step is still at work
 
 # Room on the cache's disk, in bytes: twice of what was measured.

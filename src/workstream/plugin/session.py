@@ -25,6 +25,7 @@ from workstream.plugin.process_environment import ProcessEnvironment
 from workstream.plugin.project import Project
 from workstream.plugin.rounds import planned
 from workstream.plugin.scheduling import group_of
+from workstream.plugin.timing import Timing
 from workstream.world import Borrowed, World
 
 if TYPE_CHECKING:
@@ -79,11 +80,19 @@ class Session:
         self._message = Message()
         self._suite = None if self.is_worker else inventory.begin(config)
         self.watch = Watch(self.keep)
+        self._timing = Timing(self.keep, config.workerinput["workerid"] if self.is_worker else "")  # type: ignore[attr-defined] # pytest-xdist sets it
+        self._heard = contextlib.ExitStack()
+        self._heard.enter_context(progress.heard(self._timing.take))
         config.stash[SESSION] = self
 
     def keep(
         self,
-        line: records.Observation | records.Subject | records.Round | records.Execution | records.Outcome,
+        line: records.Observation
+        | records.Subject
+        | records.Round
+        | records.Execution
+        | records.Outcome
+        | records.Step,
     ) -> None:
         """Keep what was seen; here until the next report takes it to the process that writes."""
         self._message.lines.append(line)
@@ -149,6 +158,7 @@ class Session:
         self.watch.watch()
         # Now that every other plugin is there: nothing is to stand between it and the tests.
         self.config.pluginmanager.register(self.watch, "workstream-watch")
+        self.config.pluginmanager.register(self._timing, "workstream-timing")
         if not self.rounds:
             return None  # pytest's own loop does it
         for number, round_ in enumerate(self.rounds, start=1):
@@ -265,7 +275,10 @@ class Session:
     def close(self) -> None:
         """Close everything; only now, because fixtures of the session may have needed it."""
         self.watch.close()
-        self.world.close(interrupted=bool(self.interrupted_by))
+        try:
+            self.world.close(interrupted=bool(self.interrupted_by))
+        finally:
+            self._heard.close()
 
 
 def test_of(item: pytest.Item) -> str:
