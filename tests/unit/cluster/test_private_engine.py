@@ -180,7 +180,7 @@ def test_whoever_comes_while_an_engine_is_being_stopped_gets_one_of_its_own(
             limit = limits.ENGINE_STOP
             waiting.until(lambda: machine.calls("network prune"), limit, what="the engine is being stopped")
             other = pool.submit(come)
-            said = "waiting for whoever stops the engine"
+            said = "waiting for whoever has the engine alone"
             try:
                 waiting.until(lambda: said in caplog.text, limits.GRACE, what="the other waits")
             finally:
