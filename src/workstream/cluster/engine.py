@@ -92,6 +92,17 @@ class Engine:
 
         waiting.until(gone, limits.CLUSTER_DELETE, what="the containers are removed")
 
+    def remove_networks(self, *filters: str) -> None:
+        """Remove networks, which nothing uses any more.
+
+        Args:
+            filters: which ones, as `docker network ls --filter` takes them.
+
+        """
+        chosen = [part for condition in filters for part in ("--filter", condition)]
+        for network in self.run("network", "ls", "--quiet", *chosen).stdout.split():
+            self.run("network", "rm", network)
+
     def image_id(self, name: str) -> str:
         """Return the content hash of an image, `sha256:…`."""
         return self.run("image", "inspect", "--format", "{{.Id}}", name).stdout.strip()

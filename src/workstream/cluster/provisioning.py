@@ -93,7 +93,7 @@ def reserved(options: Options) -> AbstractContextManager[None]:
     """
     if options.kube_context:
         return nullcontext()
-    return cache.exclusive(f"cluster-{options.name}", f"the cluster {options.name}")
+    return cache.exclusive(*kind.hold(options.name))
 
 
 @contextmanager
@@ -115,6 +115,9 @@ def cluster_ready(engine: Engine, tools: Mapping[str, Tool], options: Options) -
             there = access.existing(_external(engine, tools, options, folder / "kubeconfig"))
             yield replace(there, notice=options.notice)
             return
+        for other in kind.left_behind(engine):
+            if other != options.name:
+                kind.KindCluster(engine, "", other, options.diagnostics).remove_if_left()
         image = node_image.available(engine) or node_image.build_node_image(engine)
         manager = kind.KindCluster(engine, image, options.name, options.diagnostics, programs.environment(tools))
         cluster = stack.enter_context(manager.running(keep=options.keep))
@@ -199,7 +202,7 @@ def down(name: str) -> bool:
     if engine is None:
         return False
     with ExitStack() as stack:
-        stack.enter_context(cache.exclusive(f"cluster-{name}", f"the cluster {name}"))
+        stack.enter_context(cache.exclusive(*kind.hold(name)))
         if engine.private:
             private = PrivateEngine()
             stack.enter_context(private.lease())

@@ -32,6 +32,14 @@ def own_cache(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 
 
 @pytest.fixture
+def known_id(own_cache: Path) -> str:
+    """Let the cache have an id that a test can spell."""
+    own_cache.mkdir()
+    (own_cache / "id").write_text("c0ffee0123456789")
+    return "c0ffee0123456789"
+
+
+@pytest.fixture
 def bare_path(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     """Give a PATH with nothing on it."""
     folder = tmp_path / "nothing"

@@ -18,6 +18,8 @@ if TYPE_CHECKING:
     from click.testing import Result
     from tests.unit.cluster.conftest import Kubernetes
 
+pytestmark = pytest.mark.usefixtures("known_id")
+
 # An engine that has every image, and what kind makes in it; known by files in STATE.
 DOCKER = """
 case "$1 $2" in
@@ -25,6 +27,7 @@ case "$1 $2" in
     "ps --all") cat STATE/nodes 2>/dev/null || true ;;
     "rm --force") rm STATE/nodes ;;
     "inspect --format") cat STATE/network ;;
+    "network inspect") exit 1 ;;
     "network create") for last; do :; done; echo "$last" > STATE/network ;;
     "tag "*|"push "*) echo "$@" >> STATE/pushed ;;
     "image inspect") case "$*" in *RepoDigests*) echo null ;; *) echo sha256:51a7 ;; esac ;;
@@ -55,7 +58,7 @@ def state(
     found = tmp_path / "state"
     found.mkdir()
     (found / "ready").write_text("True\n")
-    (found / "kubeconfig").write_text((tmp_path / "kubeconfig").read_text().replace("testing", "kind-mine"))
+    (found / "kubeconfig").write_text((tmp_path / "kubeconfig").read_text().replace("testing", "kind-mine-c0ffee"))
     monkeypatch.setattr(limits, "POLL_SECONDS", 0.01)
     for name, script in (("docker", DOCKER), ("kind", KIND), ("kubectl", KUBECTL), ("helm", "echo v3.19.0")):
         pretend(name, script.replace("STATE", str(found)))
@@ -188,6 +191,6 @@ def test_a_lent_cluster_is_used_and_never_made(state: Path, tmp_path: Path) -> N
     ours = provisioning.lent_cluster(docker, {}, Options(name="mine"), Path("unused"))
     theirs = provisioning.lent_cluster(docker, {}, Options(kube_context="theirs"), tmp_path / "kubeconfig")
 
-    assert (ours.context, ours.ours, theirs.context, theirs.ours) == ("kind-mine", True, "theirs", False)
+    assert (ours.context, ours.ours, theirs.context, theirs.ours) == ("kind-mine-c0ffee", True, "theirs", False)
     assert theirs.kubeconfig == tmp_path / "kubeconfig"
     assert not (state / "made").exists()
