@@ -8,13 +8,33 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from workstream import errors, limits, processes
-from workstream.cluster import waiting
+from workstream.cluster import cache, waiting
 from workstream.processes import Environment
 from workstream.progress import say
 
 if TYPE_CHECKING:
     import os
-    from collections.abc import Collection
+    from collections.abc import Collection, Mapping
+
+
+HOME_LABEL = "workstream.home"
+
+
+def labels_of_ours(**more: str) -> dict[str, str]:
+    """Return the labels of what we make on an engine: the id of our cache folder, and what it is.
+
+    Others may use the engine too. What a killed run left is found by these, and is no one else's.
+
+    Args:
+        more: what it is; `lab="acceptance"` becomes the label `workstream.lab`.
+
+    """
+    return {HOME_LABEL: cache.home_id(), **{f"workstream.{name}": value for name, value in more.items()}}
+
+
+def filters(labels: Mapping[str, str]) -> list[str]:
+    """Return what chooses whatever has all of these labels, as `--filter` of docker takes it."""
+    return [f"label={name}={value}" for name, value in labels.items()]
 
 
 @dataclass(frozen=True, slots=True)

@@ -20,6 +20,7 @@ from pytest_kubernetes.providers.kind import KindManagerBase
 from workstream import errors, limits, processes
 from workstream.cluster import cache, images, waiting
 from workstream.cluster.access import Cluster, request_timeout
+from workstream.cluster.engine import HOME_LABEL, filters, labels_of_ours
 from workstream.cluster.versions import recipes
 from workstream.processes import Environment
 from workstream.progress import say, step
@@ -33,9 +34,8 @@ if TYPE_CHECKING:
     from workstream.cluster.engine import Engine
 
 DEFAULT_NAME = "workstream"
-HOME_LABEL = "workstream.home"  # of whatever we make on an engine: the id of our cache folder
 LABEL = "workstream.cluster"
-_DIGITS = 6  # of that id, in names on the engine
+_DIGITS = 6  # of our cache folder's id, in names on the engine
 _ON_PATH = Environment()
 _KIND_LABEL = "io.x-k8s.kind.cluster"
 
@@ -80,6 +80,10 @@ class KindCluster(KindManagerBase):
     @property
     def _network(self) -> str:
         return f"workstream-{self.cluster_name}"
+
+    @property
+    def _labels(self) -> dict[str, str]:
+        return labels_of_ours(cluster=self._called)
 
     @property
     def _kept(self) -> Path:
@@ -301,15 +305,13 @@ class KindCluster(KindManagerBase):
             accept=range(256),
         ).stdout.strip()
         options = ["--opt", f"com.docker.network.driver.mtu={mtu}"] if mtu.isdigit() else []
-        labels = {HOME_LABEL: cache.home_id(), LABEL: self._called}
-        labelled = [part for name, value in labels.items() for part in ("--label", f"{name}={value}")]
+        labelled = [part for name, value in self._labels.items() for part in ("--label", f"{name}={value}")]
         self._engine.run("network", "create", *labelled, *options, self._network)
 
     def _clear(self) -> None:
         """Remove the nodes, their volumes and their network; what is not there is no error."""
         self._engine.remove_containers(f"label={_KIND_LABEL}={self.cluster_name}")
-        selectors = [f"label={HOME_LABEL}={cache.home_id()}", f"label={LABEL}={self._called}"]
-        self._engine.remove_networks(*selectors)
+        self._engine.remove_networks(*filters(self._labels))
         cache.remove(self._home)
 
     def remove_if_left(self) -> None:
@@ -381,9 +383,9 @@ def hold(name: str) -> tuple[str, str]:
 
 def left_behind(engine: Engine) -> list[str]:
     """Return the names of all clusters of this cache folder that an engine has something of."""
-    selectors = ["--filter", f"label={HOME_LABEL}={cache.home_id()}", "--filter", f"label={LABEL}"]
+    chosen = [part for one in (*filters(labels_of_ours()), f"label={LABEL}") for part in ("--filter", one)]
     label = f'{{{{.Label "{LABEL}"}}}}'
-    return sorted(set(engine.run("network", "ls", *selectors, "--format", label).stdout.split()))
+    return sorted(set(engine.run("network", "ls", *chosen, "--format", label).stdout.split()))
 
 
 def _as_typed(*arguments: str) -> str:

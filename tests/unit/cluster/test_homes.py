@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
+from support import containers
 from workstream import errors, limits, processes
 from workstream.cluster import cache, provisioning
 from workstream.cluster.engine import Engine
@@ -259,3 +260,52 @@ def test_a_deleted_cluster_leaves_no_folder(shared: Shared) -> None:
 
     assert list((shared.homes / "a" / "clusters").iterdir()) == []
     assert [one.name for one in (shared.homes / "a" / "locks").iterdir()] == ["id"]
+
+
+def put_lab(shared: Shared, *homes: str) -> None:
+    """Let killed runs of homes have left a container and a network of the image tests."""
+    state = json.loads(shared.file.read_text())
+    for home in homes:
+        shared.use(home)
+        labels = [f"{name}={value}" for name, value in containers.labels().items()]
+        state["containers"][f"{home}-lab"] = {"labels": labels, "network": "lab"}
+        state["networks"][f"{home}-lab"] = {"labels": labels}
+    shared.file.write_text(json.dumps(state))
+
+
+@pytest.fixture
+def refusing(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Let testcontainers reach no engine."""
+    monkeypatch.setenv("DOCKER_HOST", "tcp://127.0.0.1:9")
+
+
+@pytest.mark.usefixtures("refusing")
+def test_what_tests_of_the_image_left_is_removed_by_the_next_run_of_their_home(shared: Shared) -> None:
+    """Before it makes anything of its own; what another home has there stays, and so do clusters."""
+    cluster = shared.run("a", "mine")
+    put_lab(shared, "b", "a")
+    with (
+        pytest.raises(Exception, match="Error while fetching server API version"),
+        containers.lab(shared.engine, "w/spark:1"),
+    ):
+        pytest.fail("a place without an engine")
+    found = json.loads(shared.file.read_text())
+    ours = of(shared, "a", "mine")
+
+    assert {name for name in found["containers"] if not name.startswith(ours)} == {"b-lab"}
+    assert set(found["networks"]) == {"b-lab", f"workstream-{ours}"}
+    cluster.close()
+
+
+@pytest.mark.usefixtures("refusing")
+def test_what_tests_of_the_image_use_just_now_is_no_leftover(shared: Shared) -> None:
+    """Another run of the same home, or another process of the same run, has such a place too."""
+    put_lab(shared, "a")
+    with (
+        cache.lease("lab"),
+        pytest.raises(Exception, match="Error while fetching server API version"),
+        containers.lab(shared.engine, "w/spark:1"),
+    ):
+        pytest.fail("a place without an engine")
+
+    assert set(json.loads(shared.file.read_text())["containers"]) == {"a-lab"}
