@@ -42,7 +42,7 @@ with open(STATE, "r+") as file:
         return [name for name in things if wanted <= either[name]]
 
     match arguments[:2]:
-        case ["version", _]: said = ["28.2.2"]
+        case ["version", _]: said = ['{"Server": {"Version": "28.2.2", "ApiVersion": "1.50"}}']
         case ["image", _]: said = ["sha256:51a7"]
         case ["ps", _]: said = chosen(state["containers"])
         case ["inspect", _]: said = [state["containers"][arguments[-1]]["network"]]

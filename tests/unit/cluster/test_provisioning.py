@@ -23,7 +23,6 @@ pytestmark = pytest.mark.usefixtures("known_id")
 # An engine that has every image, and what kind makes in it; known by files in STATE.
 DOCKER = """
 case "$1 $2" in
-    "version --format") echo 28.2.2 ;;
     "ps --all") cat STATE/nodes 2>/dev/null || true ;;
     "rm --force") rm STATE/nodes ;;
     "inspect --format") cat STATE/network ;;
@@ -52,7 +51,11 @@ esac
 
 @pytest.fixture
 def state(
-    pretend: Callable[[str, str], Path], kubernetes: Kubernetes, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    pretend: Callable[[str, str], Path],
+    answering_docker: Callable[[str], Path],
+    kubernetes: Kubernetes,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
 ) -> Path:
     """Give the folder whose files are what there is on a machine with an engine, tools and no cluster."""
     found = tmp_path / "state"
@@ -60,7 +63,8 @@ def state(
     (found / "ready").write_text("True\n")
     (found / "kubeconfig").write_text((tmp_path / "kubeconfig").read_text().replace("testing", "kind-mine-c0ffee"))
     monkeypatch.setattr(limits, "POLL_SECONDS", 0.01)
-    for name, script in (("docker", DOCKER), ("kind", KIND), ("kubectl", KUBECTL), ("helm", "echo v3.19.0")):
+    answering_docker(DOCKER.replace("STATE", str(found)))
+    for name, script in (("kind", KIND), ("kubectl", KUBECTL), ("helm", "echo v3.19.0")):
         pretend(name, script.replace("STATE", str(found)))
     version = dict.fromkeys(("buildDate", "compiler", "gitCommit", "gitTreeState", "goVersion", "platform"), "x")
     kubernetes.answers["/version/"] = {**version, "gitVersion": "v1.34.4", "major": "1", "minor": "34"}
