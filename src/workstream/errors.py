@@ -105,6 +105,13 @@ class ChartError(WorkstreamError):
     summary = "the chart does not render, or its release could not be installed"
 
 
+class EngineUnfitError(WorkstreamError):
+    """The Docker engine that answers cannot be used: Podman, rootless, Windows containers, too old."""
+
+    exit_code = 19
+    summary = "the Docker engine that answers cannot be used: Podman, rootless, Windows containers, too old"
+
+
 class PodError(WorkstreamError):
     """A pod is in a state that it cannot leave by itself: crash loop, image that cannot be pulled."""
 

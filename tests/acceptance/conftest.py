@@ -5,11 +5,9 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 import pytest
-from testcontainers.core.network import Network
 
-from support import image
+from support import containers, image
 from support.applications import Submitter
-from support.containers import LABELS, Lab
 from support.install import install
 from support.places import CHART, DEFAULT_IMAGE, IMAGE, JOBS, RELEASE
 from workstream import errors
@@ -19,6 +17,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
     from concurrent.futures import Future
 
+    from support.containers import Lab
     from support.install import Change
     from workstream.cluster.access import Cluster
     from workstream.cluster.engine import Engine
@@ -65,12 +64,8 @@ def spark_image(image_under_way: Future[str], engine: Engine, subject: Subject) 
 @pytest.fixture(scope="session")
 def lab(spark_image: str, engine: Engine) -> Iterator[Lab]:
     """Give a place to try containers: the image, and a network of their own."""
-    (label,) = (f"label={key}={value}" for key, value in LABELS.items())
-    for found in engine.run("ps", "--all", "--quiet", "--filter", label).stdout.split():
-        engine.run("rm", "--force", "--volumes", found)
-    engine.run("network", "prune", "--force", "--filter", label)
-    with Network(docker_network_kw={"labels": LABELS}) as network:
-        yield Lab(spark_image, network)
+    with containers.lab(engine, spark_image) as found:
+        yield found
 
 
 @pytest.fixture(scope="session")

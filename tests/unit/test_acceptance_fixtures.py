@@ -12,7 +12,8 @@ from typing import TYPE_CHECKING, Any, ClassVar, cast
 import pytest
 
 from support import image
-from support.containers import LABELS, Lab
+from support.containers import Lab, labels
+from workstream.cluster import cache
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -98,12 +99,15 @@ def wanted(monkeypatch: pytest.MonkeyPatch) -> Iterator[list[dict[str, Any]]]:
 
 
 @pytest.mark.parametrize("user", ["", "1234"])
-def test_a_container_carries_the_label_by_which_the_next_run_finds_it(wanted: list[dict[str, Any]], user: str) -> None:
-    """Whoever starts it: a run that is killed leaves its containers, and the next one removes them by that label."""
+def test_a_container_carries_the_labels_by_which_the_next_run_finds_it(
+    wanted: list[dict[str, Any]], user: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Whoever starts it: a run that is killed leaves its containers, and the next one removes them by those labels."""
+    monkeypatch.setenv(cache.FOLDER_VARIABLE, str(tmp_path))
     lab = Lab("w/spark:1", cast("Any", None))
     with pytest.raises(Exception, match="no container today"):
         lab.ended("true", user=user)
 
     (container,) = wanted
-    assert LABELS.items() <= container["Labels"].items()
+    assert labels().items() <= container["Labels"].items()
     assert container.get("User") == (user or None)

@@ -132,6 +132,17 @@ def test_nothing_in_the_harness_knows_the_product() -> None:
     assert [path for path in files if "spark" in path.read_text(encoding="utf-8").lower()] == []
 
 
+def test_a_control_that_means_one_worker_finds_it_on_every_cluster_of_ours() -> None:
+    """Names of nodes carry the id of a cache folder: a control selects a node by a label that we gave to it."""
+    nodes = yaml.safe_load((PACKAGE / "resources" / "kind.yaml").read_text(encoding="utf-8"))["nodes"]
+    labels = [set(node.get("labels", {}).items()) for node in nodes]
+    control = yaml.safe_load((ROOT / "tests/controls/one-node-left-out.yaml").read_text(encoding="utf-8"))
+    (patch,) = control["patches"]
+    wanted = set(patch["merge"]["spec"]["template"]["spec"]["nodeSelector"].items())
+
+    assert [node["role"] for node, given in zip(nodes, labels, strict=True) if wanted <= given] == ["worker"]
+
+
 @pytest.mark.parametrize("name", ["README.md", ".ci/run", ".github/workflows/acceptance.yml"])
 def test_the_two_commands_are_the_same_everywhere(name: str) -> None:
     """README, gate and workflow run the same two commands."""

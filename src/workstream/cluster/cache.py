@@ -10,6 +10,7 @@ from __future__ import annotations
 import fcntl
 import hashlib
 import os
+import secrets
 import shutil
 import tempfile
 from contextlib import contextmanager
@@ -19,13 +20,14 @@ from typing import TYPE_CHECKING, TextIO
 
 import platformdirs
 
-from workstream import errors
+from workstream import errors, files
 from workstream.progress import logger, step
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
 FOLDER_VARIABLE = "WORKSTREAM_CACHE"
+_ID_BYTES = 8
 
 
 def folder() -> Path:
@@ -34,6 +36,19 @@ def folder() -> Path:
     path = Path(chosen).expanduser().absolute() if chosen else platformdirs.user_cache_path("workstream")
     path.mkdir(parents=True, exist_ok=True)
     return path
+
+
+def home_id() -> str:
+    """Return the id of the cache folder, 16 hexadecimal digits: whose it is what is made on an engine of others.
+
+    It is random and made once, because two cache folders may have the same path: those of two containers. A copy of a
+    cache folder has the same id, unless the file `id` is left out.
+    """
+    path = folder() / "id"
+    with lock("id"):
+        if not path.exists():
+            files.replace(path, secrets.token_hex(_ID_BYTES).encode())
+        return path.read_text(encoding="ascii")
 
 
 def digest(*inputs: str | Path) -> str:
@@ -68,19 +83,27 @@ def lock(name: str) -> Iterator[None]:
 
 @contextmanager
 def exclusive(name: str, what: str) -> Iterator[None]:
-    """Hold the lock of that name, or refuse at once; it dies with the process.
+    """Hold the lock of that name, or refuse at once; it dies with the process, and leaves no file.
 
     Raises:
         errors.BusyError: another process holds it.
 
     """
-    with _lock_file(name) as file:
-        if not _taken(file):
-            raise errors.BusyError(
-                f"Another run uses {what}.",
-                instead="Wait for it to end, or choose another name with --workstream-cluster-name.",
-            )
-        yield
+    while True:
+        with _lock_file(name) as file:
+            if not _taken(file):
+                raise errors.BusyError(
+                    f"Another run uses {what}.",
+                    instead="Wait for it to end, or choose another name with --workstream-cluster-name "
+                    "(`workstream cluster` calls it --cluster-name).",
+                )
+            if not _is_there(file):
+                continue  # whoever held it until now has taken the file away: a newcomer would lock another
+            try:
+                yield
+            finally:
+                Path(file.name).unlink(missing_ok=True)
+            return
 
 
 @dataclass(frozen=True, slots=True)
@@ -100,13 +123,21 @@ class Lease:
 
 
 @contextmanager
-def lease(name: str) -> Iterator[Lease]:
-    """Share the thing of that name with others, once nobody holds it alone; the hold dies with the process."""
+def lease(name: str, *, first: Callable[[], object] | None = None) -> Iterator[Lease]:
+    """Share the thing of that name with others, once nobody holds it alone; the hold dies with the process.
+
+    Args:
+        name: what it is.
+        first: is called if nobody else holds it; whoever comes meanwhile waits.
+
+    """
     with _lock_file(f"{name}-leases") as file:
+        if first is not None and _taken(file):
+            first()
         try:
             fcntl.flock(file, fcntl.LOCK_SH | fcntl.LOCK_NB)
         except BlockingIOError:
-            with step("cache", f"waiting for whoever stops the {name}"):
+            with step("cache", f"waiting for whoever has the {name} alone"):
                 fcntl.flock(file, fcntl.LOCK_SH)
         yield Lease(file)
 
@@ -115,6 +146,14 @@ def _lock_file(name: str) -> TextIO:
     path = folder() / "locks" / name
     path.parent.mkdir(exist_ok=True)
     return path.open("a")
+
+
+def _is_there(file: TextIO) -> bool:
+    """Whether an open file still has its name."""
+    try:
+        return os.path.samestat(os.fstat(file.fileno()), Path(file.name).stat())
+    except FileNotFoundError:
+        return False
 
 
 def _taken(file: TextIO) -> bool:

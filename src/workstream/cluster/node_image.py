@@ -16,7 +16,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from workstream import errors, limits, processes
-from workstream.cluster import cache, debian, programs
+from workstream.cluster import cache, debian, images, programs
+from workstream.cluster.engine import filters, labels_of_ours
 from workstream.cluster.versions import pinned, recipes
 from workstream.progress import say, step
 
@@ -119,7 +120,9 @@ def _build_node(engine: Engine, name: str) -> None:
     cache.require_space(limits.NODE_IMAGE_BYTES, name)
     base = base_image(engine)
     with _context(compiled) as context:
-        stages = {stage: f"{name}-{stage}" for stage in ("kubernetes", *_STAGES.values(), "node")}
+        # With our id: on an engine of several cache folders two may build at once, and each removes its own.
+        ours = cache.home_id()
+        stages = {stage: f"{name}-{stage}-{ours}" for stage in ("kubernetes", *_STAGES.values(), "node")}
         for stage, tag in stages.items():
             with step("images", f"building {stage} of the node image"):
                 build(engine, context, tag, target=stage, arguments={"BASE": base})
@@ -183,33 +186,43 @@ def _as_typed(engine: Engine, command: str) -> str:
 
 
 def _preload(engine: Engine, stages: Mapping[str, str], name: str, work: Path) -> None:
-    """Import the images into the node's own containerd, so that no node has to pull them."""
+    """Import the images into the node's own containerd, so that no node has to pull them.
+
+    They get their names only there: in an engine of others these may stand for something else.
+    """
     node = stages["node"]
     wanted = engine.run(
         "run", "--rm", "--network", "none", "--entrypoint", "cat", node, "/kind/images.txt"
     ).stdout.split()
-    _tag(engine, stages, wanted)
+    named = _named(stages, wanted)
     archive = work / "images.tar"
-    engine.run("save", "--output", archive, *wanted, limit=limits.IMAGE_BUILD)
-    helper = f"workstream-preload-{os.getpid()}"
-    engine.run(
-        "run", "--detach", "--name", helper, "--privileged", "--network", "none", "--entrypoint", "containerd", node
-    )
+    engine.run("save", "--output", archive, *dict.fromkeys(named.values()), limit=limits.IMAGE_BUILD)
+    labels = labels_of_ours(helper="node-image")
+    engine.remove_containers(*filters(labels))  # of a run that was killed: only one of ours builds at a time
+    labelled = [part for label, value in labels.items() for part in ("--label", f"{label}={value}")]
+    privileged = ["--privileged", "--network", "none", "--entrypoint", "containerd"]
+    helper = engine.run("run", "--detach", *labelled, *privileged, node).stdout.strip()
     try:
         engine.run("cp", archive, f"{helper}:/images.tar", limit=limits.IMAGE_BUILD)
-        ctr = ["exec", helper, "ctr", "--namespace", "k8s.io", "--connect-timeout", "30s"]
-        engine.run(*ctr, "images", "import", "--no-unpack", "/images.tar", limit=limits.IMAGE_BUILD)
+        ctr = ["exec", helper, "ctr", "--namespace", "k8s.io", "--connect-timeout", "30s", "images"]
+        engine.run(*ctr, "import", "--no-unpack", "/images.tar", limit=limits.IMAGE_BUILD)
+        listed = engine.run(*ctr, "list", "--quiet").stdout.split()
+        for image, built in named.items():
+            engine.run(*ctr, "tag", images.listed_as(built, listed), image)
+        engine.run(*ctr, "remove", *listed)
         engine.run("exec", helper, "rm", "/images.tar")
         engine.run("kill", "--signal", "TERM", helper)
         engine.run("wait", helper)
         engine.run("commit", "--change", _ENTRYPOINT, helper, name, limit=limits.IMAGE_BUILD)
     finally:
         engine.run("rm", "--force", "--volumes", helper)
-        engine.run("image", "rm", "--force", *wanted, *stages.values())
+        engine.run("image", "rm", "--force", *stages.values())
 
 
-def _tag(engine: Engine, stages: Mapping[str, str], wanted: Sequence[str]) -> None:
-    """Give the built images the names that kubeadm will ask for."""
+def _named(stages: Mapping[str, str], wanted: Sequence[str]) -> dict[str, str]:
+    """Return which of the built images each of the names is to stand for that kubeadm will ask for."""
+    named = {}
     for image in wanted:
         component = image.rpartition("/")[2].partition(":")[0]
-        engine.run("tag", stages[_STAGES.get(component, "kubernetes")], image)
+        named[image] = stages[_STAGES.get(component, "kubernetes")]
+    return named

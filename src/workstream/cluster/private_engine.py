@@ -32,8 +32,13 @@ MOUNTS = Path("/proc/self/mountinfo")
 BRIDGE_FILTER = Path("/proc/sys/net/bridge/bridge-nf-call-iptables")  # whether the firewall sees what bridges pass on
 
 
-def require_possible() -> None:
-    """Raise errors.EngineUnavailableError if a private engine cannot run here, saying why."""
+def require_possible(silence: str) -> None:
+    """Raise errors.EngineUnavailableError if a private engine cannot run here, saying why.
+
+    Args:
+        silence: why there is no other.
+
+    """
     reasons = [
         "it runs on Linux only" if sys.platform != "linux" else "",
         "it needs root" if os.geteuid() != 0 else "",
@@ -42,7 +47,7 @@ def require_possible() -> None:
     obstacles = [reason for reason in reasons if reason]
     if obstacles:
         raise errors.EngineUnavailableError(
-            f"No Docker engine answers, and a private one cannot run here: {'; '.join(obstacles)}.",
+            f"No Docker engine answers: {silence}\nA private one cannot run here: {'; '.join(obstacles)}.",
             instead="Start Docker, or set DOCKER_HOST to an engine that runs.",
             more="docker version",
         )
@@ -216,7 +221,7 @@ class PrivateEngine:
                     waiting.until(lambda: processes.has_ended(number), limits.ENGINE_STOP, what=ended)
         self._unmount()
         cache.remove(self._run)
-        for name in ("docker/plugins", "docker", "containerd"):
+        for name in ("docker/plugins", "docker", "containerd/s", "containerd"):
             with suppress(OSError):  # somebody else's if it is not empty
                 (RUN / name).rmdir()
 

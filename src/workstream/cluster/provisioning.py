@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING
 
 from workstream import processes
 from workstream.cluster import access, cache, images, kind, node_image, private_engine, programs
-from workstream.cluster.engine import answering
+from workstream.cluster.engine import Engine, answering
 from workstream.cluster.private_engine import PrivateEngine
 from workstream.progress import say
 
@@ -24,7 +24,6 @@ if TYPE_CHECKING:
     from pydantic import JsonValue
 
     from workstream.cluster.access import Cluster
-    from workstream.cluster.engine import Engine
     from workstream.cluster.programs import Tool
 
 
@@ -55,17 +54,19 @@ def engine_ready() -> Iterator[Engine]:
     """Yield an engine for as long as the context lasts: the one that answers, else a private one.
 
     Raises:
-        errors.EngineUnavailableError: none answers, and this machine cannot run a private one.
+        errors.EngineUnavailableError: none answers, and this machine cannot run a private one, or the user's
+            environment names one that does not.
+        errors.EngineUnfitError: the one that answers cannot be used.
         errors.EngineFailedError: the private one does not start.
 
     """
     engine = answering()
-    if engine is not None:
+    if isinstance(engine, Engine):
         say("engine", f"Docker {engine.version} answers: using it")
         yield engine
         return
-    private_engine.require_possible()
-    say("engine", "no Docker engine answers: using a private one (nothing is installed)")
+    private_engine.require_possible(engine.reason)
+    say("engine", f"no Docker engine answers ({engine.reason}): using a private one (nothing is installed)")
     private = PrivateEngine()
     with private.lease():
         try:
@@ -76,9 +77,15 @@ def engine_ready() -> Iterator[Engine]:
 
 
 def running_engine() -> Engine | None:
-    """Return the engine that answers, be it the private one; start none."""
+    """Return the engine that answers, be it the private one; start none.
+
+    Raises:
+        errors.EngineUnavailableError: none answers, and the user's environment names one.
+        errors.EngineUnfitError: the one that answers cannot be used.
+
+    """
     engine = answering()
-    if engine is not None:
+    if isinstance(engine, Engine):
         return engine
     private = PrivateEngine()
     return None if private.process_id() is None else private.reach()
@@ -93,7 +100,7 @@ def reserved(options: Options) -> AbstractContextManager[None]:
     """
     if options.kube_context:
         return nullcontext()
-    return cache.exclusive(f"cluster-{options.name}", f"the cluster {options.name}")
+    return cache.exclusive(*kind.hold(options.name))
 
 
 @contextmanager
@@ -115,6 +122,9 @@ def cluster_ready(engine: Engine, tools: Mapping[str, Tool], options: Options) -
             there = access.existing(_external(engine, tools, options, folder / "kubeconfig"))
             yield replace(there, notice=options.notice)
             return
+        for other in kind.left_behind(engine):
+            if other != options.name:
+                kind.KindCluster(engine, "", other, options.diagnostics).remove_if_left()
         image = node_image.available(engine) or node_image.build_node_image(engine)
         manager = kind.KindCluster(engine, image, options.name, options.diagnostics, programs.environment(tools))
         cluster = stack.enter_context(manager.running(keep=options.keep))
@@ -199,7 +209,7 @@ def down(name: str) -> bool:
     if engine is None:
         return False
     with ExitStack() as stack:
-        stack.enter_context(cache.exclusive(f"cluster-{name}", f"the cluster {name}"))
+        stack.enter_context(cache.exclusive(*kind.hold(name)))
         if engine.private:
             private = PrivateEngine()
             stack.enter_context(private.lease())

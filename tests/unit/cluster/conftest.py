@@ -24,11 +24,36 @@ if TYPE_CHECKING:
     from pathlib import Path
 
 
+# What a docker client says of an engine: its version, and that it is not rootless.
+ANSWERS = """
+case "$1" in
+    version) echo '{"Client": {}, "Server": {"Version": "28.2.2", "ApiVersion": "1.50", "Os": "linux"}}'; exit ;;
+    info) echo '["name=seccomp,profile=builtin"]'; exit ;;
+esac
+"""
+
+
+@pytest.fixture
+def answering_docker(pretend: Callable[[str, str], Path]) -> Callable[[str], Path]:
+    """Give a way to put a docker client on PATH that reaches an engine: what it does besides saying so."""
+    return lambda script: pretend("docker", ANSWERS + script)
+
+
 @pytest.fixture(autouse=True)
 def own_cache(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    """Give every test a cache of its own, which is made when it is first used."""
+    """Give every test a cache of its own, which is made when it is first used; no engine is named."""
+    for name in ("DOCKER_HOST", "DOCKER_CONTEXT"):
+        monkeypatch.delenv(name, raising=False)
     monkeypatch.setenv(cache.FOLDER_VARIABLE, str(tmp_path / "cache"))
     return tmp_path / "cache"
+
+
+@pytest.fixture
+def known_id(own_cache: Path) -> str:
+    """Let the cache have an id that a test can spell."""
+    own_cache.mkdir()
+    (own_cache / "id").write_text("c0ffee0123456789")
+    return "c0ffee0123456789"
 
 
 @pytest.fixture

@@ -17,6 +17,9 @@ if TYPE_CHECKING:
     from workstream.cluster.access import Cluster
 
 
+pytestmark = pytest.mark.usefixtures("known_id")
+
+
 @pytest.fixture
 def log(tmp_path: Path) -> Path:
     """Give the file in which the pretended docker writes how it was called."""
@@ -30,11 +33,11 @@ def cluster(pretend: Callable[[str, str], Path], tmp_path: Path, script: str) ->
     return KindCluster(Engine(str(docker), "28", private=False), "node:1", "mine", tmp_path / "diagnostics")
 
 
-FOREIGN = 'case "$1" in ps) echo abc;; inspect) echo kind;; esac'
+FOREIGN = 'case "$1" in ps) echo abc;; inspect) echo kind;; network) exit 1;; esac'
 # `rm` is believed: what was removed is not listed again.
 OURS = (
-    'case "$1" in ps) grep -q ^rm {calls} || echo abc;; inspect) echo workstream-mine;; '
-    'network) [ "$2" = rm ] || echo net;; esac'
+    'case "$1" in ps) grep -q ^rm {calls} || echo abc;; inspect) echo workstream-mine-c0ffee;; '
+    'network) case "$2" in inspect) echo c0ffee0123456789;; rm) ;; *) echo net;; esac;; esac'
 )
 
 
@@ -190,8 +193,8 @@ def test_a_name_that_is_wished_for_stands_for_the_same_on_every_worker(
     names = "hub.example/library/queue:dev-engine hub.example/library/queue:1"
     tagged = f"ctr --namespace k8s.io images tag --force {names}"
     assert [line for line in log.read_text().splitlines() if " tag --force" in line] == [
-        f"exec mine-worker {tagged}",
-        f"exec mine-worker2 {tagged}",
+        f"exec mine-c0ffee-worker {tagged}",
+        f"exec mine-c0ffee-worker2 {tagged}",
     ]
     assert found.images.expected("hub.example/library/queue:1") == ("sha256:m", "sha256:engine")
 
@@ -223,10 +226,13 @@ case "$1 $2" in
     "ps --all") cat STATE/nodes 2>/dev/null ;;
     "rm --force") rm STATE/nodes ;;
     "inspect --format") cat STATE/networks ;;
-    "network inspect") cat STATE/mtu ;;
+    "network inspect") case "$4" in *Labels*) cat STATE/home; exit ;; *) cat STATE/mtu ;; esac ;;
     "network ls") cat STATE/network 2>/dev/null ;;
-    "network create") echo net > STATE/network; echo workstream-mine > STATE/networks ;;
-    "network rm") rm STATE/network ;;
+    "network create")
+        echo net > STATE/network
+        echo workstream-mine-c0ffee > STATE/networks
+        echo "${4#workstream.home=}" > STATE/home ;;
+    "network rm") rm STATE/network STATE/home ;;
 esac
 exit 0
 """
@@ -249,8 +255,8 @@ case "$*" in
     *"get nodes"*)
         number=$(($(cat STATE/number 2>/dev/null || echo 0) + 1))
         [ -e STATE/answer-$number ] && echo $number > STATE/number
-        head --lines -1 STATE/answer-$(cat STATE/number) ;;
-    *"get deployment coredns"*) printf %s "$(tail --lines 1 STATE/answer-$(cat STATE/number))" ;;
+        sed '$d' STATE/answer-$(cat STATE/number) ;;
+    *"get deployment coredns"*) printf %s "$(sed -n '$p' STATE/answer-$(cat STATE/number))" ;;
 esac
 """
 READY = "mine-control-plane True\nmine-worker True\nmine-worker2 True\n2/2"
@@ -309,7 +315,7 @@ def test_no_cluster_is_made_over_one_that_somebody_else_made(machine: Machine) -
     """A run that finds a cluster of its name in another network makes none, removes nothing, and says how to go on."""
     (machine.state / "nodes").write_text("theirs\n")
     (machine.state / "networks").write_text("kind\n")
-    with pytest.raises(errors.ClusterNotOursError, match="named mine"), machine.manager.running(keep=False):
+    with pytest.raises(errors.ClusterNotOursError, match="named mine-c0ffee"), machine.manager.running(keep=False):
         pytest.fail("a cluster that is not ours")
 
     assert machine.calls("rm", "network rm", "network create", "kind") == []
@@ -320,13 +326,14 @@ def test_a_cluster_is_made_in_a_network_of_its_own_and_taken_away_at_the_end(mac
     """Its network carries our label, by which it is known later; nothing of both is left."""
     with machine.manager.running(keep=False) as found:
         assert machine.left == ["network", "nodes"]
-        assert found.context == "kind-mine"
+        assert found.context == "kind-mine-c0ffee"
 
-    network = "network create --label workstream.cluster=mine --opt com.docker.network.driver.mtu=1450 workstream-mine"
+    labels = "--label workstream.home=c0ffee0123456789 --label workstream.cluster=mine"
+    network = f"network create {labels} --opt com.docker.network.driver.mtu=1450 workstream-mine-c0ffee"
     assert machine.calls("network create") == [network]
-    assert (machine.state / "asked_with").read_text() == "docker workstream-mine\n"
+    assert (machine.state / "asked_with").read_text() == "docker workstream-mine-c0ffee\n"
     (created,) = machine.calls("kind create")
-    assert "--name mine --image node:1 --retain" in created
+    assert "--name mine-c0ffee --image node:1 --retain" in created
     assert f"--kubeconfig {found.kubeconfig}" in created
     assert machine.left == []
 
@@ -337,13 +344,15 @@ def test_an_engine_that_tells_no_packet_size_gets_none(machine: Machine) -> None
     with machine.manager.running(keep=False):
         pass
 
-    assert machine.calls("network create") == ["network create --label workstream.cluster=mine workstream-mine"]
+    (created,) = machine.calls("network create")
+    assert "--opt" not in created
 
 
 def test_what_is_left_of_our_own_cluster_is_removed_before_it_is_made_anew(machine: Machine) -> None:
     """Half a cluster, of a run that was killed, is in nobody's way."""
     (machine.state / "nodes").write_text("half\n")
-    (machine.state / "networks").write_text("workstream-mine\n")
+    (machine.state / "networks").write_text("workstream-mine-c0ffee\n")
+    (machine.state / "home").write_text("c0ffee0123456789\n")
     (machine.state / "network").write_text("old\n")
     with machine.manager.running(keep=False):
         pass
@@ -417,7 +426,7 @@ def test_logs_that_cannot_be_had_do_not_hide_why_the_cluster_failed(
     ):
         pytest.fail("a cluster that is not there")
 
-    assert machine.calls("kind export") == [f"kind export logs {tmp_path / 'diagnostics'} --name mine"]
+    assert machine.calls("kind export") == [f"kind export logs {tmp_path / 'diagnostics'} --name mine-c0ffee"]
     assert "could not export all logs:     ERROR: no such node" in caplog.text
     assert machine.left == []
 

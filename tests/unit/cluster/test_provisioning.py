@@ -18,13 +18,15 @@ if TYPE_CHECKING:
     from click.testing import Result
     from tests.unit.cluster.conftest import Kubernetes
 
+pytestmark = pytest.mark.usefixtures("known_id")
+
 # An engine that has every image, and what kind makes in it; known by files in STATE.
 DOCKER = """
 case "$1 $2" in
-    "version --format") echo 28.2.2 ;;
     "ps --all") cat STATE/nodes 2>/dev/null || true ;;
     "rm --force") rm STATE/nodes ;;
     "inspect --format") cat STATE/network ;;
+    "network inspect") exit 1 ;;
     "network create") for last; do :; done; echo "$last" > STATE/network ;;
     "tag "*|"push "*) echo "$@" >> STATE/pushed ;;
     "image inspect") case "$*" in *RepoDigests*) echo null ;; *) echo sha256:51a7 ;; esac ;;
@@ -49,15 +51,20 @@ esac
 
 @pytest.fixture
 def state(
-    pretend: Callable[[str, str], Path], kubernetes: Kubernetes, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    pretend: Callable[[str, str], Path],
+    answering_docker: Callable[[str], Path],
+    kubernetes: Kubernetes,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
 ) -> Path:
     """Give the folder whose files are what there is on a machine with an engine, tools and no cluster."""
     found = tmp_path / "state"
     found.mkdir()
     (found / "ready").write_text("True\n")
-    (found / "kubeconfig").write_text((tmp_path / "kubeconfig").read_text().replace("testing", "kind-mine"))
+    (found / "kubeconfig").write_text((tmp_path / "kubeconfig").read_text().replace("testing", "kind-mine-c0ffee"))
     monkeypatch.setattr(limits, "POLL_SECONDS", 0.01)
-    for name, script in (("docker", DOCKER), ("kind", KIND), ("kubectl", KUBECTL), ("helm", "echo v3.19.0")):
+    answering_docker(DOCKER.replace("STATE", str(found)))
+    for name, script in (("kind", KIND), ("kubectl", KUBECTL), ("helm", "echo v3.19.0")):
         pretend(name, script.replace("STATE", str(found)))
     version = dict.fromkeys(("buildDate", "compiler", "gitCommit", "gitTreeState", "goVersion", "platform"), "x")
     kubernetes.answers["/version/"] = {**version, "gitVersion": "v1.34.4", "major": "1", "minor": "34"}
@@ -188,6 +195,6 @@ def test_a_lent_cluster_is_used_and_never_made(state: Path, tmp_path: Path) -> N
     ours = provisioning.lent_cluster(docker, {}, Options(name="mine"), Path("unused"))
     theirs = provisioning.lent_cluster(docker, {}, Options(kube_context="theirs"), tmp_path / "kubeconfig")
 
-    assert (ours.context, ours.ours, theirs.context, theirs.ours) == ("kind-mine", True, "theirs", False)
+    assert (ours.context, ours.ours, theirs.context, theirs.ours) == ("kind-mine-c0ffee", True, "theirs", False)
     assert theirs.kubeconfig == tmp_path / "kubeconfig"
     assert not (state / "made").exists()
