@@ -39,6 +39,7 @@ class Options:
         registry: where the nodes of that cluster pull images from.
         diagnostics: where logs go when the cluster does not come up.
         notice: see `Cluster`.
+        show: likewise.
 
     """
 
@@ -48,6 +49,7 @@ class Options:
     registry: str = ""
     diagnostics: Path = Path("build/diagnostics")
     notice: Callable[[str, JsonValue], None] = access.unnoticed
+    show: Callable[[Mapping[str, JsonValue]], None] = access.unshown
 
 
 @contextmanager
@@ -113,7 +115,7 @@ def cluster_ready(engine: Engine, tools: Mapping[str, Tool], options: Options) -
         if options.kube_context:
             folder = Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="workstream-kubeconfig-")))
             there = access.existing(_external(engine, tools, options, folder / "kubeconfig"))
-            yield replace(there, notice=options.notice)
+            yield replace(there, notice=options.notice, show=options.show)
             return
         image = node_image.available(engine) or node_image.build_node_image(engine)
         manager = kind.KindCluster(engine, image, options.name, options.diagnostics, programs.environment(tools))
@@ -122,7 +124,7 @@ def cluster_ready(engine: Engine, tools: Mapping[str, Tool], options: Options) -
             PrivateEngine().keep(options.name)
         elif engine.private:
             PrivateEngine().forget(options.name)
-        yield replace(cluster, notice=options.notice)
+        yield replace(cluster, notice=options.notice, show=options.show)
 
 
 def lent_cluster(engine: Engine, tools: Mapping[str, Tool], options: Options, kubeconfig: Path) -> Cluster:
@@ -140,7 +142,7 @@ def lent_cluster(engine: Engine, tools: Mapping[str, Tool], options: Options, ku
     else:
         environment = programs.environment(tools)
         there = kind.KindCluster(engine, "", options.name, options.diagnostics, environment).access()
-    return replace(there, notice=options.notice)
+    return replace(there, notice=options.notice, show=options.show)
 
 
 def _external(engine: Engine, tools: Mapping[str, Tool], options: Options, kubeconfig: Path) -> access.External:
