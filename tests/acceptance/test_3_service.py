@@ -8,7 +8,8 @@ from typing import TYPE_CHECKING
 import pytest
 
 from support import shuffle
-from support.places import SHUFFLE_PORT
+from support.install import known_workers
+from support.places import MASTER_PORT, SHUFFLE_PORT
 
 if TYPE_CHECKING:
     from workstream.cluster.access import Cluster
@@ -42,15 +43,19 @@ def test_every_worker_reaches_the_shuffle_pod_of_its_node(
     services = {pod.node: pod for pod in shuffle.pods(cluster, release, "shuffle")}
     connected, holders = {}, {}
     for worker in workers:
-        connected[f"{worker.name} → {worker.address}:{SHUFFLE_PORT}"] = shuffle.connects(
-            cluster, release, worker, worker.address
-        )
+        opened = shuffle.connects(cluster, release, worker, worker.address)
+        connected[f"{worker.name} → {worker.address}:{SHUFFLE_PORT}"] = opened
         holders[worker.node] = {
             "shuffle pod": shuffle.listeners(cluster, release, services[worker.node])["ours"]
             if worker.node in services
             else [],
             "worker pod": shuffle.listeners(cluster, release, worker)["ours"],
         }
+        there = services[worker.node].name if worker.node in services else worker.address
+        evidence.link(worker.name, there, SHUFFLE_PORT, opened=opened)
+    known = known_workers(cluster, release)
+    for worker in [worker for worker in workers if worker.address in known]:
+        evidence.link(worker.name, shuffle.pods(cluster, release, "master")[0].name, MASTER_PORT)
     evidence.record(
         "TCP connections from inside the workers",
         connected,

@@ -57,6 +57,7 @@ def test_a_word_count_is_right_and_its_shuffle_crosses_the_network(
     """The counts are exact, several stages ran, bytes came from other hosts, every shuffle pod knew executors."""
     history = word_count.history
     known = shuffle.registered(cluster, release, word_count.id)
+    word_count.draw(evidence)
     evidence.record("counts", word_count.said["counts"], command=word_count.command)
     evidence.record("stages", history.stages)
     evidence.record("shuffle bytes read from other hosts", history.bytes_read_remote)
@@ -83,7 +84,8 @@ def test_every_executor_registers_with_the_shuffle_pod_of_its_node(
     cluster: Cluster, release: Release, word_count: Application, evidence: Recorder
 ) -> None:
     """Each executor is known to the DaemonSet's pod on its own node, and to no other."""
-    node_of = {pod.address: pod.node for pod in shuffle.pods(cluster, release, "worker")}
+    workers = {pod.address: pod for pod in shuffle.pods(cluster, release, "worker")}
+    node_of = {address: pod.node for address, pod in workers.items()}
     ran = {number: node_of.get(host, host) for number, host in word_count.history.executors.items()}
     known = shuffle.registered(cluster, release, word_count.id)
     owner = cluster.kubectl(
@@ -93,6 +95,10 @@ def test_every_executor_registers_with_the_shuffle_pod_of_its_node(
     evidence.record(f"executors of {word_count.id}, by the node that they ran on", ran)
     evidence.record("executors, by the node of the shuffle pod that knows them", known)
     evidence.record("owners of the shuffle pods", owner)
+    services = {pod.node: pod.name for pod in shuffle.pods(cluster, release, "shuffle")}
+    for node in [node for node, numbers in known.items() if numbers]:
+        for worker in [pod for pod in workers.values() if pod.node == node]:
+            evidence.link(worker.name, services[node], SHUFFLE_PORT)
 
     assert set(owner) == {"DaemonSet"}, "who made the shuffle pods"
     assert {number: node for node, numbers in known.items() for number in numbers} == ran, (

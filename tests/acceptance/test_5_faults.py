@@ -72,6 +72,7 @@ def end(job: Running, evidence: Recorder) -> Application:
     """Wait for a job's end, and record what it did."""
     began = time.monotonic()
     application = job.ended()
+    application.draw(evidence)
     evidence.record("sums", application.said["sums"], command=application.command)
     evidence.record("map work", map_work(application))
     evidence.record("stages that ran, in order", application.history.stages)
@@ -85,7 +86,8 @@ def test_the_map_work_of_killed_executors_is_not_done_again(
     cluster: Cluster, release: Release, paused: Running, evidence: Recorder
 ) -> None:
     """With every executor killed between map and reduce the sums are exact, and the map work was done once."""
-    killed = shuffle.kill_executors(cluster, release)
+    with evidence.fault("every executor is killed", lambda: shuffle.executors(cluster, release)):
+        killed = shuffle.kill_executors(cluster, release)
     application = finish(paused, evidence)
     evidence.record("executors killed between map and reduce, by node", killed, command="pkill -KILL in every worker")
     # The stages of the job before the pause are 0 and 1.
@@ -105,11 +107,13 @@ def test_a_service_that_is_killed_under_load_serves_what_dead_executors_wrote(
     cluster: Cluster, release: Release, paused: Running, evidence: Recorder
 ) -> None:
     """With the executors killed before, and every service while reducers fetch, the map work was done once."""
-    killed = shuffle.kill_executors(cluster, release)
+    with evidence.fault("every executor is killed", lambda: shuffle.executors(cluster, release)):
+        killed = shuffle.kill_executors(cluster, release)
     finished = paused.finished_tasks()
     paused.go_on(PIPE)
     paused.until_finished(finished + 1)
-    before = shuffle.kill_services(cluster, release)
+    with evidence.fault("every shuffle service is killed while reducers fetch"):  # no time to look: they fetch on
+        before = shuffle.kill_services(cluster, release)
     fetched = paused.finished_tasks() - finished
     began = time.monotonic()
     application = end(paused, evidence)
@@ -131,12 +135,14 @@ def test_a_shuffle_pod_that_comes_back_serves_what_dead_executors_wrote(
     cluster: Cluster, release: Release, paused: Running, evidence: Recorder
 ) -> None:
     """With executors killed and every shuffle pod replaced between map and reduce, the map work was done once."""
-    killed = shuffle.kill_executors(cluster, release)
+    with evidence.fault("every executor is killed", lambda: shuffle.executors(cluster, release)):
+        killed = shuffle.kill_executors(cluster, release)
     began = time.monotonic()
-    replaced = {
-        victim.name: shuffle.delete_and_await(cluster, release, victim, "shuffle").name
-        for victim in shuffle.pods(cluster, release, "shuffle")
-    }
+    with evidence.fault("every shuffle pod is deleted", lambda: shuffle.pods(cluster, release, "shuffle")):
+        replaced = {
+            victim.name: shuffle.delete_and_await(cluster, release, victim, "shuffle").name
+            for victim in shuffle.pods(cluster, release, "shuffle")
+        }
     evidence.record("seconds until every pod was replaced", round(time.monotonic() - began, 1))
     application = finish(paused, evidence)
     evidence.record("executors killed between map and reduce, by node", killed)
@@ -156,10 +162,12 @@ def test_an_upgrade_and_a_rollback_cost_a_running_job_nothing(
     """With every shuffle pod replaced by an upgrade, and again by a rollback, the map work was done once."""
     first = {pod.name for pod in shuffle.pods(cluster, release, "shuffle")}
     began = time.monotonic()
-    upgraded = change({"shuffleService": {"memory": "320m"}})
+    with evidence.fault("the release is upgraded", lambda: shuffle.pods(cluster, release, "shuffle")):
+        upgraded = change({"shuffleService": {"memory": "320m"}})
     second = {pod.name for pod in shuffle.pods(cluster, release, "shuffle")}
     middle = time.monotonic()
-    rolled_back = helm.rollback(cluster, release)
+    with evidence.fault("the upgrade is rolled back", lambda: shuffle.pods(cluster, release, "shuffle")):
+        rolled_back = helm.rollback(cluster, release)
     third = {pod.name for pod in shuffle.pods(cluster, release, "shuffle")}
     evidence.record("revisions, by upgrade and by rollback", [upgraded, rolled_back], command="helm history spark-sa")
     evidence.record("seconds of the upgrade and of the rollback", [middle - began, time.monotonic() - middle])
@@ -180,7 +188,8 @@ def test_a_job_survives_the_loss_of_a_worker_pod(
     workers = shuffle.pods(cluster, release, "worker")
     victim = workers[0]
     began = time.monotonic()
-    successor = shuffle.delete_and_await(cluster, release, victim, "worker")
+    with evidence.fault("a worker's pod is deleted", lambda: shuffle.pods(cluster, release, "worker")):
+        successor = shuffle.delete_and_await(cluster, release, victim, "worker")
     waiting.until(
         lambda: successor.address in known_workers(cluster, release),
         limits.PODS_READY,

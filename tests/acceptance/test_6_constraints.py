@@ -85,6 +85,7 @@ def test_switched_off_nothing_is_left_and_jobs_succeed_and_on_again_it_is_back(
         if one["name"].startswith(f"{release.name}-shuffle") or one.get("labels", {}).get("app") == "spark-shuffle"
     ]
     application = submitter.run("word_count.py")
+    application.draw(evidence)
     told = application.history.properties.get("spark.shuffle.service.enabled")
     began = time.monotonic()
     change({})

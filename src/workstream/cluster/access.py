@@ -18,7 +18,7 @@ from workstream.cluster.images import Images
 from workstream.processes import Environment
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Collection
+    from collections.abc import Callable, Collection, Mapping
     from datetime import datetime
     from pathlib import Path
 
@@ -96,6 +96,10 @@ def unnoticed(_name: str, _value: JsonValue) -> None:
     """Ignore what is seen."""
 
 
+def unshown(_seen: Mapping[str, JsonValue]) -> None:
+    """Draw nothing."""
+
+
 @dataclass(frozen=True)
 class Cluster:
     """A cluster that answers.
@@ -109,6 +113,8 @@ class Cluster:
         ours: whether this project made it, so that whatever is on it may be removed.
         images: what was brought to it, and what its pods were seen to run.
         notice: is called with what is seen of it that tests did not ask for: a name, and a value.
+        show: is called with what was there of it at a moment; see `sight`.
+        namespaces: where the run has installed something.
         programs: what lets kubectl and helm be found; by default they are on PATH.
 
     """
@@ -121,6 +127,8 @@ class Cluster:
     ours: bool = True
     images: Images = field(default_factory=Images, compare=False)
     notice: Callable[[str, JsonValue], None] = field(default=unnoticed, compare=False)
+    show: Callable[[Mapping[str, JsonValue]], None] = field(default=unshown, compare=False)
+    namespaces: set[str] = field(default_factory=set, compare=False)
     programs: Environment = field(default_factory=Environment)
 
     @cached_property

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 import yaml
 
 from workstream import errors, limits, processes
-from workstream.cluster import diagnose, hopeless, images, programs, waiting, workloads
+from workstream.cluster import diagnose, hopeless, images, programs, sight, waiting, workloads
 from workstream.cluster.workloads import Present
 from workstream.progress import step
 
@@ -99,6 +99,7 @@ def install(cluster: Cluster, release: Release, values: Mapping[str, Any]) -> in
             _helm(*arguments, values=values, cluster=cluster, meanwhile=hooks.look)
         present = until_whole(cluster, release, since=since)
         _look_at_images(cluster, release, present)
+        sight.look(cluster, *_namespaces(release, present.names))
     return _revision(cluster, release)
 
 
@@ -122,6 +123,7 @@ def rollback(cluster: Cluster, release: Release) -> int:
             _helm(*arguments, cluster=cluster)
         present = until_whole(cluster, release, since=since)
         _look_at_images(cluster, release, present)
+        sight.look(cluster, *_namespaces(release, present.names))
     return _revision(cluster, release)
 
 
@@ -157,6 +159,7 @@ def uninstall(cluster: Cluster, release: Release) -> None:
             what=f"no pod of {release.name} is left",
             last_seen=lambda: diagnose.state(cluster, *_namespaces(release, names)),
         )
+        sight.look(cluster)
 
 
 def until_whole(cluster: Cluster, release: Release, *, since: datetime | None = None) -> Present:

@@ -38,6 +38,7 @@ class Options:
         registry: where the nodes of that cluster pull images from.
         diagnostics: where logs go when the cluster does not come up.
         notice: see `Cluster`.
+        show: likewise.
 
     """
 
@@ -47,6 +48,7 @@ class Options:
     registry: str = ""
     diagnostics: Path = Path("build/diagnostics")
     notice: Callable[[str, JsonValue], None] = access.unnoticed
+    show: Callable[[Mapping[str, JsonValue]], None] = access.unshown
 
 
 @contextmanager
@@ -120,7 +122,7 @@ def cluster_ready(engine: Engine, tools: Mapping[str, Tool], options: Options) -
         if options.kube_context:
             folder = Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="workstream-kubeconfig-")))
             there = access.existing(_external(engine, tools, options, folder / "kubeconfig"))
-            yield replace(there, notice=options.notice)
+            yield replace(there, notice=options.notice, show=options.show)
             return
         for other in kind.left_behind(engine):
             if other != options.name:
@@ -132,7 +134,7 @@ def cluster_ready(engine: Engine, tools: Mapping[str, Tool], options: Options) -
             PrivateEngine().keep(options.name)
         elif engine.private:
             PrivateEngine().forget(options.name)
-        yield replace(cluster, notice=options.notice)
+        yield replace(cluster, notice=options.notice, show=options.show)
 
 
 def lent_cluster(engine: Engine, tools: Mapping[str, Tool], options: Options, kubeconfig: Path) -> Cluster:
@@ -150,7 +152,7 @@ def lent_cluster(engine: Engine, tools: Mapping[str, Tool], options: Options, ku
     else:
         environment = programs.environment(tools)
         there = kind.KindCluster(engine, "", options.name, options.diagnostics, environment).access()
-    return replace(there, notice=options.notice)
+    return replace(there, notice=options.notice, show=options.show)
 
 
 def _external(engine: Engine, tools: Mapping[str, Tool], options: Options, kubeconfig: Path) -> access.External:

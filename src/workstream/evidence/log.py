@@ -23,7 +23,10 @@ if TYPE_CHECKING:
 NAME = "evidence.jsonl"
 FOLDER = Path("build", "acceptance")  # of a project: where runs leave what they saw, in a folder for each document
 _ADAPTER: TypeAdapter[records.Record] = TypeAdapter(records.AnyRecord)
-_KNOWN = {"session", "selection", "manifest", "subject", "round", "observation", "execution", "outcome", "step", "end"}
+_KNOWN = {
+    *("session", "selection", "manifest", "subject", "round", "observation", "execution", "outcome", "step"),
+    *("sight", "event", "link", "end"),
+}
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,6 +44,9 @@ class Log:
         executions: what the tests did, in the order of the log.
         outcomes: how they were reported to have ended, in the order of the log.
         steps: what took how long, in the order in which it ended.
+        sights: what was there of the cluster, in the order of the log.
+        events: what happened while tests ran, in the order of the log.
+        links: connections that tests saw, in the order of the log.
         end: its last line; None if the log was cut off.
 
     """
@@ -55,6 +61,9 @@ class Log:
     executions: tuple[records.Execution, ...] = ()
     outcomes: tuple[records.Outcome, ...] = ()
     steps: tuple[records.Step, ...] = ()
+    sights: tuple[records.Sight, ...] = ()
+    events: tuple[records.Event, ...] = ()
+    links: tuple[records.Link, ...] = ()
     end: records.End | None = None
 
     @property
@@ -178,6 +187,9 @@ def read(path: Path) -> Log:
         executions=tuple(line for line in lines if isinstance(line, records.Execution)),
         outcomes=tuple(line for line in lines if isinstance(line, records.Outcome)),
         steps=tuple(line for line in lines if isinstance(line, records.Step)),
+        sights=tuple(line for line in lines if isinstance(line, records.Sight)),
+        events=tuple(line for line in lines if isinstance(line, records.Event)),
+        links=tuple(line for line in lines if isinstance(line, records.Link)),
         end=next((line for line in lines if isinstance(line, records.End)), None),
     )
 

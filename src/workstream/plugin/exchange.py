@@ -44,9 +44,7 @@ class Message(BaseModel):
 
     """
 
-    lines: list[
-        records.Observation | records.Subject | records.Round | records.Execution | records.Outcome | records.Step
-    ] = []
+    lines: list[records.Seen] = []
     failure: EnvironmentFailure | None = None
 
 

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 from workstream import documents, errors, progress
-from workstream.cluster import diagnose
+from workstream.cluster import diagnose, sight
 from workstream.cluster.kind import DEFAULT_NAME
 from workstream.cluster.provisioning import Options
 from workstream.evidence import records
@@ -25,6 +25,7 @@ from workstream.plugin.process_environment import ProcessEnvironment
 from workstream.plugin.project import Project
 from workstream.plugin.rounds import planned
 from workstream.plugin.scheduling import group_of
+from workstream.plugin.sights import Sights
 from workstream.plugin.timing import Timing
 from workstream.world import Borrowed, World
 
@@ -70,6 +71,7 @@ class Session:
             self.project.setting("registry"),
             self.folder / "diagnostics",
             lambda name, value: self.keep(records.Subject(name=name, value=value)),
+            Sights(self.keep).take,
         )
         self.is_worker = hasattr(config, "workerinput")
         self.world = Borrowed(self._exchange, options) if self.is_worker else World(options)
@@ -85,15 +87,7 @@ class Session:
         self._heard.enter_context(progress.heard(self._timing.take))
         config.stash[SESSION] = self
 
-    def keep(
-        self,
-        line: records.Observation
-        | records.Subject
-        | records.Round
-        | records.Execution
-        | records.Outcome
-        | records.Step,
-    ) -> None:
+    def keep(self, line: records.Seen) -> None:
         """Keep what was seen; here until the next report takes it to the process that writes."""
         self._message.lines.append(line)
 
@@ -216,6 +210,7 @@ class Session:
     ) -> Generator[None, pytest.TestReport, pytest.TestReport]:
         """Tell an error of the environment from one of the test."""
         report = yield
+        self._look(item)
         setattr(report, TEST, test_of(item))
         setattr(report, ATTEMPT, item.stash.get(_ATTEMPT, 1))
         if self.world.is_broken:
@@ -225,6 +220,11 @@ class Session:
         if report.failed:
             self._keep_diagnostics(item, report.when)
         return report
+
+    def _look(self, item: pytest.Item) -> None:
+        """Look at what is there of the cluster, now that a phase of a test that uses it is over."""
+        if self.world.has_cluster and uses(item, "cluster"):
+            sight.look(self.world.cluster())
 
     def _keep_diagnostics(self, item: pytest.Item, when: str) -> None:
         """Keep the state of the cluster on which a test failed."""

@@ -22,6 +22,7 @@ if TYPE_CHECKING:
 
     from workstream.cluster.access import Cluster
     from workstream.cluster.helm import Release
+    from workstream.evidence import Recorder
 
 CORES = 4
 
@@ -82,6 +83,11 @@ class Application:
     log: str
     history: event_log.Application
     command: str
+
+    def draw(self, evidence: Recorder) -> None:
+        """Let the report's time line show the application, its stages and its executors."""
+        for one in self.history.happenings:
+            evidence.event(one.lane, one.what, began=one.began, ended=one.ended)
 
 
 @dataclass(frozen=True, slots=True)

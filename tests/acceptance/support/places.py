@@ -29,4 +29,5 @@ RELEASE = Release(name="spark-sa", namespace="default", chart=CHART)
 DEFAULT_IMAGE = _default_image()
 
 SHUFFLE_PORT = 7337
+MASTER_PORT = 7077  # the chart's default
 SHUFFLE_FOLDER = "/tmp/spark-shuffle"

@@ -3,7 +3,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field, replace
 from functools import partial
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any, cast
 
 import pytest
 import yaml
@@ -12,10 +12,10 @@ from workstream import errors, limits
 from workstream.cluster import helm
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Mapping
 
     from pydantic import JsonValue
-    from tests.unit.cluster.conftest import Body, Objects
+    from tests.unit.cluster.conftest import Body, Kubernetes, Objects
 
     from workstream.cluster.access import Cluster
 
@@ -156,6 +156,27 @@ def test_what_a_releases_pods_run_is_noticed_once(noticing: Noticing, how: str) 
 
     told = "images that the pods of r run"
     assert noticing.noticed == [(told, {"queue:dev": "sha256:m"}), (told, {"queue:dev": "sha256:n"})]
+
+
+@pytest.mark.parametrize("how", ["install", "rollback", "uninstall"])
+def test_what_there_is_of_a_release_that_changed_is_shown(
+    noticing: Noticing, kubernetes: Kubernetes, objects: Objects, how: str
+) -> None:
+    """For the report to draw: its pods are shown once it is whole, in whatever namespace; none once it is gone."""
+    kubernetes.answers["/api/v1/nodes"] = []
+    shown: list[list[str]] = []
+    cluster = replace(noticing.cluster, show=lambda seen: shown.append([pod["name"] for pod in named(seen)]))
+    if how == "uninstall":
+        helm.install(cluster, RELEASE, {})
+        objects.remove("Pod", noticing.pod)
+    changed(how, cluster)
+
+    assert shown == ([["p"], []] if how == "uninstall" else [["p"]])
+
+
+def named(seen: Mapping[str, JsonValue]) -> list[dict[str, Any]]:
+    """Return the pods that were shown."""
+    return cast("list[dict[str, Any]]", seen["pods"])
 
 
 @pytest.mark.parametrize("how", ["install", "rollback"])

@@ -20,7 +20,9 @@ if TYPE_CHECKING:
 WORLD = """
 import contextlib
 import dataclasses
+import datetime
 import pathlib
+import types
 
 import pytest
 
@@ -41,10 +43,32 @@ class Cluster:
     name: str = "none"
     ours: bool = True
     programs: Environment = Environment()
+    namespaces: set = dataclasses.field(default_factory=set)
+    show: object = None
+    there: list = dataclasses.field(default_factory=list)
+
+    @property
+    def core(self):
+        return self
+
+    def list_node(self, **_):
+        return types.SimpleNamespace(items=[])
+
+    def list_namespaced_pod(self, namespace, **_):
+        return types.SimpleNamespace(items=[pod(namespace, name) for name in self.there])
 
     @property
     def environment(self):
         return self.programs | Environment({"KUBECONFIG": str(self.kubeconfig)})
+
+
+def pod(namespace, name):
+    made = datetime.datetime(2026, 1, 2, tzinfo=datetime.UTC)
+    metadata = types.SimpleNamespace(
+        uid=name, namespace=namespace, name=name, owner_references=None, creation_timestamp=made
+    )
+    status = types.SimpleNamespace(pod_ip=None, conditions=None, container_statuses=None)
+    return types.SimpleNamespace(metadata=metadata, spec=types.SimpleNamespace(node_name=None), status=status)
 
 
 @contextlib.contextmanager
@@ -62,14 +86,14 @@ def tools(*_):
 
 
 @contextlib.contextmanager
-def cluster(*_):
-    yield Cluster()
+def cluster(_engine, _tools, options):
+    yield Cluster(show=options.show)
 
 
 def pytest_configure():
     patch.setattr(provisioning, "reserved", nothing)
     patch.setattr(provisioning, "engine_ready", engine)
-    patch.setattr(provisioning, "lent_cluster", lambda *_: Cluster())
+    patch.setattr(provisioning, "lent_cluster", lambda *given: Cluster(show=given[2].show))
     patch.setattr(provisioning, "tools_ready", tools)
     patch.setattr(provisioning, "cluster_ready", cluster)
     patch.setattr(diagnose, "collect", lambda _, folder: folder.mkdir(parents=True, exist_ok=True))
