@@ -10,12 +10,13 @@ import logging
 import threading
 import time
 from contextlib import contextmanager
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, TextIO, TypeVar
 
 from workstream import limits
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Callable, Iterator
     from pathlib import Path
 
 logger = logging.getLogger("workstream")
@@ -63,7 +64,62 @@ def forget(handler: logging.Handler) -> None:
 
 def say(subject: str, what: str) -> None:
     """Print one line: a decision that was taken, or a result."""
+    _told[subject] = time.monotonic()
     logger.info("%-12s %s", subject, what)
+
+
+def last_said() -> float:
+    """Return when the last line was printed, on Python's monotonic clock."""
+    return max(_told.values(), default=_STARTED)
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Wait:
+    """Something that a thread waits for.
+
+    Attributes:
+        what: says what, as it stands now.
+        since: when it began, on Python's monotonic clock.
+        is_step: whether it says by itself that it is still at it.
+
+    """
+
+    what: Callable[[], str]
+    since: float
+    is_step: bool = False
+
+
+_told: dict[str, float] = {}
+_waits: dict[int, list[Wait]] = {}  # by thread, the outermost first
+
+
+def waits(thread: int) -> Wait | None:
+    """Return what a thread waits for now, the outermost of several; None if nothing here knows of any.
+
+    Args:
+        thread: its identifier, as `threading.get_ident` says it.
+
+    """
+    return next(iter(_waits.get(thread, ())), None)
+
+
+def is_stepping() -> bool:
+    """Whether a step goes on, in whatever thread."""
+    return any(wait.is_step for waiting in [*_waits.values()] for wait in [*waiting])
+
+
+@contextmanager
+def waiting(what: Callable[[], str], *, is_step: bool = False) -> Iterator[None]:
+    """Let others know what this thread waits for; see `Wait`."""
+    mine = _waits.setdefault(threading.get_ident(), [])
+    wait = Wait(what, time.monotonic(), is_step)
+    mine.append(wait)
+    try:
+        yield
+    finally:
+        mine.remove(wait)
+        if not mine:
+            del _waits[threading.get_ident()]
 
 
 @contextmanager
@@ -83,7 +139,8 @@ def step(subject: str, doing: str) -> Iterator[None]:
     heart = threading.Thread(target=beat, name=f"progress of {subject}", daemon=True)
     heart.start()
     try:
-        yield
+        with waiting(lambda: doing, is_step=True):
+            yield
     except BaseException:
         say(subject, f"{doing}: FAILED after {seconds():.1f} s")
         raise
