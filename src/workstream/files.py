@@ -1,13 +1,20 @@
-"""Writes files: whole or not at all."""
+"""Writes files: whole or not at all; and makes folders that do not outlive the runs that they belong to."""
 
 from __future__ import annotations
 
+import fcntl
 import os
+import shutil
 import stat
 import tempfile
+from contextlib import contextmanager
 from pathlib import Path
+from typing import TYPE_CHECKING
 
-from workstream import errors
+from workstream import errors, shortage
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
 
 _MODE = 0o644  # of what is new
 
@@ -69,5 +76,66 @@ def append(path: Path, text: str) -> None:
 
 def _refused(path: Path, error: OSError) -> errors.EvidenceError:
     return errors.EvidenceError(
-        f"{path} cannot be written: {error.strerror}.", instead="Choose another folder with --workstream-folder."
+        f"{path} cannot be written: {error.strerror}.",
+        instead=shortage.of(error) or "Choose another folder with --workstream-folder.",
     )
+
+
+_KINDS = ("control", "exchange", "inventory", "kubeconfig")
+_LOCK = ".lock"  # in a folder of ours: locked for as long as its process lives
+
+
+@contextmanager
+def temporary(kind: str) -> Iterator[Path]:
+    """Yield a folder for as long as it is needed, and remove those of its kind that killed processes have left.
+
+    Args:
+        kind: what it is for, one of a few words; it stands in its name.
+
+    Raises:
+        errors.NoSpaceError: it cannot be made.
+
+    """
+    _remove_left_behind()
+    path, lock = _locked(kind)
+    try:
+        yield path
+    finally:
+        shutil.rmtree(path, ignore_errors=True)
+        os.close(lock)
+
+
+def _locked(kind: str) -> tuple[Path, int]:
+    """Return a new folder, and the open file whose lock says that it is in use."""
+    while True:
+        try:
+            path = Path(tempfile.mkdtemp(prefix=f"workstream-{kind}-"))
+            lock = os.open(path / _LOCK, os.O_CREAT | os.O_RDWR, 0o600)
+        except OSError as error:
+            raise errors.NoSpaceError(
+                f"{tempfile.gettempdir()}: no folder can be made: {error.strerror}.",
+                instead=shortage.of(error) or "Set TMPDIR to a folder that can be written.",
+            ) from error
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        if (path / _LOCK).exists():  # nobody took it for left behind before it was locked
+            return path, lock
+        os.close(lock)
+
+
+def _remove_left_behind() -> None:
+    """Remove folders whose processes have ended without doing so; those without a lock are not ours to judge."""
+    for path in Path(tempfile.gettempdir()).glob("workstream-*-*"):
+        if path.name.split("-")[1] not in _KINDS:
+            continue
+        try:
+            lock = os.open(path / _LOCK, os.O_RDWR | os.O_NOFOLLOW)
+        except OSError:
+            continue
+        try:
+            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            continue
+        else:
+            shutil.rmtree(path, ignore_errors=True)
+        finally:
+            os.close(lock)

@@ -21,7 +21,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from workstream import errors, limits
+from workstream import errors, limits, shortage
 from workstream.progress import logger, waiting
 
 if TYPE_CHECKING:
@@ -369,9 +369,11 @@ def _cannot_start(
     if folder is not None and not folder.is_dir():
         return errors.ProgramMissingError(f"cannot run {arguments[0]} in {folder}: there is no such folder")
     reason = (error.strerror if isinstance(error, OSError) else "") or str(error)
+    short = shortage.of(error) if isinstance(error, OSError) else ""
     return errors.ProgramMissingError(
         f"cannot run {arguments[0]}: {reason}",
-        instead=f"Install {arguments[0]} for this kind of machine, or put the folder that holds it first on PATH.",
+        instead=short
+        or f"Install {arguments[0]} for this kind of machine, or put the folder that holds it first on PATH.",
     )
 
 
@@ -393,5 +395,6 @@ def _failed(completed: Completed) -> errors.ProgramFailedError:
         returncode=completed.returncode,
         stdout=completed.stdout,
         stderr=completed.stderr,
+        instead=shortage.advice(f"{completed.stderr}\n{completed.stdout}"),
         more=completed.line,
     )

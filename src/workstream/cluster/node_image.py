@@ -80,7 +80,7 @@ def _bootstrap(engine: Engine, name: str) -> None:
         except errors.ProgramFailedError as error:
             raise errors.BuildError(
                 f"{name} could not be bootstrapped from Debian packages.\n{processes.tail(error.stderr)}",
-                instead=f"Check this machine's apt sources, or set {debian.MIRROR_VARIABLE}.",
+                instead=error.instead or f"Check this machine's apt sources, or set {debian.MIRROR_VARIABLE}.",
             ) from error
         engine.run("import", "--change", 'CMD ["bash"]', archive, name, limit=limits.IMAGE_BUILD)
 
@@ -166,7 +166,7 @@ def build(
         output = "\n".join(part.strip() for part in (error.stdout, _without_advice(error.stderr)) if part.strip())
         raise errors.BuildError(
             f"The image {tag} could not be built. The build said last:\n{processes.tail(output)}",
-            instead="The last lines name the step of the Dockerfile that failed.",
+            instead=error.instead or "The last lines name the step of the Dockerfile that failed.",
             more=_as_typed(engine, error.more),
         ) from error
 

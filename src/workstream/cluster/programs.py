@@ -205,7 +205,8 @@ def _go_build(go: Path, names: Sequence[str], work: Path) -> None:
     except errors.ProgramFailedError as error:
         raise errors.BuildError(
             f"{', '.join(names)} could not be compiled.\n{processes.tail(error.stderr)}",
-            instead="Check that the Go module proxy can be reached (go env GOPROXY), "
+            instead=error.instead
+            or "Check that the Go module proxy can be reached (go env GOPROXY), "
             "or put kind, helm and kubectl on PATH and start a Docker engine that can pull images.",
         ) from error
 

@@ -5,13 +5,12 @@ Nothing here is silent: what is used and where it comes from is one line of outp
 
 from __future__ import annotations
 
-import tempfile
 from contextlib import ExitStack, contextmanager, nullcontext
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from workstream import processes
+from workstream import files, processes
 from workstream.cluster import access, cache, images, kind, node_image, private_engine, programs
 from workstream.cluster.engine import answering
 from workstream.cluster.private_engine import PrivateEngine
@@ -111,7 +110,7 @@ def cluster_ready(engine: Engine, tools: Mapping[str, Tool], options: Options) -
     """
     with ExitStack() as stack:
         if options.kube_context:
-            folder = Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="workstream-kubeconfig-")))
+            folder = stack.enter_context(files.temporary("kubeconfig"))
             there = access.existing(_external(engine, tools, options, folder / "kubeconfig"))
             yield replace(there, notice=options.notice)
             return
