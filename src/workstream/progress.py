@@ -7,9 +7,10 @@ goes to the log file beside the evidence, and to the terminal with --verbose.
 from __future__ import annotations
 
 import logging
+import sys
 import threading
 import time
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, TextIO, TypeVar
 
@@ -36,10 +37,31 @@ def show(stream: TextIO, *, verbose: bool = False) -> logging.Handler:
     return attach(logging.StreamHandler(stream), logging.DEBUG if verbose else logging.INFO)
 
 
+class _File(logging.FileHandler):
+    """Writes to a file until that fails, as on a full disk; then says so, once."""
+
+    def handleError(self, record: logging.LogRecord) -> None:  # noqa: N802 - logging calls it
+        """Give up: nothing that is logged is worth more than the run."""
+        del record
+        error = sys.exc_info()[1]
+        stream, self.stream = self.stream, None  # as logging itself does
+        if stream is not None:
+            with suppress(OSError):  # it still holds what could not be written
+                stream.close()
+        if self in logger.handlers:
+            logger.removeHandler(self)
+            say("log", f"{self.baseFilename} ends here: {error}")
+
+
 def file(path: Path) -> logging.Handler:
-    """Return a handler that writes everything that it gets to a file."""
+    """Return a handler that writes everything that it gets to a file.
+
+    Raises:
+        OSError: there can be no such file.
+
+    """
     path.parent.mkdir(parents=True, exist_ok=True)
-    handler = logging.FileHandler(path, encoding="utf-8")
+    handler = _File(path, encoding="utf-8", errors="replace")
     handler.setFormatter(_ElapsedFormatter())
     return handler
 

@@ -47,6 +47,14 @@ def advice(text: str) -> str:
     return ""
 
 
+_COMPLAINT = re.compile(r"no space left on device|too many open files|cannot allocate memory", re.IGNORECASE)
+
+
+def complaint(log: str) -> str:
+    """Return the first line of a log that says that the machine ran out of something; empty if none does."""
+    return next((line.strip() for line in log.splitlines() if _COMPLAINT.search(line)), "")
+
+
 def of(error: OSError) -> str:
     """Return what to do about a machine that ran out of something; empty if an error is another one."""
     return advice(_BY_NUMBER.get(error.errno or 0, ""))

@@ -23,6 +23,7 @@ _COMMANDS = {
     "tick": ("evidence", "Tick the boxes that evidence proves."),
     "schema": ("evidence", "Print the JSON Schema of an evidence log, or of what --json prints."),
     "cluster": ("cluster", "Bring up the cluster of a run, look at it, take it away."),
+    "cache": ("cache", "Show and empty the folder that keeps what was built."),
 }
 
 

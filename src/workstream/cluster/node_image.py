@@ -10,18 +10,17 @@ from __future__ import annotations
 import os
 import shlex
 import shutil
-import tempfile
 from contextlib import contextmanager
-from pathlib import Path
 from typing import TYPE_CHECKING
 
-from workstream import errors, limits, processes
+from workstream import errors, files, limits, processes
 from workstream.cluster import cache, debian, programs
 from workstream.cluster.versions import pinned, recipes
 from workstream.progress import say, step
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
+    from pathlib import Path
 
     from workstream.cluster.engine import Engine
 
@@ -42,6 +41,7 @@ def base_image(engine: Engine) -> str:
     with cache.lock("base-image"):
         if engine.has_image(name):
             say("images", f"{name} is there")
+            engine.use_image(name)
         elif not engine.pull(name):
             _bootstrap(engine, name)
     return name
@@ -58,10 +58,9 @@ def _bootstrap(engine: Engine, name: str) -> None:
     cache.require_space(limits.BASE_IMAGE_BYTES, name)
     pins = pinned()["base"]
     with (
-        tempfile.TemporaryDirectory(dir=cache.folder(), prefix=".bootstrap-") as work,
+        files.temporary("bootstrap", cache.folder()) as folder,
         step("images", f"bootstrapping {name}"),
     ):
-        folder = Path(work)
         tool = folder / "mmdebstrap"
         debian.PrivateApt(folder / "apt", pins["suite"]).unpack(pins["bootstrap-packages"], tool)
         archive = folder / "root.tar"
@@ -69,7 +68,7 @@ def _bootstrap(engine: Engine, name: str) -> None:
         excluded = [f"--dpkgopt=path-exclude=/usr/share/{part}/*" for part in ("doc", "man", "locale")]
         options = ["--mode=root", "--variant=minbase", "--quiet", *excluded]
         programs_of_its_own = str(tool / "usr/bin")
-        environment = {"TMPDIR": work, "PATH": os.pathsep.join([programs_of_its_own, os.environ["PATH"]])}
+        environment = {"TMPDIR": str(folder), "PATH": os.pathsep.join([programs_of_its_own, os.environ["PATH"]])}
         mmdebstrap: list[str | Path] = ["perl", tool / "usr/bin/mmdebstrap"]
         try:
             processes.run(
@@ -91,6 +90,7 @@ def available(engine: Engine) -> str:
     for name in (published, _our_name()):
         if engine.has_image(name):
             say("images", f"{name.partition('@')[0]} is there")
+            engine.use_image(name)
             return name
     return published if engine.pull(published) else ""
 
@@ -130,8 +130,8 @@ def _build_node(engine: Engine, name: str) -> None:
 @contextmanager
 def _context(compiled: Mapping[str, Path]) -> Iterator[Path]:
     """Yield a build context: the recipe, and the compiled programs in programs/."""
-    with tempfile.TemporaryDirectory(dir=cache.folder(), prefix=".context-") as work:
-        context = Path(work) / "node"
+    with files.temporary("context", cache.folder()) as work:
+        context = work / "node"
         shutil.copytree(recipes() / "node", context)
         (context / "programs").mkdir()
         for program, path in compiled.items():

@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from workstream import files, processes
-from workstream.cluster import access, cache, images, kind, node_image, private_engine, programs
+from workstream.cluster import access, cache, housekeeping, images, kind, node_image, private_engine, programs
 from workstream.cluster.engine import answering
 from workstream.cluster.private_engine import PrivateEngine
 from workstream.progress import say
@@ -62,6 +62,7 @@ def engine_ready() -> Iterator[Engine]:
     if engine is not None:
         say("engine", f"Docker {engine.version} answers: using it")
         yield engine
+        housekeeping.keep_to_limits()
         return
     private_engine.require_possible()
     say("engine", "no Docker engine answers: using a private one (nothing is installed)")
@@ -72,6 +73,7 @@ def engine_ready() -> Iterator[Engine]:
         finally:
             with processes.cleaning_up():
                 private.leave()
+                housekeeping.keep_to_limits()
 
 
 def running_engine() -> Engine | None:
@@ -189,23 +191,21 @@ def status(name: str) -> Status:
 def down(name: str) -> bool:
     """Delete our cluster of that name and stop the private engine that it ran in; return whether there was one.
 
+    A private engine that was killed is started for that: its containers go on without it.
+
     Raises:
         errors.BusyError: a run uses the cluster.
         errors.ClusterNotOursError: a cluster of that name is there that we did not make.
 
     """
-    engine = running_engine()
-    if engine is None:
+    engine, private = running_engine(), PrivateEngine()
+    if engine is None and not private.was_left_behind:
         return False
     with ExitStack() as stack:
         stack.enter_context(cache.exclusive(f"cluster-{name}", f"the cluster {name}"))
-        if engine.private:
-            private = PrivateEngine()
+        if engine is None or engine.private:
             stack.enter_context(private.lease())
             stack.callback(private.leave)
+            engine = engine or private.start()
             private.forget(name)
-        manager = kind.KindCluster(engine, "", name, Path())
-        there = manager.exists()
-        if there:
-            manager.down()
-        return there
+        return kind.KindCluster(engine, "", name, Path()).down()

@@ -136,6 +136,9 @@ class Controller(Session):
             self._keep_junit()
         except errors.WorkstreamError as error:
             pytest.exit(str(error), returncode=error.exit_code)
+        except OSError as error:
+            refused = files.refused(self.folder, error)
+            pytest.exit(str(refused), returncode=refused.exit_code)
         self._log.begin(self._selection, self._manifest.values(), self.suite.sources)
 
     def _keep_run_log(self) -> None:
