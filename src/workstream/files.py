@@ -1,13 +1,20 @@
-"""Writes files: whole or not at all."""
+"""Writes files: whole or not at all; and makes folders that do not outlive the runs that they belong to."""
 
 from __future__ import annotations
 
+import fcntl
 import os
+import shutil
 import stat
 import tempfile
+from contextlib import contextmanager
 from pathlib import Path
+from typing import TYPE_CHECKING
 
-from workstream import errors
+from workstream import errors, shortage
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
 
 _MODE = 0o644  # of what is new
 
@@ -50,7 +57,7 @@ def write(path: Path, text: str) -> None:
         path.parent.mkdir(parents=True, exist_ok=True)
         replace(path, text.encode("utf-8", "replace"))
     except OSError as error:
-        raise _refused(path, error) from error
+        raise refused(path, error) from error
 
 
 def append(path: Path, text: str) -> None:
@@ -64,10 +71,74 @@ def append(path: Path, text: str) -> None:
         with path.open("a", encoding="utf-8", errors="replace") as file:
             file.write(text)
     except OSError as error:
-        raise _refused(path, error) from error
+        raise refused(path, error) from error
 
 
-def _refused(path: Path, error: OSError) -> errors.EvidenceError:
+def refused(path: Path, error: OSError) -> errors.EvidenceError:
+    """Return what to say of something that a run leaves behind and that cannot be written."""
     return errors.EvidenceError(
-        f"{path} cannot be written: {error.strerror}.", instead="Choose another folder with --workstream-folder."
+        f"{path} cannot be written: {error.strerror}.",
+        instead=shortage.of(error) or "Choose another folder with --workstream-folder.",
     )
+
+
+_KINDS = ("bootstrap", "context", "control", "exchange", "inventory", "kubeconfig")
+_LOCK = ".lock"  # in a folder of ours: locked for as long as its process lives
+
+
+@contextmanager
+def temporary(kind: str, below: Path | None = None) -> Iterator[Path]:
+    """Yield a folder for as long as it is needed, and remove those of its kind that killed processes have left.
+
+    Args:
+        kind: what it is for, one of a few words; it stands in its name.
+        below: the folder in which it is made; the one for temporary files unless given.
+
+    Raises:
+        errors.NoSpaceError: it cannot be made.
+
+    """
+    place = below or Path(tempfile.gettempdir())
+    _remove_left_behind(place)
+    path, lock = _locked(kind, place)
+    try:
+        yield path
+    finally:
+        shutil.rmtree(path, ignore_errors=True)
+        os.close(lock)
+
+
+def _locked(kind: str, place: Path) -> tuple[Path, int]:
+    """Return a new folder, and the open file whose lock says that it is in use."""
+    while True:
+        try:
+            path = Path(tempfile.mkdtemp(prefix=f"workstream-{kind}-", dir=place))
+            lock = os.open(path / _LOCK, os.O_CREAT | os.O_RDWR, 0o600)
+        except OSError as error:
+            raise errors.NoSpaceError(
+                f"{place}: no folder can be made: {error.strerror}.",
+                instead=shortage.of(error) or "Set TMPDIR to a folder that can be written.",
+            ) from error
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        if (path / _LOCK).exists():  # nobody took it for left behind before it was locked
+            return path, lock
+        os.close(lock)
+
+
+def _remove_left_behind(place: Path) -> None:
+    """Remove folders whose processes have ended without doing so; those without a lock are not ours to judge."""
+    for path in place.glob("workstream-*-*"):
+        if path.name.split("-")[1] not in _KINDS:
+            continue
+        try:
+            lock = os.open(path / _LOCK, os.O_RDWR | os.O_NOFOLLOW)
+        except OSError:
+            continue
+        try:
+            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            continue
+        else:
+            shutil.rmtree(path, ignore_errors=True)
+        finally:
+            os.close(lock)

@@ -9,9 +9,10 @@ from __future__ import annotations
 
 import itertools
 import logging
+import sys
 import threading
 import time
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from contextvars import ContextVar
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, TextIO, TypeVar
@@ -39,10 +40,31 @@ def show(stream: TextIO, *, verbose: bool = False) -> logging.Handler:
     return attach(logging.StreamHandler(stream), logging.DEBUG if verbose else logging.INFO)
 
 
+class _File(logging.FileHandler):
+    """Writes to a file until that fails, as on a full disk; then says so, once."""
+
+    def handleError(self, record: logging.LogRecord) -> None:  # noqa: N802 - logging calls it
+        """Give up: nothing that is logged is worth more than the run."""
+        del record
+        error = sys.exc_info()[1]
+        stream, self.stream = self.stream, None  # as logging itself does
+        if stream is not None:
+            with suppress(OSError):  # it still holds what could not be written
+                stream.close()
+        if self in logger.handlers:
+            logger.removeHandler(self)
+            say("log", f"{self.baseFilename} ends here: {error}")
+
+
 def file(path: Path) -> logging.Handler:
-    """Return a handler that writes everything that it gets to a file."""
+    """Return a handler that writes everything that it gets to a file.
+
+    Raises:
+        OSError: there can be no such file.
+
+    """
     path.parent.mkdir(parents=True, exist_ok=True)
-    handler = logging.FileHandler(path, encoding="utf-8")
+    handler = _File(path, encoding="utf-8", errors="replace")
     handler.setFormatter(_ElapsedFormatter())
     return handler
 
@@ -67,6 +89,7 @@ def forget(handler: logging.Handler) -> None:
 
 def say(subject: str, what: str) -> None:
     """Print one line: a decision that was taken, or a result."""
+    _told[subject] = time.monotonic()
     logger.info("%-12s %s", subject, what)
 
 
@@ -137,6 +160,60 @@ def timed(subject: str, doing: str, *, waits_for: str = "") -> Iterator[None]:
             listener(Step(number, parent, thread, subject, doing, began, seconds, failed, waits_for))
 
 
+def last_said() -> float:
+    """Return when the last line was printed, on Python's monotonic clock."""
+    return max(_told.values(), default=_STARTED)
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Wait:
+    """Something that a thread waits for.
+
+    Attributes:
+        what: says what, as it stands now.
+        since: when it began, on Python's monotonic clock.
+        is_step: whether it says by itself that it is still at it.
+
+    """
+
+    what: Callable[[], str]
+    since: float
+    is_step: bool = False
+
+
+_told: dict[str, float] = {}
+_waits: dict[int, list[Wait]] = {}  # by thread, the outermost first
+
+
+def waits(thread: int) -> Wait | None:
+    """Return what a thread waits for now, the outermost of several; None if nothing here knows of any.
+
+    Args:
+        thread: its identifier, as `threading.get_ident` says it.
+
+    """
+    return next(iter(_waits.get(thread, ())), None)
+
+
+def is_stepping() -> bool:
+    """Whether a step goes on, in whatever thread."""
+    return any(wait.is_step for waiting in [*_waits.values()] for wait in [*waiting])
+
+
+@contextmanager
+def waiting(what: Callable[[], str], *, is_step: bool = False) -> Iterator[None]:
+    """Let others know what this thread waits for; see `Wait`."""
+    mine = _waits.setdefault(threading.get_ident(), [])
+    wait = Wait(what, time.monotonic(), is_step)
+    mine.append(wait)
+    try:
+        yield
+    finally:
+        mine.remove(wait)
+        if not mine:
+            del _waits[threading.get_ident()]
+
+
 @contextmanager
 def step(subject: str, doing: str) -> Iterator[None]:
     """Print a line when a step starts, when it ends, and every half minute in between; see `timed`."""
@@ -154,7 +231,7 @@ def step(subject: str, doing: str) -> Iterator[None]:
     heart = threading.Thread(target=beat, name=f"progress of {subject}", daemon=True)
     heart.start()
     try:
-        with timed(subject, doing):
+        with waiting(lambda: doing, is_step=True), timed(subject, doing):
             yield
     except BaseException:
         say(subject, f"{doing}: FAILED after {seconds():.1f} s")

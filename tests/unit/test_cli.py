@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import fcntl
 import importlib
 import json
 import os
@@ -601,3 +602,30 @@ def test_scaffold_writes_failing_tests_once(run: Run, document: Path, pytester: 
         assert code == errors.UsageError.exit_code
         assert str(place) in err
     assert module.read_text(encoding="utf-8") == "mine"
+
+
+def test_the_cache_is_shown_and_emptied(run: Run, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """What is in it, by which limits it goes, and what stays because a run uses it."""
+    monkeypatch.setenv("WORKSTREAM_CACHE", str(tmp_path))
+    for name in ("thing/0123456789abcdef", "used/0123456789abcdef"):
+        (tmp_path / name).mkdir(parents=True)
+        (tmp_path / name / "file").write_bytes(os.urandom(12_000_000))
+    with (tmp_path / "used/0123456789abcdef/file").open() as file:
+        fcntl.flock(file, fcntl.LOCK_SH)  # of a file in it: that is no use of the whole
+        used = os.open(tmp_path / "used/0123456789abcdef", os.O_RDONLY)
+        fcntl.flock(used, fcntl.LOCK_SH)
+        code, shown, _ = run("cache", "show")
+        assert code == 0
+        assert re.search(r"^  0\.01 GB  thing \(0123456789abcdef\), used last 2\d{3}-", shown, re.MULTILINE)
+        assert "  0.01 GB  used (0123456789abcdef), in use by a run\n" in shown
+        assert shown.endswith(
+            f"{tmp_path}: 0.02 GB of 20.00 GB (WORKSTREAM_CACHE_SIZE); "
+            "what no run has used for 30 days goes (WORKSTREAM_CACHE_AGE)\n"
+        )
+        code, cleaned, _ = run("cache", "clean")
+        os.close(used)
+    assert code == 0
+    assert re.search(r"^removed:   0\.01 GB  thing ", cleaned, re.MULTILINE)
+    assert re.search(r"^kept:      0\.01 GB  used .*in use by a run$", cleaned, re.MULTILINE)
+    assert cleaned.endswith(f"{tmp_path}: 0.01 GB removed\n")
+    assert [path.name for path in tmp_path.iterdir()] == ["used"]

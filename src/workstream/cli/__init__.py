@@ -24,6 +24,7 @@ _COMMANDS = {
     "timings": ("evidence", "Say where the time of a run went."),
     "schema": ("evidence", "Print the JSON Schema of an evidence log, or of what --json prints."),
     "cluster": ("cluster", "Bring up the cluster of a run, look at it, take it away."),
+    "cache": ("cache", "Show and empty the folder that keeps what was built."),
 }
 
 

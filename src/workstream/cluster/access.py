@@ -11,7 +11,10 @@ from typing import TYPE_CHECKING, Any, Protocol
 from urllib.parse import urlsplit
 
 from kubernetes import client, config
+from kubernetes.client import rest
 from pytest_kubernetes.providers.external import ExternalManagerBase
+from urllib3.exceptions import HTTPError
+from urllib3.util import Retry
 
 from workstream import errors, limits, processes
 from workstream.cluster.images import Images
@@ -28,6 +31,30 @@ if TYPE_CHECKING:
     from workstream.cluster.images import Provided
 
 _REPELLING = {"NoSchedule", "NoExecute"}
+
+# An API server that is being restarted, or has too much to do, answers again within seconds; only reads are repeated.
+_RETRIES = Retry(
+    total=5,
+    backoff_factor=0.5,
+    status_forcelist=(429, 500, 502, 503, 504),
+    allowed_methods=("GET",),
+    raise_on_status=False,
+)
+
+
+class _Requests(rest.RESTClientObject):
+    """Says in our words that an API server does not answer."""
+
+    def request(self, *arguments: Any, **named: Any) -> Any:  # noqa: ANN401 - whatever the client passes on
+        """Ask, as the client does."""
+        try:
+            return super().request(*arguments, **named)
+        except HTTPError as error:
+            raise errors.ClusterFailedError(
+                f"The cluster's API server does not answer: {error}",
+                instead="If its node was stopped or the engine ended, run again: the cluster is made anew.",
+            ) from error
+
 
 # What the pods of every DaemonSet tolerate: the DaemonSet controller sees to it.
 _TOLERATED = {
@@ -139,7 +166,10 @@ class Cluster:
         host = urlsplit(settings.host).hostname or ""
         if _is_this_machine(host):
             settings.no_proxy = ",".join(filter(None, [settings.no_proxy, host]))
-        return client.ApiClient(settings)
+        settings.retries = _RETRIES
+        api = client.ApiClient(settings)
+        api.rest_client = _Requests(settings)
+        return api
 
     @cached_property
     def core(self) -> client.CoreV1Api:

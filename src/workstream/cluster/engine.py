@@ -98,6 +98,11 @@ class Engine:
             return False
         return True
 
+    def use_image(self, name: str) -> None:
+        """Let an image of the private engine count as used now: it goes when none has done so for long."""
+        if self.private and "@" not in name:
+            self.run("tag", name, name)
+
     def remove_containers(self, *filters: str) -> None:
         """Remove containers with their anonymous volumes, and wait until they are gone.
 

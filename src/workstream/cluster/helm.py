@@ -14,7 +14,7 @@ import yaml
 from workstream import errors, limits, processes
 from workstream.cluster import diagnose, hopeless, images, programs, sight, waiting, workloads
 from workstream.cluster.workloads import Present
-from workstream.progress import step
+from workstream.progress import say, step
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator, Mapping
@@ -27,6 +27,7 @@ Manifest = dict[str, Any]
 
 # Helm 3 has `--all` for them, Helm 4 has not.
 _EVERY_STATE = ("--deployed", "--failed", "--pending", "--superseded", "--uninstalled", "--uninstalling")
+_PENDING = "another operation (install/upgrade/rollback) is in progress"  # what Helm says of it
 _SERVER_SIDE = 4  # the first Helm that lets the API server merge, and knows conflicts
 
 
@@ -95,8 +96,18 @@ def install(cluster: Cluster, release: Release, values: Mapping[str, Any]) -> in
             *_changing(cluster),
         ]
         hooks = _Hooks(cluster, release, since)
-        with hooks.explained():
-            _helm(*arguments, values=values, cluster=cluster, meanwhile=hooks.look)
+
+        def upgrade() -> None:
+            with hooks.explained():
+                _helm(*arguments, values=values, cluster=cluster, meanwhile=hooks.look)
+
+        try:
+            upgrade()
+        except errors.ChartError as error:
+            if _PENDING not in error.what or not cluster.ours:
+                raise
+            _end_what_is_pending(cluster, release)
+            upgrade()
         present = until_whole(cluster, release, since=since)
         _look_at_images(cluster, release, present)
         sight.look(cluster, *_namespaces(release, present.names))
@@ -194,6 +205,8 @@ def until_whole(cluster: Cluster, release: Release, *, since: datetime | None = 
         if not wait.notice.waits:
             raise
         raise errors.WaitError(error.what, instead=f"This held it up: {'; '.join(wait.notice.waits)}") from error
+    for line in hopeless.kept_old(wait.present):
+        say("helm", line)
     return wait.present
 
 
@@ -306,6 +319,17 @@ def _changing(cluster: Cluster) -> list[str]:
     version = programs.version_of(Path("helm"), "helm", cluster.environment)
     merging = int(version.partition(".")[0]) >= _SERVER_SIDE
     return [timeout, *(["--server-side=true", "--force-conflicts"] if merging else [])]
+
+
+def _end_what_is_pending(cluster: Cluster, release: Release) -> None:
+    """End a change that Helm takes for being under way: on our cluster only this run acts, so a killed one left it."""
+    status = next((found["status"] for found in _listed(cluster, release, "--pending")), "pending")
+    say("helm", f"{release.name} is {status}: a run that was killed left it; that change is taken back")
+    where = [release.name, "--namespace", release.namespace]
+    if status == "pending-install":
+        _helm("uninstall", *where, "--no-hooks", "--ignore-not-found", cluster=cluster)
+    else:
+        _helm("rollback", *where, "--no-hooks", cluster=cluster)
 
 
 def _namespaces(release: Release, names: Iterable[Name]) -> list[str]:

@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING
 
 from pytest_kubernetes.providers.kind import KindManagerBase
 
-from workstream import errors, limits, processes
+from workstream import errors, limits, processes, shortage
 from workstream.cluster import cache, images, waiting
 from workstream.cluster.access import Cluster, request_timeout
 from workstream.cluster.engine import HOME_LABEL, filters, labels_of_ours
@@ -214,15 +214,18 @@ class KindCluster(KindManagerBase):
         """Whether there is a cluster of this name, whoever made it and in whatever state."""
         return bool(self._nodes())
 
-    def down(self) -> None:
-        """Delete the cluster.
+    def down(self) -> bool:
+        """Delete the cluster, or what is left of it; return whether there was anything.
 
         Raises:
             errors.ClusterNotOursError: it is not ours.
 
         """
         self._refuse_foreign()
+        if not self.exists() and not self._networks():
+            return False
         self._on_delete()
+        return True
 
     def delete(self) -> None:
         """Do nothing: a test that is done with the cluster does not delete it. The session does, in `running`."""
@@ -321,6 +324,11 @@ class KindCluster(KindManagerBase):
                 say("cluster", f"{self._called} was left by a run that was killed: removing it")
                 self.down()
 
+    def _networks(self) -> list[str]:
+        """Return the ids of the networks that carry our labels for this cluster."""
+        chosen = [part for condition in filters(self._labels) for part in ("--filter", condition)]
+        return self._engine.run("network", "ls", "--quiet", *chosen).stdout.split()
+
     def _not_ready(self) -> str:
         """Return what is not ready yet; empty if all is."""
         access = self.access()
@@ -357,6 +365,7 @@ class KindCluster(KindManagerBase):
             with step("cluster", f"keeping the logs of the failed creation in {self._diagnostics}"):
                 self._export_logs()
         self._clear()
+        complaint = self._complaint()
         if isinstance(error, errors.ProgramFailedError):
             taken = "address already in use" in error.stderr or "port is already allocated" in error.stderr
             kind = errors.PortTakenError if taken else errors.ClusterFailedError
@@ -364,10 +373,27 @@ class KindCluster(KindManagerBase):
                 "\n".join(line for line in error.stderr.splitlines() if "ERROR" in line) or error.stderr
             )
             raise kind(
-                f"kind could not create the cluster {self._called}:\n{reason}",
-                instead="If the nodes did not start, the engine's log and the nodes' journals say why.",
+                f"kind could not create the cluster {self._called}:\n{reason}"
+                + (f"\nA node says: {complaint}" if complaint else ""),
+                instead=shortage.advice(complaint)
+                or error.instead
+                or "If the nodes did not start, the engine's log and the nodes' journals say why.",
                 more=str(self._diagnostics),
             ) from error
+        if complaint and isinstance(error, errors.WorkstreamError):
+            raise errors.ClusterFailedError(
+                f"{error.what}\nA node says: {complaint}",
+                instead=shortage.advice(complaint),
+                more=str(self._diagnostics),
+            ) from error
+
+    def _complaint(self) -> str:
+        """Return what the logs of a failed creation say of a machine that ran out of something; empty if nothing."""
+        for path in sorted(self._diagnostics.glob(f"{self.cluster_name}-*/**/*.log")):
+            complaint = shortage.complaint(path.read_text(encoding="utf-8", errors="replace"))
+            if complaint:
+                return complaint
+        return ""
 
     def _export_logs(self) -> None:
         try:

@@ -10,12 +10,10 @@ from __future__ import annotations
 import os
 import shlex
 import shutil
-import tempfile
 from contextlib import contextmanager
-from pathlib import Path
 from typing import TYPE_CHECKING
 
-from workstream import errors, limits, processes
+from workstream import errors, files, limits, processes
 from workstream.cluster import cache, debian, images, programs
 from workstream.cluster.engine import filters, labels_of_ours
 from workstream.cluster.versions import pinned, recipes
@@ -23,6 +21,7 @@ from workstream.progress import say, step
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
+    from pathlib import Path
 
     from workstream.cluster.engine import Engine
 
@@ -43,6 +42,7 @@ def base_image(engine: Engine) -> str:
     with cache.lock("base-image"):
         if engine.has_image(name):
             say("images", f"{name} is there")
+            engine.use_image(name)
         elif not engine.pull(name):
             _bootstrap(engine, name)
     return name
@@ -59,10 +59,9 @@ def _bootstrap(engine: Engine, name: str) -> None:
     cache.require_space(limits.BASE_IMAGE_BYTES, name)
     pins = pinned()["base"]
     with (
-        tempfile.TemporaryDirectory(dir=cache.folder(), prefix=".bootstrap-") as work,
+        files.temporary("bootstrap", cache.folder()) as folder,
         step("images", f"bootstrapping {name}"),
     ):
-        folder = Path(work)
         tool = folder / "mmdebstrap"
         debian.PrivateApt(folder / "apt", pins["suite"]).unpack(pins["bootstrap-packages"], tool)
         archive = folder / "root.tar"
@@ -70,7 +69,7 @@ def _bootstrap(engine: Engine, name: str) -> None:
         excluded = [f"--dpkgopt=path-exclude=/usr/share/{part}/*" for part in ("doc", "man", "locale")]
         options = ["--mode=root", "--variant=minbase", "--quiet", *excluded]
         programs_of_its_own = str(tool / "usr/bin")
-        environment = {"TMPDIR": work, "PATH": os.pathsep.join([programs_of_its_own, os.environ["PATH"]])}
+        environment = {"TMPDIR": str(folder), "PATH": os.pathsep.join([programs_of_its_own, os.environ["PATH"]])}
         mmdebstrap: list[str | Path] = ["perl", tool / "usr/bin/mmdebstrap"]
         try:
             processes.run(
@@ -81,7 +80,7 @@ def _bootstrap(engine: Engine, name: str) -> None:
         except errors.ProgramFailedError as error:
             raise errors.BuildError(
                 f"{name} could not be bootstrapped from Debian packages.\n{processes.tail(error.stderr)}",
-                instead=f"Check this machine's apt sources, or set {debian.MIRROR_VARIABLE}.",
+                instead=error.instead or f"Check this machine's apt sources, or set {debian.MIRROR_VARIABLE}.",
             ) from error
         engine.run("import", "--change", 'CMD ["bash"]', archive, name, limit=limits.IMAGE_BUILD)
 
@@ -92,6 +91,7 @@ def available(engine: Engine) -> str:
     for name in (published, _our_name()):
         if engine.has_image(name):
             say("images", f"{name.partition('@')[0]} is there")
+            engine.use_image(name)
             return name
     return published if engine.pull(published) else ""
 
@@ -133,8 +133,8 @@ def _build_node(engine: Engine, name: str) -> None:
 @contextmanager
 def _context(compiled: Mapping[str, Path]) -> Iterator[Path]:
     """Yield a build context: the recipe, and the compiled programs in programs/."""
-    with tempfile.TemporaryDirectory(dir=cache.folder(), prefix=".context-") as work:
-        context = Path(work) / "node"
+    with files.temporary("context", cache.folder()) as work:
+        context = work / "node"
         shutil.copytree(recipes() / "node", context)
         (context / "programs").mkdir()
         for program, path in compiled.items():
@@ -169,7 +169,7 @@ def build(
         output = "\n".join(part.strip() for part in (error.stdout, _without_advice(error.stderr)) if part.strip())
         raise errors.BuildError(
             f"The image {tag} could not be built. The build said last:\n{processes.tail(output)}",
-            instead="The last lines name the step of the Dockerfile that failed.",
+            instead=error.instead or "The last lines name the step of the Dockerfile that failed.",
             more=_as_typed(engine, error.more),
         ) from error
 

@@ -149,14 +149,15 @@ def built(names: Sequence[str]) -> dict[str, Path]:
 
     """
     home = cache.folder() / "programs" / key()
-    if not _missing(home, names):
+    if cache.use(home) and not _missing(home, names):
         say("cache", f"{', '.join(names)}: already built ({home.name})")
         return {name: home / name for name in names}
     with cache.lock("programs"):
         missing = _missing(home, names)  # another run may have built them while this one waited
         if missing:
             cache.require_space(limits.COMPILE_BYTES, f"compiling {', '.join(missing)}")
-            home.mkdir(parents=True, exist_ok=True)
+            while not cache.use(home):
+                home.mkdir(parents=True, exist_ok=True)
             for leftover in home.glob(".building-*"):
                 cache.remove(leftover)
             _compile(missing, home)
@@ -171,7 +172,10 @@ def _compile(names: Sequence[str], home: Path) -> None:
     go = _go()
     work = Path(tempfile.mkdtemp(prefix=".building-", dir=home))
     try:
-        with step("tools", f"compiling {', '.join(names)} with Go {go.version}"):
+        with (
+            cache.telling_of_shortage("compiling"),
+            step("tools", f"compiling {', '.join(names)} with Go {go.version}"),
+        ):
             _go_build(go.path, names, work)
         for path in (work / "bin").iterdir():
             path.rename(home / _BUILT_AS.get(path.name, path.name))
@@ -205,7 +209,8 @@ def _go_build(go: Path, names: Sequence[str], work: Path) -> None:
     except errors.ProgramFailedError as error:
         raise errors.BuildError(
             f"{', '.join(names)} could not be compiled.\n{processes.tail(error.stderr)}",
-            instead="Check that the Go module proxy can be reached (go env GOPROXY), "
+            instead=error.instead
+            or "Check that the Go module proxy can be reached (go env GOPROXY), "
             "or put kind, helm and kubectl on PATH and start a Docker engine that can pull images.",
         ) from error
 

@@ -5,14 +5,13 @@ Nothing here is silent: what is used and where it comes from is one line of outp
 
 from __future__ import annotations
 
-import tempfile
 from contextlib import ExitStack, contextmanager, nullcontext
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from workstream import processes
-from workstream.cluster import access, cache, images, kind, node_image, private_engine, programs
+from workstream import files, processes
+from workstream.cluster import access, cache, housekeeping, images, kind, node_image, private_engine, programs
 from workstream.cluster.engine import Engine, answering
 from workstream.cluster.private_engine import PrivateEngine
 from workstream.progress import say
@@ -66,6 +65,7 @@ def engine_ready() -> Iterator[Engine]:
     if isinstance(engine, Engine):
         say("engine", f"Docker {engine.version} answers: using it")
         yield engine
+        housekeeping.keep_to_limits()
         return
     private_engine.require_possible(engine.reason)
     say("engine", f"no Docker engine answers ({engine.reason}): using a private one (nothing is installed)")
@@ -76,6 +76,7 @@ def engine_ready() -> Iterator[Engine]:
         finally:
             with processes.cleaning_up():
                 private.leave()
+                housekeeping.keep_to_limits()
 
 
 def running_engine() -> Engine | None:
@@ -120,7 +121,7 @@ def cluster_ready(engine: Engine, tools: Mapping[str, Tool], options: Options) -
     """
     with ExitStack() as stack:
         if options.kube_context:
-            folder = Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="workstream-kubeconfig-")))
+            folder = stack.enter_context(files.temporary("kubeconfig"))
             there = access.existing(_external(engine, tools, options, folder / "kubeconfig"))
             yield replace(there, notice=options.notice, show=options.show)
             return
@@ -202,23 +203,21 @@ def status(name: str) -> Status:
 def down(name: str) -> bool:
     """Delete our cluster of that name and stop the private engine that it ran in; return whether there was one.
 
+    A private engine that was killed is started for that: its containers go on without it.
+
     Raises:
         errors.BusyError: a run uses the cluster.
         errors.ClusterNotOursError: a cluster of that name is there that we did not make.
 
     """
-    engine = running_engine()
-    if engine is None:
+    engine, private = running_engine(), PrivateEngine()
+    if engine is None and not private.was_left_behind:
         return False
     with ExitStack() as stack:
         stack.enter_context(cache.exclusive(*kind.hold(name)))
-        if engine.private:
-            private = PrivateEngine()
+        if engine is None or engine.private:
             stack.enter_context(private.lease())
             stack.callback(private.leave)
+            engine = engine or private.start()
             private.forget(name)
-        manager = kind.KindCluster(engine, "", name, Path())
-        there = manager.exists()
-        if there:
-            manager.down()
-        return there
+        return kind.KindCluster(engine, "", name, Path()).down()

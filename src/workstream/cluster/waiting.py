@@ -6,8 +6,7 @@ from typing import TYPE_CHECKING, TypeVar
 
 import tenacity
 
-from workstream import errors, limits, processes
-from workstream.progress import timed
+from workstream import errors, limits, processes, progress
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -51,7 +50,7 @@ def until(
         stop=tenacity.stop_after_delay(limit.seconds),
     )
     try:
-        with timed("wait", f"until {what}"):
+        with progress.waiting(lambda: what), progress.timed("wait", f"until {what}"):
             return retrying(check)
     except tenacity.RetryError as error:
         seen = last_seen()

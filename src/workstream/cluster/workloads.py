@@ -191,10 +191,29 @@ def is_whole(part: Part) -> bool:
         return bool(body.spec.suspend) or condition(part, "Complete") is not None
     wanted = expected(part)
     if part.kind == "DaemonSet":
-        counts = (status.updated_number_scheduled or 0, status.number_ready, status.current_number_scheduled)
-        return bool(counts == (wanted, wanted, wanted) and not status.number_misscheduled)
-    updated = status.replicas if part.kind == "ReplicaSet" else status.updated_replicas
-    return (updated or 0, status.ready_replicas or 0, status.replicas or 0) == (wanted, wanted, wanted)
+        counts = (status.number_ready, status.current_number_scheduled)
+        return bool(counts == (wanted, wanted) and updated(part) >= renewed(part) and not status.number_misscheduled)
+    counts = (status.ready_replicas or 0, status.replicas or 0)
+    return counts == (wanted, wanted) and updated(part) >= renewed(part)
+
+
+def updated(part: Part) -> int:
+    """Return how many pods of a workload are of its newest form."""
+    status = part.body.status
+    if part.kind == "DaemonSet":
+        return status.updated_number_scheduled or 0
+    return int((status.replicas if part.kind == "ReplicaSet" else status.updated_replicas) or 0)
+
+
+def renewed(part: Part) -> int:
+    """Return how many pods of a workload are replaced when its form changes; the others wait for being deleted."""
+    strategy = getattr(part.body.spec, "update_strategy", None)
+    if strategy is None:
+        return expected(part)
+    if strategy.type == "OnDelete":
+        return 0
+    partition = getattr(strategy.rolling_update, "partition", None) or 0
+    return max(0, expected(part) - int(partition))
 
 
 def expected(part: Part) -> int:
@@ -256,6 +275,8 @@ def _annotation(part: Part, name: str) -> str | None:
 def _is_old(pod: client.V1Pod, part: Part) -> bool:
     """Whether a pod is of a former form of what made it, and will be replaced."""
     labels = pod.metadata.labels or {}
+    if part.kind in {"DaemonSet", "StatefulSet"} and renewed(part) < expected(part):
+        return False  # some stay
     if part.kind == "DaemonSet":
         now = _annotation(part, _GENERATION)
         return bool(now) and labels.get(_POD_GENERATION, now) != now

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 
 from pydantic import TypeAdapter, ValidationError
 
-from workstream import errors
+from workstream import errors, shortage
 from workstream.evidence import records
 
 if TYPE_CHECKING:
@@ -125,7 +125,7 @@ class Writer:
         except OSError as error:
             raise errors.EvidenceError(
                 f"{self.path} cannot be written: {error.strerror}.",
-                instead="Make room, or choose another folder with --workstream-folder.",
+                instead=shortage.of(error) or "Choose another folder with --workstream-folder.",
             ) from error
 
     def close(self) -> None:

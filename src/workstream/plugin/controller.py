@@ -4,17 +4,14 @@ from __future__ import annotations
 
 import contextlib
 import logging
-import shutil
 import signal
-import tempfile
 from logging.handlers import MemoryHandler
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import pytest
 from _pytest.junitxml import xml_key  # there is no public way to say where it goes once it is known
 
-from workstream import documents, errors, evidence, processes, progress
+from workstream import documents, errors, evidence, files, processes, progress
 from workstream.evidence import provenance, records
 from workstream.plugin import inventory, outcomes, result, scheduling, terminal
 from workstream.plugin.exchange import MESSAGE, Collected, EnvironmentFailure, Message, collected_by
@@ -26,6 +23,7 @@ from workstream.reports import checklist, matrix, page
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
+    from pathlib import Path
 
 _JUNIT = "junit.xml"
 _RUN_LOG = "run.log"
@@ -70,7 +68,8 @@ class Controller(Session):
         self._session: pytest.Session | None = None
         self._code = 0
         self._failure: EnvironmentFailure | None = None
-        self._folder_of_all = Path(tempfile.mkdtemp(prefix="workstream-exchange-"))
+        self._stack = contextlib.ExitStack()
+        self._folder_of_all = self._stack.enter_context(files.temporary("exchange"))
         if getattr(config.option, "xmlpath", "") is None:
             config.option.xmlpath = str(self._exchange / _JUNIT)
         self._terminal = terminal.uncaptured(config)
@@ -137,6 +136,9 @@ class Controller(Session):
             self._keep_junit()
         except errors.WorkstreamError as error:
             pytest.exit(str(error), returncode=error.exit_code)
+        except OSError as error:
+            refused = files.refused(self.folder, error)
+            pytest.exit(str(refused), returncode=refused.exit_code)
         self._log.begin(self._selection, self._manifest.values(), self.suite.sources)
 
     def _keep_run_log(self) -> None:
@@ -295,4 +297,4 @@ class Controller(Session):
         if self._session is not None:
             self._session.exitstatus = self._code  # a plugin may have changed it since
         self._log.close()
-        shutil.rmtree(self._exchange, ignore_errors=True)
+        self._stack.close()

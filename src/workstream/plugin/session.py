@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 import pytest
+from _pytest._code.code import ReprEntryNative, ReprExceptionInfo, ReprTraceback  # what a report shows of an error
 
 from workstream import documents, errors, progress
 from workstream.cluster import diagnose, sight
@@ -26,6 +27,7 @@ from workstream.plugin.project import Project
 from workstream.plugin.rounds import planned
 from workstream.plugin.scheduling import group_of
 from workstream.plugin.sights import Sights
+from workstream.plugin.silence import Silence
 from workstream.plugin.timing import Timing
 from workstream.world import Borrowed, World
 
@@ -40,6 +42,7 @@ _NODE_ID = pytest.StashKey[str]()  # as it was collected; pytest-xdist changes i
 # Attributes of a report: they reach the process that writes, whichever that is.
 TEST, ATTEMPT = "workstream_test", "workstream_attempt"
 
+_LINES_AGAIN = 2  # of what is said of a fixture that has failed before
 _LONGEST_NAME = 100  # characters of a folder's name that a reader still takes in
 
 
@@ -79,12 +82,15 @@ class Session:
         self.round = 1
         self.interrupted_by = 0
         self._criteria: dict[str, set[str]] = {}
+        # By which test each error of a fixture was met first. pytest raises the same object for every test that asks.
+        self._first_met: dict[int, tuple[BaseException, str]] = {}
         self._message = Message()
         self._suite = None if self.is_worker else inventory.begin(config)
         self.watch = Watch(self.keep)
         self._timing = Timing(self.keep, config.workerinput["workerid"] if self.is_worker else "")  # type: ignore[attr-defined] # pytest-xdist sets it
         self._heard = contextlib.ExitStack()
         self._heard.enter_context(progress.heard(self._timing.take))
+        self._silence = Silence(self._unready)
         config.stash[SESSION] = self
 
     def keep(self, line: records.Seen) -> None:
@@ -150,6 +156,7 @@ class Session:
             self.begin_cluster()
         self.begin()
         self.watch.watch()
+        self._silence.begin()
         # Now that every other plugin is there: nothing is to stand between it and the tests.
         self.config.pluginmanager.register(self.watch, "workstream-watch")
         self.config.pluginmanager.register(self._timing, "workstream-timing")
@@ -178,6 +185,7 @@ class Session:
 
         At the end every fixture is torn down, those of the session too: only the cluster stays.
         """
+        self._first_met.clear()
         spoken = self._criteria
         items = [item for item in session.items if criteria is None or criteria & spoken.get(test_of(item), set())]
         for item, following in zip(items, [*items[1:], None], strict=True):
@@ -186,6 +194,21 @@ class Session:
                 raise session.Failed(session.shouldfail)
             if session.shouldstop:
                 raise session.Interrupted(session.shouldstop)
+
+    @pytest.hookimpl(wrapper=True, tryfirst=True)
+    def pytest_runtest_protocol(self, item: pytest.Item) -> Generator[None, object, object]:
+        """Let somebody see that a test goes on."""
+        with self._silence.during(test_of(item)):
+            return (yield)
+
+    def _unready(self) -> list[str]:
+        """Return what is not ready on the cluster, in a sentence; nothing if that is not known."""
+        if not self.world.has_cluster:
+            return []
+        try:
+            return diagnose.unready(self.world.cluster())
+        except Exception:  # noqa: BLE001 - whatever it is, it is the test that is to say so
+            return []
 
     @pytest.hookimpl(wrapper=True, tryfirst=True)
     def pytest_runtest_setup(self, item: pytest.Item) -> Generator[None, object, object]:
@@ -217,7 +240,7 @@ class Session:
             return report  # a broken product is meant to fail
         if call.excinfo is not None and call.when == "setup" and isinstance(call.excinfo.value, errors.WorkstreamError):
             self.note_failure(EnvironmentFailure.of(call.excinfo.value))
-        if report.failed:
+        if report.failed and not self._is_told(report, call, test_of(item)):
             self._keep_diagnostics(item, report.when)
         return report
 
@@ -225,6 +248,20 @@ class Session:
         """Look at what is there of the cluster, now that a phase of a test that uses it is over."""
         if self.world.has_cluster and uses(item, "cluster"):
             sight.look(self.world.cluster())
+
+    def _is_told(self, report: pytest.TestReport, call: pytest.CallInfo[None], test: str) -> bool:
+        """Whether a fixture failed once, for an earlier test; then the report names that instead of its traceback."""
+        if call.excinfo is None or call.when != "setup":
+            return False
+        error = call.excinfo.value
+        _, first = self._first_met.setdefault(id(error), (error, test))
+        crash = getattr(report.longrepr, "reprcrash", None)
+        if first != test and crash is not None:
+            lines = [f"A fixture failed in the setup of {first}, where its traceback stands:", call.excinfo.exconly()]
+            entry = ReprEntryNative([f"{line}\n" for line in "\n".join(lines).splitlines()[:_LINES_AGAIN]])
+            traceback = ReprTraceback([entry], extraline=None, style="native")
+            report.longrepr = ReprExceptionInfo(reprtraceback=traceback, reprcrash=crash)
+        return first != test
 
     def _keep_diagnostics(self, item: pytest.Item, when: str) -> None:
         """Keep the state of the cluster on which a test failed."""
@@ -275,6 +312,7 @@ class Session:
     def close(self) -> None:
         """Close everything; only now, because fixtures of the session may have needed it."""
         self.watch.close()
+        self._silence.end()
         try:
             self.world.close(interrupted=bool(self.interrupted_by))
         finally:

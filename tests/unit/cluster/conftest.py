@@ -166,7 +166,7 @@ class Kubernetes:
 
     Attributes:
         answers: by path, as the API's documentation writes it: an object, a list of objects, a text that is no JSON,
-            or what returns one of them whenever it is asked.
+            or what returns one of them whenever it is asked; a number is the code of a refusal.
         asked: the paths that were asked for, in order, each with its query.
         date: what it holds for the time, as HTTP writes it; this machine's unless it is said.
 
@@ -184,6 +184,8 @@ class Kubernetes:
         found = found() if callable(found) else found
         if found is None:
             return 404, b'{"kind": "Status", "code": 404}'
+        if isinstance(found, int):
+            return found, b'{"kind": "Status"}'
         if isinstance(found, str):
             return 200, found.encode()
         if isinstance(found, list):

@@ -1,12 +1,16 @@
 from __future__ import annotations
 
+import json
+import socket
 from datetime import UTC, datetime
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, cast
 
 import pytest
+from urllib3.util import Retry
 
 from workstream import errors
 from workstream.cluster import access
+from workstream.cluster.access import Cluster
 from workstream.cluster.images import Provided
 
 if TYPE_CHECKING:
@@ -180,3 +184,36 @@ def test_a_command_in_a_pod_tells_what_came_of_it(
     assert (ended.stdout, ended.returncode) == (f"{command} {reachable.kubeconfig}\n", 3)
     with pytest.raises(errors.ProgramFailedError, match="gone"):
         reachable.execute("n", "p", "ls")
+
+
+def test_an_api_server_that_has_too_much_to_do_is_asked_again(reachable: Cluster, kubernetes: Kubernetes) -> None:
+    """What it refuses for a moment ends no wait."""
+    refusing = iter([503, 429])
+
+    def busy() -> object:
+        code = next(refusing, None)
+        return [] if code is None else code
+
+    kubernetes.answers["/api/v1/nodes"] = busy
+    assert reachable.nodes() == []
+    assert len(kubernetes.asked) == 3
+
+
+def test_an_api_server_that_is_gone_is_told_as_what_it_is(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """An error of ours, which says where it was, and none of a library."""
+    monkeypatch.setattr(access, "_RETRIES", Retry(total=0))
+    with socket.socket() as closed:
+        closed.bind(("127.0.0.1", 0))
+        address = f"http://127.0.0.1:{closed.getsockname()[1]}"
+    nothing = cast("Any", None)
+    kubeconfig = {
+        "clusters": [{"name": "c", "cluster": {"server": address}}],
+        "contexts": [{"name": "testing", "context": {"cluster": "c", "user": "u"}}],
+        "users": [{"name": "u", "user": {}}],
+    }
+    (tmp_path / "kubeconfig").write_text(json.dumps(kubeconfig))
+    gone = Cluster(tmp_path / "kubeconfig", "testing", "testing", nothing, nothing)
+
+    port = address.rpartition(":")[2]
+    with pytest.raises(errors.ClusterFailedError, match=f"The cluster's API server does not answer: .*{port}"):
+        gone.nodes()

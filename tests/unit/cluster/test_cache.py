@@ -196,3 +196,29 @@ def test_what_was_made_read_only_is_removed_too(tmp_path: Path) -> None:
     cache.remove(tmp_path / "modules")
 
     assert not (tmp_path / "modules").exists()
+
+
+def test_the_lock_of_a_cluster_leaves_no_file(own_cache: Path) -> None:
+    """Names of clusters are anybody's: a file for each would stay for ever. Whoever finds none makes one."""
+    for _ in range(2):
+        with cache.exclusive("cluster-x", "the cluster x"):
+            assert [path.name for path in (own_cache / "locks").iterdir()] == ["cluster-x"]
+        assert list((own_cache / "locks").iterdir()) == []
+
+
+def test_a_lock_whose_file_was_taken_away_meanwhile_is_none(own_cache: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Who opened the file before it went, and locks it after, holds nothing: it takes the one that is there now."""
+    taken = cache._taken  # noqa: SLF001 - between its two steps nothing public happens
+    removed: list[Path] = []
+
+    def remove_first(file: TextIO) -> bool:
+        if not removed:
+            removed.append(own_cache / "locks" / "cluster-x")
+            removed[0].unlink()
+        return taken(file)
+
+    monkeypatch.setattr(cache, "_taken", remove_first)
+    with cache.exclusive("cluster-x", "the cluster x"):
+        assert removed[0].exists()
+        with pytest.raises(errors.BusyError), cache.exclusive("cluster-x", "the cluster x"):
+            pass

@@ -1,9 +1,11 @@
 from __future__ import annotations
 
+import json
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 import pytest
+import yaml
 
 from workstream.cluster import diagnose
 
@@ -18,15 +20,18 @@ if TYPE_CHECKING:
 # Says how it was called, which is then what is found in the files; knows no pod that is called gone.
 KUBECTL = """
 echo "$@" >> LOG
-case "$*" in *" logs gone "*) echo 'Error: pod not found' >&2; exit 1 ;; esac
-echo "$@"
+case "$*" in
+    *" logs gone "*) echo 'Error: pod not found' >&2; exit 1 ;;
+    *"--output json") cat "OBJECTS" 2>/dev/null || echo '{"items": []}' ;;
+    *) echo "$@" ;;
+esac
 """
 
 
 @pytest.fixture
 def calls(pretend: Callable[[str, str], Path], tmp_path: Path) -> Path:
     """Give the file in which the pretended kubectl writes how it was called."""
-    pretend("kubectl", KUBECTL.replace("LOG", str(tmp_path / "calls")))
+    pretend("kubectl", KUBECTL.replace("LOG", str(tmp_path / "calls")).replace("OBJECTS", str(tmp_path / "objects")))
     return tmp_path / "calls"
 
 
@@ -67,7 +72,7 @@ def test_of_our_cluster_everything_is_kept_but_kubernetes_own(
     folder = tmp_path / "kept" / "test"
     diagnose.collect(reachable, folder)
 
-    in_every_namespace = ["describe.txt", "objects.yaml"]
+    in_every_namespace = ["objects.yaml"]
     assert files(folder) == [
         "events.txt",
         "nodes.txt",
@@ -101,7 +106,7 @@ def test_of_a_cluster_of_others_only_the_default_namespace_is_looked_at(
     assert asked[0] == "get nodes --output wide"
     assert all("--namespace default" in line and "--all-namespaces" not in line for line in asked[1:])
     assert files(tmp_path / "kept") == [
-        *("default/a.main.log", "default/describe.txt", "default/objects.yaml"),
+        *("default/a.main.log", "default/objects.yaml"),
         *("events.txt", "nodes.txt", "pods.txt"),
     ]
 
@@ -128,6 +133,38 @@ def test_secrets_are_never_kept(reachable: Cluster, kubernetes: Kubernetes, call
     assert "configmaps" in calls.read_text()
     assert "secret" not in calls.read_text()
     assert " get all " not in calls.read_text()
+
+
+def test_values_of_variables_are_left_out_and_what_helm_keeps_of_a_release(
+    reachable: Cluster, kubernetes: Kubernetes, calls: Path, tmp_path: Path
+) -> None:
+    """In whatever object a container is described, in what was applied too; where a value comes from stays."""
+    reference = {"name": "B", "valueFrom": {"secretKeyRef": {"name": "login", "key": "user"}}}
+    container = {"name": "main", "args": ["--verbose"], "env": [{"name": "A", "value": "s3cret"}, reference]}
+    pod_spec = {"containers": [container], "initContainers": [container]}
+    applied = {"kubectl.kubernetes.io/last-applied-configuration": "s3cret", "mine": "kept"}
+    metadata = {"name": "a", "namespace": "one", "annotations": applied, "managedFields": [{"manager": "m"}]}
+    of_helm = {"name": "sh.helm.release.v1.r.v1", "namespace": "one", "labels": {"owner": "helm"}}
+    items = [
+        {"kind": "Pod", "metadata": metadata, "spec": pod_spec},
+        {"kind": "Deployment", "metadata": {"name": "d"}, "spec": {"template": {"spec": pod_spec}}},
+        {"kind": "ConfigMap", "metadata": of_helm, "data": {"release": "s3cret"}},
+        {"kind": "ConfigMap", "metadata": {"name": "mine"}, "data": {"key": "known"}},
+    ]
+    (tmp_path / "objects").write_text(json.dumps({"items": items}))
+    kubernetes.answers["/api/v1/pods"] = [pod("a", "one")]
+    diagnose.collect(reachable, tmp_path / "kept")
+
+    text = (tmp_path / "kept/one/objects.yaml").read_text()
+    assert "s3cret" not in text
+    assert "manager" not in text
+    kept = list(yaml.safe_load_all(text))
+    assert [one["metadata"]["name"] for one in kept] == ["a", "d", "sh.helm.release.v1.r.v1", "mine"]
+    assert kept[0]["spec"]["containers"][0]["env"] == [{"name": "A", "value": "(left out)"}, reference]
+    assert kept[0]["spec"]["containers"][0]["args"] == ["--verbose"]
+    assert kept[0]["metadata"]["annotations"] == {"mine": "kept"}
+    assert kept[3]["data"] == {"key": "known"}
+    assert "describe pods" not in calls.read_text()
 
 
 def test_what_cannot_be_had_is_told_and_everything_else_is_kept(
@@ -186,3 +223,30 @@ def test_what_cannot_be_had_of_the_state_hides_nothing(reachable: Cluster, prete
     pretend("kubectl", "echo 'p Pending'; exit 1")
 
     assert diagnose.state(reachable, "n").splitlines() == ["    p Pending", "    no events can be listed: (404)"]
+
+
+def test_what_is_not_ready_is_said_in_a_line(reachable: Cluster, objects: Objects, kubernetes: Kubernetes) -> None:
+    """Each pod with its reason, but those of Kubernetes itself, and those that are ready or have done their work."""
+    waiting = objects.container(waiting={"reason": "ImagePullBackOff"})
+    creating = {"type": "Ready", "status": "False"}
+    unscheduled = {"type": "PodScheduled", "status": "False", "reason": "Unschedulable"}
+    objects.pod("ready")
+    objects.pod("done", phase="Succeeded", conditions=[])
+    objects.pod("a", phase="Pending", conditions=[creating], containerStatuses=[{**waiting, "ready": False}])
+    objects.pod("b", phase="Pending", conditions=[unscheduled], containerStatuses=[])
+    objects.pod("c", conditions=[creating], containerStatuses=[{**objects.container(), "ready": False}])
+    objects.pod("d", metadata={"deletionTimestamp": objects.at()})
+    objects.pod("e", phase="Failed", conditions=[], containerStatuses=[])
+    objects.pod("f", metadata={"namespace": "o"}, phase="Pending", conditions=[], containerStatuses=[])
+    pods = [*kubernetes.answers["/api/v1/namespaces/n/pods"], *kubernetes.answers["/api/v1/namespaces/o/pods"]]
+    pods.append({**pods[2], "metadata": {**pods[2]["metadata"], "namespace": "kube-system"}})
+    kubernetes.answers["/api/v1/pods"] = pods
+
+    assert diagnose.unready(reachable) == [
+        "not ready: n/a (ImagePullBackOff), n/b (Unschedulable), n/c (Running), and 3 more"
+    ]
+    kubernetes.answers["/api/v1/pods"] = pods[-3:-1]
+    assert diagnose.unready(reachable) == ["not ready: n/e (Failed), o/f (Pending)"]
+    assert diagnose.unready(replace(reachable, ours=False)) == []
+    kubernetes.answers["/api/v1/pods"] = pods[:2]
+    assert diagnose.unready(reachable) == []

@@ -522,3 +522,45 @@ def test_a_release_that_failed_is_there(telling: Helm, reachable: Cluster, liste
     assert helm.exists(reachable, RELEASE) is there
     states = "--deployed --failed --pending --superseded --uninstalled --uninstalling"
     assert telling.calls() == [f"list --namespace n --filter ^r$ --output json {states}"]
+
+
+# Refuses the first upgrade, as while another change is under way.
+PENDING = """
+if [ "$1" = upgrade ] && ! [ -e FOLDER/refused ]; then
+    touch FOLDER/refused
+    echo 'Error: UPGRADE FAILED: another operation (install/upgrade/rollback) is in progress' >&2
+    exit 1
+fi
+"""
+
+
+@pytest.mark.parametrize(
+    ("status", "mended"),
+    [
+        ("pending-install", "uninstall r --namespace n --no-hooks --ignore-not-found"),
+        ("pending-upgrade", "rollback r --namespace n --no-hooks"),
+        ("pending-rollback", "rollback r --namespace n --no-hooks"),
+    ],
+)
+def test_a_change_that_a_killed_run_left_half_done_is_taken_back(
+    telling: Helm, reachable: Cluster, caplog: pytest.LogCaptureFixture, status: str, mended: str
+) -> None:
+    """Helm refuses every other change for ever then. On a cluster of ours no other run acts, so it is nobody's."""
+    telling.has("change", PENDING.replace("FOLDER", str(telling.folder)))
+    telling.has("listed", f'[{{"revision": "3", "status": "{status}"}}]')
+    with caplog.at_level("INFO", logger="workstream"):
+        assert helm.install(reachable, RELEASE, {}) == 3
+
+    changes = [call for call in telling.calls() if call.startswith(("upgrade", "uninstall", "rollback"))]
+    assert [call.split()[0] for call in changes] == ["upgrade", mended.split(maxsplit=1)[0], "upgrade"]
+    assert changes[1] == mended
+    assert f"r is {status}: a run that was killed left it" in caplog.text
+
+
+def test_a_change_that_is_under_way_on_a_cluster_of_others_is_left_alone(telling: Helm, reachable: Cluster) -> None:
+    """It may be theirs: the error says what Helm said."""
+    telling.has("change", PENDING.replace("FOLDER", str(telling.folder)))
+    with pytest.raises(errors.ChartError, match="another operation"):
+        helm.install(replace(reachable, ours=False), RELEASE, {})
+
+    assert [call for call in telling.calls() if call.startswith(("uninstall", "rollback"))] == []

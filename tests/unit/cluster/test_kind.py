@@ -486,3 +486,41 @@ def test_nothing_but_our_own_way_starts_a_program(machine: Machine) -> None:
     """pytest-kubernetes would start it by a shell, without a limit: what it still tries of that is an error."""
     with pytest.raises(NotImplementedError):
         machine.manager._exec(["delete", "cluster"])  # noqa: SLF001 - what its base class calls
+
+
+# A node's log, of which one line tells why it does not come up.
+FULL = """
+mkdir -p "$3/mine-worker"
+echo 'E1126 kubelet: failed to create fsnotify watcher: too many open files' > "$3/mine-worker/kubelet.log"
+echo 'more' >> "$3/mine-worker/kubelet.log"
+mkdir -p "$3/other"
+echo 'no space left on device' > "$3/other/kubelet.log"
+"""
+
+
+@pytest.mark.parametrize("create", ["", "echo 'ERROR: failed to join' >&2; exit 1"])
+def test_what_the_machine_ran_out_of_is_told_where_only_a_nodes_log_says_so(
+    machine: Machine, monkeypatch: pytest.MonkeyPatch, create: str
+) -> None:
+    """Whether kind gives up or the nodes are waited for in vain: that line, and what to set."""
+    machine.answers(COMING_UP)
+    (machine.state / "create").write_text(create)
+    (machine.state / "export").write_text(FULL)
+    monkeypatch.setattr(limits, "NODES_READY", limits.Limit("nodes ready", 0.05))
+    with pytest.raises(errors.ClusterFailedError) as caught, machine.manager.running(keep=False):
+        pytest.fail("a cluster that is not ready")
+
+    assert ("failed to join" if create else "mine-worker False") in caught.value.what
+    assert caught.value.what.endswith(
+        "A node says: E1126 kubelet: failed to create fsnotify watcher: too many open files"
+    )
+    assert "sysctl fs.inotify.max_user_watches=524288" in caught.value.instead
+
+
+def test_of_a_cluster_whose_nodes_are_gone_the_network_is_removed(machine: Machine) -> None:
+    """`down` says that there was something, and nothing is left; where there is nothing, it says so."""
+    (machine.state / "network").write_text("net\n")
+
+    assert machine.manager.down()
+    assert machine.left == []
+    assert not machine.manager.down()

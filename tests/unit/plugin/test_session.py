@@ -542,3 +542,49 @@ def test_a_session_leaves_no_open_file_behind(suite: Suite) -> None:
     before = open_files()
     suite.run()
     assert open_files() == before
+
+
+BROKEN = """
+    @pytest.fixture(scope="session")
+    def guest(cluster):
+        raise OSError("the guest stays away\\nfor ever")
+
+    @pytest.fixture
+    def other(cluster):
+        raise OSError("the guest stays away")
+
+    @pytest.mark.parametrize("number", range(5))
+    def test(evidence, guest, number):
+        pass
+
+    @pytest.mark.parametrize("number", range(2))
+    def test_other(other, number):
+        pass
+"""
+
+
+@pytest.mark.parametrize("distributed", [(), ("-n1",)])
+def test_a_fixture_that_fails_for_many_tests_is_shown_once(suite: Suite, distributed: tuple[str, ...]) -> None:
+    """One traceback and one folder of diagnostics; every other test says in two lines where these are, and why.
+
+    A fixture that is set up anew for each test fails anew.
+    """
+    suite.write({"one": BROKEN})
+    result = suite.run(*distributed)
+    text = result.stdout.str()
+
+    assert text.count('raise OSError("the guest stays away\\nfor ever")') == 1
+    assert text.count("A fixture failed in the setup of test_00.py::test[0], where its traceback stands:") == 4
+    assert text.count('raise OSError("the guest stays away")') == 2
+    assert len(names(suite.folder / "diagnostics")) == 1 + 2
+    failed = [outcome for outcome in suite.log().outcomes if outcome.result == "failed"]
+    assert [outcome.message for outcome in failed[:5]] == ["OSError: the guest stays away for ever"] * 5
+
+
+def test_a_fixture_that_fails_again_in_another_round_is_shown_again(suite: Suite) -> None:
+    """Each round sets its fixtures up anew."""
+    suite.write({"one": BROKEN})
+    result = suite.run("--workstream-repeat=2")
+
+    assert result.stdout.str().count('raise OSError("the guest stays away\\nfor ever")') == 2
+    assert len(names(suite.folder / "diagnostics")) == 2 * (1 + 2)
