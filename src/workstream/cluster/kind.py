@@ -295,6 +295,7 @@ class KindCluster(KindManagerBase):
             self._engine.run("network", "rm", network)
         for path in (self._home / "kubeconfig", self._kept):
             path.unlink(missing_ok=True)
+        cache.remove(self._home / "kube-cache")
 
     def _not_ready(self) -> str:
         """Return what is not ready yet; empty if all is."""

@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from workstream import processes
-from workstream.cluster import access, cache, images, kind, node_image, private_engine, programs
+from workstream.cluster import access, cache, images, kind, namespaces, node_image, private_engine, programs
 from workstream.cluster.engine import answering
 from workstream.cluster.private_engine import PrivateEngine
 from workstream.progress import say
@@ -37,6 +37,7 @@ class Options:
         keep: leave it running at the end.
         kube_context: use the cluster of this context instead of a kind cluster.
         registry: where the nodes of that cluster pull images from.
+        namespace: a namespace that is there, for what the run makes on that cluster; empty for one of its own.
         diagnostics: where logs go when the cluster does not come up.
         notice: see `Cluster`.
 
@@ -46,6 +47,7 @@ class Options:
     keep: bool = False
     kube_context: str = ""
     registry: str = ""
+    namespace: str = ""
     diagnostics: Path = Path("build/diagnostics")
     notice: Callable[[str, JsonValue], None] = access.unnoticed
 
@@ -113,7 +115,9 @@ def cluster_ready(engine: Engine, tools: Mapping[str, Tool], options: Options) -
         if options.kube_context:
             folder = Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="workstream-kubeconfig-")))
             there = access.existing(_external(engine, tools, options, folder / "kubeconfig"))
-            yield replace(there, notice=options.notice)
+            if options.namespace:
+                namespaces.require(there, options.namespace)
+            yield access.within(there, options.namespace or stack.enter_context(namespaces.own(there)))
             return
         image = node_image.available(engine) or node_image.build_node_image(engine)
         manager = kind.KindCluster(engine, image, options.name, options.diagnostics, programs.environment(tools))
@@ -125,7 +129,9 @@ def cluster_ready(engine: Engine, tools: Mapping[str, Tool], options: Options) -
         yield replace(cluster, notice=options.notice)
 
 
-def lent_cluster(engine: Engine, tools: Mapping[str, Tool], options: Options, kubeconfig: Path) -> Cluster:
+def lent_cluster(
+    engine: Engine, tools: Mapping[str, Tool], options: Options, kubeconfig: Path, namespace: str
+) -> Cluster:
     """Return the cluster that another process of this run has ready.
 
     Args:
@@ -133,13 +139,13 @@ def lent_cluster(engine: Engine, tools: Mapping[str, Tool], options: Options, ku
         tools: kind, helm and kubectl, likewise.
         options: what the run is to use.
         kubeconfig: the file that says how to reach the cluster.
+        namespace: see `Cluster`.
 
     """
     if options.kube_context:
-        there = access.reached(_external(engine, tools, options, kubeconfig))
-    else:
-        environment = programs.environment(tools)
-        there = kind.KindCluster(engine, "", options.name, options.diagnostics, environment).access()
+        return replace(access.reached(_external(engine, tools, options, kubeconfig)), namespace=namespace)
+    environment = programs.environment(tools)
+    there = kind.KindCluster(engine, "", options.name, options.diagnostics, environment).access()
     return replace(there, notice=options.notice)
 
 
@@ -149,6 +155,7 @@ def _external(engine: Engine, tools: Mapping[str, Tool], options: Options, kubec
         options.registry,
         kubeconfig,
         push=lambda *where: images.push(engine, *where),
+        notice=options.notice,
         programs=programs.environment(tools),
     )
 
