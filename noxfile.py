@@ -17,7 +17,7 @@ DOCUMENT = "workstreams/WS-001-04-external-shuffle-service.md"
 RESOURCES = "src/workstream/resources"
 
 # Options of ours that may be typed without `workstream-` behind `nox -s acceptance --`.
-SHORT = ("--cluster-name", "--controls", "--keep", "--kube-context", "--registry", "--repeat")
+SHORT = ("--cluster-name", "--controls", "--keep", "--kube-context", "--namespace", "--registry", "--repeat")
 
 nox.needs_version = ">=2025.5.1"
 nox.options.sessions = ["tests"]

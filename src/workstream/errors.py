@@ -179,6 +179,17 @@ class BusyError(WorkstreamError):
     summary = "another run holds what this one needs"
 
 
+class RightMissingError(WorkstreamError):
+    """The account that a run acts as on a cluster of others may not do something; what failed has the right's name."""
+
+    exit_code = 27
+    summary = "the account that the run acts as on a cluster of others lacks a right"
+
+    def __init__(self, what: str, *, instead: str = "", more: str = "") -> None:
+        advice = "Let it be given the right, or use another account."
+        super().__init__(what, instead=instead or advice, more=more or "docs/how-to/use-an-existing-cluster.md")
+
+
 class PartialRunError(WorkstreamError):
     """A run was a part of the suite: what it ran holds, and proves no criterion whose other tests it left out."""
 

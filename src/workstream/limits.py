@@ -116,6 +116,7 @@ CLUSTER_CREATE = Limit("kind create cluster", 420)
 CLUSTER_DELETE = Limit("kind delete cluster", 120)
 NODES_READY = Limit("nodes ready", 180)
 DIAGNOSTICS = Limit("collecting diagnostics", 120)
+NAMESPACE_REMOVAL = Limit("removal of a namespace", 180)
 RELEASE_INSTALL = Limit("install or upgrade of a release", 300)
 HOOK = Limit("one hook of a release", 240)  # shorter than the whole, so that Helm says which it was
 RELEASE_UNINSTALL = Limit("removal of a release", 180)

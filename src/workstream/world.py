@@ -269,4 +269,4 @@ class Borrowed(World):
     @contextmanager
     def _cluster_ready(self, engine: Engine, tools: dict[str, Tool]) -> Iterator[Cluster]:
         reach = lending.cluster(self._folder)
-        yield provisioning.lent_cluster(engine, tools, self._options, reach.kubeconfig)
+        yield provisioning.lent_cluster(engine, tools, self._options, reach.kubeconfig, reach.namespace)

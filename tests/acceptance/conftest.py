@@ -2,23 +2,27 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from support import containers, image
+from support import containers, image, node_folder, staging
 from support.applications import Submitter
 from support.install import install
 from support.places import CHART, DEFAULT_IMAGE, IMAGE, JOBS, RELEASE
-from workstream import errors
+from workstream import errors, processes
 from workstream.cluster import helm
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
     from concurrent.futures import Future
 
+    from kubernetes import client
+
     from support.containers import Lab
     from support.install import Change
+    from support.staging import Place
     from workstream.cluster.access import Cluster
     from workstream.cluster.engine import Engine
     from workstream.cluster.helm import Manifest, Release
@@ -79,23 +83,60 @@ def values(image_in_cluster: Future[str]) -> dict[str, Any]:
 
 
 @pytest.fixture(scope="session")
-def release(cluster: Cluster, spark_image: str, values: dict[str, Any], subject: Subject) -> Iterator[Release]:
+def place_of_commands(values: dict[str, Any], tmp_path_factory: pytest.TempPathFactory) -> Place:
+    """Give where completion commands run: here, or where the chart's default image is one that nodes can pull."""
+    return staging.place(tmp_path_factory.mktemp("staged"), values)
+
+
+@pytest.fixture(scope="session")
+def eligible_nodes(cluster: Cluster) -> frozenset[str]:
+    """Give the names of the eligible nodes; a criterion that speaks of them is blocked where they cannot be listed."""
+    return cluster.eligible_nodes()
+
+
+@pytest.fixture
+def volumes(cluster: Cluster) -> list[client.V1PersistentVolume]:
+    """Give all PersistentVolumes, which have no namespace; likewise."""
+    return list(cluster.allowed(cluster.core.list_persistent_volume).items)
+
+
+@pytest.fixture(scope="session")
+def clean_nodes(cluster: Cluster, image_in_cluster: Future[str]) -> Iterator[None]:
+    """Leave no folder of the product on the nodes of a cluster of others."""
+    if cluster.ours:
+        yield
+        return
+    name = image_in_cluster.result()
+    before = node_folder.look(cluster, name)
+    yield
+    with processes.cleaning_up():
+        node_folder.remove(cluster, name, before)
+
+
+@pytest.fixture(scope="session")
+def release(
+    cluster: Cluster, spark_image: str, values: dict[str, Any], subject: Subject, clean_nodes: None
+) -> Iterator[Release]:
     """Give the release that the document speaks of, installed anew and whole; on a cluster of others, leave none."""
-    del spark_image  # described, because the release runs it
+    del spark_image, clean_nodes  # described, because the release runs it; and cleaned behind it
     subject.describe_input("chart", CHART)
     subject.describe_input("the suite's jobs", JOBS)
+    there = replace(RELEASE, namespace=cluster.namespace)
     if cluster.ours:  # and was kept, perhaps: its pods may run an older image of the same name
-        helm.uninstall(cluster, RELEASE)
-    elif helm.exists(cluster, RELEASE):
+        helm.uninstall(cluster, there)
+    elif helm.exists(cluster, there):
         raise errors.ChartError(
-            f"{cluster.name} has a release {RELEASE.name} in {RELEASE.namespace} that this run did not install.",
-            instead=f"If it may go: helm uninstall {RELEASE.name} --namespace {RELEASE.namespace}",
+            f"{cluster.name} has a release {there.name} in {there.namespace} that this run did not install.",
+            instead=f"If it may go: helm uninstall {there.name} --namespace {there.namespace}",
         )
-    revision = install(cluster, RELEASE, values)
-    subject.describe("release", f"{RELEASE.name} in {RELEASE.namespace}, revision {revision}")
-    yield RELEASE
-    if not cluster.ours:
-        helm.uninstall(cluster, RELEASE)
+    try:
+        revision = install(cluster, there, values)
+        subject.describe("release", f"{there.name} in {there.namespace}, revision {revision}")
+        yield there
+    finally:
+        if not cluster.ours:
+            with processes.cleaning_up():
+                helm.uninstall(cluster, there)
 
 
 @pytest.fixture

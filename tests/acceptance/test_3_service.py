@@ -22,21 +22,22 @@ SPARKS_OWN_LINE = f"Starting shuffle service on port {SHUFFLE_PORT}"
 
 
 @pytest.mark.criterion("WS-001-04", "A shuffle service pod runs on each eligible node")
-def test_every_eligible_node_runs_one_ready_shuffle_pod(cluster: Cluster, release: Release, evidence: Recorder) -> None:
+def test_every_eligible_node_runs_one_ready_shuffle_pod(
+    cluster: Cluster, release: Release, eligible_nodes: frozenset[str], evidence: Recorder
+) -> None:
     """Every eligible node, and no other, runs exactly one shuffle pod; all are ready and never restarted."""
     pods = shuffle.pods(cluster, release, "shuffle")
-    eligible = cluster.eligible_nodes()
-    evidence.record("eligible nodes", eligible, command="kubectl get nodes")
+    evidence.record("eligible nodes", eligible_nodes, command="kubectl get nodes")
     evidence.record("shuffle pods", pods, command=f"kubectl get pods -l {shuffle.SELECTOR} -o wide")
 
-    assert eligible
-    assert sorted(pod.node for pod in pods) == sorted(eligible), "nodes with a shuffle pod, and eligible nodes"
+    assert eligible_nodes
+    assert sorted(pod.node for pod in pods) == sorted(eligible_nodes), "nodes with a shuffle pod, and eligible nodes"
     assert [pod.name for pod in pods if not pod.ready or pod.restarts] == [], "pods that are not ready or restarted"
 
 
 @pytest.mark.criterion("WS-001-04", "Port 7337 of the shuffle service is reachable from every worker")
 def test_every_worker_reaches_the_shuffle_pod_of_its_node(
-    cluster: Cluster, release: Release, evidence: Recorder
+    cluster: Cluster, release: Release, eligible_nodes: frozenset[str], evidence: Recorder
 ) -> None:
     """From inside every worker a connection opens to the address that its executors use; the shuffle pod listens."""
     workers = shuffle.pods(cluster, release, "worker")
@@ -63,7 +64,7 @@ def test_every_worker_reaches_the_shuffle_pod_of_its_node(
     )
     evidence.record(f"programs that listen on {SHUFFLE_PORT}, by node and pod", holders)
 
-    assert {worker.node for worker in workers} == cluster.eligible_nodes()
+    assert {worker.node for worker in workers} == eligible_nodes
     assert connected
     assert [where for where, opened in connected.items() if not opened] == [], "connections that do not open"
     assert [node for node, held in holders.items() if held["shuffle pod"] != [SERVICE]] == [], (

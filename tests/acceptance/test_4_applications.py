@@ -52,7 +52,11 @@ def test_an_application_runs_with_the_service_and_the_worker_daemon_without(
 
 @pytest.mark.criterion("WS-001-04", "Jobs with several stages succeed, and the service serves their shuffle")
 def test_a_word_count_is_right_and_its_shuffle_crosses_the_network(
-    cluster: Cluster, release: Release, word_count: Application, evidence: Recorder
+    cluster: Cluster,
+    release: Release,
+    word_count: Application,
+    eligible_nodes: frozenset[str],
+    evidence: Recorder,
 ) -> None:
     """The counts are exact, several stages ran, bytes came from other hosts, every shuffle pod knew executors."""
     history = word_count.history
@@ -72,7 +76,7 @@ def test_a_word_count_is_right_and_its_shuffle_crosses_the_network(
     assert history.ended, "the application did not end"
     assert stages >= 2, "stages that ran"
     assert remote > 0, "no shuffle byte crossed the network"
-    assert set(known) == cluster.eligible_nodes()
+    assert set(known) == eligible_nodes
     assert [node for node, executors in known.items() if not executors] == [], "nodes whose shuffle pod knew none"
 
 

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from support import shuffle
-from support.applications import KEYS, MAPS, NUMBERS, REDUCES, Application, Submitter, expected_sums
+from support.applications import KEYS, NUMBERS, REDUCES, Application, Submitter, expected_sums
 from support.install import known_workers
 from workstream import limits
 from workstream.cluster import helm, waiting
@@ -39,11 +39,13 @@ def map_work(application: Application) -> dict[str, Any]:
     }
 
 
-DONE_ONCE = {
-    "map tasks that ran": MAPS,
-    "stages that wrote shuffle bytes": 1,
-    "driver held shuffle files for lost": False,
-}
+def done_once(job: Running) -> dict[str, Any]:
+    """Return what `map_work` is of a job whose map work was done once."""
+    return {
+        "map tasks that ran": job.submitter.cores,
+        "stages that wrote shuffle bytes": 1,
+        "driver held shuffle files for lost": False,
+    }
 
 
 @pytest.fixture
@@ -56,7 +58,9 @@ def reduces() -> int:
 def paused(cluster: Cluster, submitter: Submitter, reduces: int) -> Iterator[Running]:
     """Give a job that did its map work and waits at a pipe."""
     cluster.execute(submitter.release.namespace, submitter.master, "rm", "--force", PIPE)
-    arguments = (*map(str, (NUMBERS, max(KEYS, reduces), MAPS, reduces)), PIPE, str(int(limits.JOB.seconds)))
+    # A map task for every core, so that every node has map work to lose.
+    numbers = (NUMBERS, max(KEYS, reduces), submitter.cores, reduces)
+    arguments = (*map(str, numbers), PIPE, str(int(limits.JOB.seconds)))
     with submitter.running("executor_loss.py", *arguments) as job:
         job.paused_at(PIPE)
         yield job
@@ -83,7 +87,11 @@ def end(job: Running, evidence: Recorder) -> Application:
 
 @pytest.mark.criterion("WS-001-04", "Shuffle data outlives the executors that wrote it")
 def test_the_map_work_of_killed_executors_is_not_done_again(
-    cluster: Cluster, release: Release, paused: Running, evidence: Recorder
+    cluster: Cluster,
+    release: Release,
+    paused: Running,
+    eligible_nodes: frozenset[str],
+    evidence: Recorder,
 ) -> None:
     """With every executor killed between map and reduce the sums are exact, and the map work was done once."""
     with evidence.fault("every executor is killed", lambda: shuffle.executors(cluster, release)):
@@ -94,17 +102,23 @@ def test_the_map_work_of_killed_executors_is_not_done_again(
     read = sum(stage.bytes_read_remote for stage in application.history.stages if stage.id > 1)
     evidence.record("shuffle bytes read from other hosts after that", read)
 
-    assert set(killed) == cluster.eligible_nodes(), "nodes with a worker, and eligible nodes"
+    assert set(killed) == eligible_nodes, "nodes with a worker, and eligible nodes"
     assert [node for node, count in killed.items() if not count] == [], "nodes where there was no executor to kill"
     assert application.said["sums"] == expected_sums(), "the sums are wrong"
-    assert map_work(application) == DONE_ONCE, "the map work was done again: nobody served what dead executors wrote"
+    assert map_work(application) == done_once(paused), (
+        "the map work was done again: nobody served what dead executors wrote"
+    )
     assert read > 0, "nothing of the dead executors' files crossed the network"
 
 
 @pytest.mark.criterion("WS-001-04", SURVIVES_RESTART)
 @pytest.mark.parametrize("reduces", [MANY])
 def test_a_service_that_is_killed_under_load_serves_what_dead_executors_wrote(
-    cluster: Cluster, release: Release, paused: Running, evidence: Recorder
+    cluster: Cluster,
+    release: Release,
+    paused: Running,
+    eligible_nodes: frozenset[str],
+    evidence: Recorder,
 ) -> None:
     """With the executors killed before, and every service while reducers fetch, the map work was done once."""
     with evidence.fault("every executor is killed", lambda: shuffle.executors(cluster, release)):
@@ -124,15 +138,19 @@ def test_a_service_that_is_killed_under_load_serves_what_dead_executors_wrote(
     evidence.record("seconds from the kill until all was over", round(time.monotonic() - began, 1))
 
     assert [node for node, count in killed.items() if not count] == [], "nodes where there was no executor to kill"
-    assert len(before) == len(cluster.eligible_nodes()), "shuffle pods whose service was killed"
+    assert len(before) == len(eligible_nodes), "shuffle pods whose service was killed"
     assert 0 < fetched < MANY, "reduce tasks that had ended: the services were not killed under load"
     assert application.said["sums"] == expected_sums(MANY), "the sums are wrong"
-    assert map_work(application) == DONE_ONCE, "the map work was done again: the service forgot the executors"
+    assert map_work(application) == done_once(paused), "the map work was done again: the service forgot the executors"
 
 
 @pytest.mark.criterion("WS-001-04", SURVIVES_RESTART)
 def test_a_shuffle_pod_that_comes_back_serves_what_dead_executors_wrote(
-    cluster: Cluster, release: Release, paused: Running, evidence: Recorder
+    cluster: Cluster,
+    release: Release,
+    paused: Running,
+    eligible_nodes: frozenset[str],
+    evidence: Recorder,
 ) -> None:
     """With executors killed and every shuffle pod replaced between map and reduce, the map work was done once."""
     with evidence.fault("every executor is killed", lambda: shuffle.executors(cluster, release)):
@@ -150,9 +168,9 @@ def test_a_shuffle_pod_that_comes_back_serves_what_dead_executors_wrote(
     evidence.record("executors that registered with the new pods", shuffle.registered(cluster, release, application.id))
 
     assert [node for node, count in killed.items() if not count] == [], "nodes where there was no executor to kill"
-    assert len(replaced) == len(cluster.eligible_nodes()), "shuffle pods that were replaced"
+    assert len(replaced) == len(eligible_nodes), "shuffle pods that were replaced"
     assert application.said["sums"] == expected_sums(), "the sums are wrong"
-    assert map_work(application) == DONE_ONCE, "the map work was done again: the service forgot the executors"
+    assert map_work(application) == done_once(paused), "the map work was done again: the service forgot the executors"
 
 
 @pytest.mark.criterion("WS-001-04", SURVIVES_RESTART)
@@ -177,7 +195,7 @@ def test_an_upgrade_and_a_rollback_cost_a_running_job_nothing(
     assert first.isdisjoint(second), "the upgrade replaced no shuffle pod"
     assert second.isdisjoint(third), "the rollback replaced no shuffle pod"
     assert application.said["sums"] == expected_sums(), "the sums are wrong"
-    assert map_work(application) == DONE_ONCE, "the map work was done again"
+    assert map_work(application) == done_once(paused), "the map work was done again"
 
 
 @pytest.mark.criterion("WS-001-04", "Jobs with several stages succeed, and the service serves their shuffle")

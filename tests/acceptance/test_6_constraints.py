@@ -11,6 +11,8 @@ from support import shuffle
 from support.applications import EXPECTED_COUNTS, Submitter
 
 if TYPE_CHECKING:
+    from kubernetes import client
+
     from support.install import Change
     from workstream.cluster.access import Cluster
     from workstream.cluster.helm import Release
@@ -22,21 +24,22 @@ if TYPE_CHECKING:
     "No PersistentVolume holds shuffle data: a folder of the node is enough for standalone",
     level="cluster",
 )
-def test_no_persistent_volume_is_there(cluster: Cluster, release: Release, evidence: Recorder) -> None:
+def test_no_persistent_volume_is_there(
+    cluster: Cluster, release: Release, volumes: list[client.V1PersistentVolume], evidence: Recorder
+) -> None:
     """The release's namespace has no claim and no volume of one, and the service's data lies on its nodes."""
     claims = cluster.core.list_namespaced_persistent_volume_claim(release.namespace).items
-    every = cluster.core.list_persistent_volume().items
-    volumes = [one for one in every if one.spec.claim_ref and one.spec.claim_ref.namespace == release.namespace]
+    bound = [one for one in volumes if one.spec.claim_ref and one.spec.claim_ref.namespace == release.namespace]
     paths = {
         pod.metadata.name: [volume.host_path.path for volume in pod.spec.volumes if volume.host_path]
         for pod in cluster.pods(release.namespace, shuffle.SELECTOR)
     }
     evidence.record("claims", [claim.metadata.name for claim in claims], command="kubectl get pvc,pv")
-    evidence.record("volumes", [volume.metadata.name for volume in volumes], command="kubectl get pvc,pv")
+    evidence.record("volumes", [volume.metadata.name for volume in bound], command="kubectl get pvc,pv")
     evidence.record("folders of the node, by shuffle pod", paths)
 
     assert claims == []
-    assert volumes == []
+    assert bound == []
     assert paths
     assert all(found == ["/tmp/spark-shuffle"] for found in paths.values())
 

@@ -4,14 +4,15 @@ from __future__ import annotations
 
 import ipaddress
 import json
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from email.utils import parsedate_to_datetime
 from functools import cached_property
-from typing import TYPE_CHECKING, Any, Protocol
+from typing import TYPE_CHECKING, Any, Protocol, TypeVar
 from urllib.parse import urlsplit
 
 from kubernetes import client, config
 from kubernetes.client import rest
+from kubernetes.client.exceptions import ApiException
 from pytest_kubernetes.providers.external import ExternalManagerBase
 from urllib3.exceptions import HTTPError
 from urllib3.util import Retry
@@ -19,6 +20,7 @@ from urllib3.util import Retry
 from workstream import errors, limits, processes
 from workstream.cluster.images import Images
 from workstream.processes import Environment
+from workstream.progress import say
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Collection, Mapping
@@ -30,6 +32,12 @@ if TYPE_CHECKING:
 
     from workstream.cluster.images import Provided
 
+T = TypeVar("T")
+
+DEFAULT_NAMESPACE = "default"
+STAYS = "stays: "  # what the name begins with of what is noticed to stay where it is when a run is over
+
+_FORBIDDEN = 403
 _REPELLING = {"NoSchedule", "NoExecute"}
 
 # An API server that is being restarted, or has too much to do, answers again within seconds; only reads are repeated.
@@ -137,12 +145,15 @@ class Cluster:
         name: what people call it.
         provide: makes an image of the engine available to its pods; see `Provide`.
         manager: the same cluster as pytest-kubernetes knows it.
+        namespace: the one for whatever a run makes there; kubectl and helm use it unless they are told another. It is
+            there.
         ours: whether this project made it, so that whatever is on it may be removed.
         images: what was brought to it, and what its pods were seen to run.
         notice: is called with what is seen of it that tests did not ask for: a name, and a value.
         show: is called with what was there of it at a moment; see `sight`.
         namespaces: where the run has installed something.
         programs: what lets kubectl and helm be found; by default they are on PATH.
+        unseen: what the account that the run acts as may not see, and that was told.
 
     """
 
@@ -151,12 +162,14 @@ class Cluster:
     name: str
     provide: Provide
     manager: AClusterManager
+    namespace: str = DEFAULT_NAMESPACE
     ours: bool = True
     images: Images = field(default_factory=Images, compare=False)
     notice: Callable[[str, JsonValue], None] = field(default=unnoticed, compare=False)
     show: Callable[[Mapping[str, JsonValue]], None] = field(default=unshown, compare=False)
     namespaces: set[str] = field(default_factory=set, compare=False)
     programs: Environment = field(default_factory=Environment)
+    unseen: set[str] = field(default_factory=set, compare=False)
 
     @cached_property
     def _api(self) -> client.ApiClient:
@@ -189,7 +202,12 @@ class Cluster:
     @property
     def environment(self) -> Environment:
         """What makes kubectl and helm use this cluster."""
-        where = {"KUBECONFIG": str(self.kubeconfig), "HELM_KUBECONTEXT": self.context}
+        where = {
+            "KUBECONFIG": str(self.kubeconfig),
+            "HELM_KUBECONTEXT": self.context,
+            # What they remember of the API stands in the user's ~/.kube otherwise.
+            "KUBECACHEDIR": str(self.kubeconfig.with_name("kube-cache")),
+        }
         return self.programs | Environment({**_UNSET, **_NO_PREFERENCES, **where})
 
     @cached_property
@@ -202,12 +220,56 @@ class Cluster:
         headers = client.VersionApi(self._api).get_code_with_http_info()[2]
         return parsedate_to_datetime(headers["Date"])
 
+    def allowed(self, call: Callable[[], T]) -> T:
+        """Return what a call of the API returns.
+
+        Raises:
+            errors.RightMissingError: the account that the run acts as may not; the message has the right's name.
+
+        """
+        try:
+            return call()
+        except ApiException as error:
+            if error.status != _FORBIDDEN:
+                raise
+            raise errors.RightMissingError(_message(error)) from error
+
+    def if_allowed(self, what: str, call: Callable[[], Any]) -> list[Any]:
+        """Return what a call of the API lists that nothing is proven by: nothing if that is forbidden.
+
+        Args:
+            what: what is listed, for the one line that tells people that it cannot be seen.
+            call: lists it.
+
+        """
+        try:
+            return list(self.allowed(call).items)
+        except errors.RightMissingError as error:
+            self.miss(what, error.what)
+            return []
+
+    def miss(self, what: str, why: str) -> None:
+        """Tell once that something cannot be seen, and so is not looked at."""
+        if what not in self.unseen:
+            self.unseen.add(what)
+            say("cluster", f"{what} cannot be seen, and the run goes on without: {why}")
+
     def nodes(self) -> list[client.V1Node]:
-        """Return all nodes, by name."""
-        return sorted(self.core.list_node().items, key=lambda node: str(node.metadata.name))
+        """Return all nodes, by name.
+
+        Raises:
+            errors.RightMissingError: the account that the run acts as may not list them.
+
+        """
+        return sorted(self.allowed(self.core.list_node).items, key=lambda node: str(node.metadata.name))
 
     def eligible_nodes(self) -> frozenset[str]:
-        """Return the names of the nodes that take pods of a DaemonSet that names no tolerations."""
+        """Return the names of the nodes that take pods of a DaemonSet that names no tolerations.
+
+        Raises:
+            errors.RightMissingError: see `nodes`.
+
+        """
         return frozenset(
             node.metadata.name
             for node in self.nodes()
@@ -215,8 +277,13 @@ class Cluster:
         )
 
     def pods(self, namespace: str, selector: str) -> list[client.V1Pod]:
-        """Return the pods that a label selector finds, by name."""
-        pods = self.core.list_namespaced_pod(namespace, label_selector=selector).items
+        """Return the pods that a label selector finds, by name.
+
+        Raises:
+            errors.RightMissingError: the account that the run acts as may not list them.
+
+        """
+        pods = self.allowed(lambda: self.core.list_namespaced_pod(namespace, label_selector=selector)).items
         return sorted(pods, key=lambda pod: str(pod.metadata.name))
 
     def logs(
@@ -286,6 +353,8 @@ class External:
         registry: where its nodes pull images from; empty if none was named.
         kubeconfig: the file that says how to reach it, and knows nothing else; it holds credentials.
         push: pushes an image (first argument) to a registry (second).
+        notice: see `Cluster`.
+        show: see `Cluster`.
         programs: see `Cluster`.
 
     """
@@ -294,6 +363,8 @@ class External:
     registry: str
     kubeconfig: Path
     push: Callable[[str, str], Provided]
+    notice: Callable[[str, JsonValue], None] = unnoticed
+    show: Callable[[Mapping[str, JsonValue]], None] = unshown
     programs: Environment = field(default_factory=Environment)
 
 
@@ -301,7 +372,7 @@ def existing(there: External) -> Cluster:
     """Return a cluster that is there, by its context.
 
     A program that is told no context, like completion commands of a document, must not act on another cluster: we use a
-    kubeconfig file that knows this context only, with the namespace `default`.
+    kubeconfig file that knows this context only. See `within` for its namespace.
 
     Args:
         there: the cluster; its kubeconfig file is written.
@@ -315,7 +386,6 @@ def existing(there: External) -> Cluster:
         only = ["kubectl", "--context", there.context, "config", "view", "--minify", "--flatten", "--raw"]
         printed = processes.run(only, limit=limits.QUERY, environment=there.programs).stdout
         there.kubeconfig.write_text(printed, encoding="utf-8")
-        cluster.kubectl("config", "set-context", there.context, "--namespace", "default")
         cluster.kubectl("get", "--raw", "/readyz", request_timeout(), limit=limits.QUERY)
     except errors.WorkstreamError as error:
         raise errors.ClusterFailedError(
@@ -339,10 +409,37 @@ def reached(there: External) -> Cluster:
             )
         pushed = there.push(image, there.registry)
         images.bring(pushed.name, pushed.digests)
+        there.notice(
+            f"{STAYS}image {pushed.name}",
+            f"{pushed.digests[0]}, in the registry; nodes that pulled it keep it until their kubelet makes room",
+        )
         return pushed.name
 
     context = there.context
     manager = ExternalManagerBase(context, None, there.kubeconfig)
     return Cluster(
-        there.kubeconfig, context, context, provide, manager, ours=False, images=images, programs=there.programs
+        there.kubeconfig,
+        context,
+        context,
+        provide,
+        manager,
+        ours=False,
+        images=images,
+        notice=there.notice,
+        show=there.show,
+        programs=there.programs,
     )
+
+
+def within(cluster: Cluster, namespace: str) -> Cluster:
+    """Return a cluster with another namespace for what a run makes, which its kubeconfig file then says too."""
+    cluster.kubectl("config", "set-context", cluster.context, "--namespace", namespace)
+    return replace(cluster, namespace=namespace)
+
+
+def _message(error: ApiException) -> str:
+    """Return what the API server says of an error."""
+    try:
+        return str(json.loads(error.body)["message"])
+    except (KeyError, TypeError, ValueError):
+        return str(error.reason)

@@ -7,6 +7,7 @@ variables are left out too: many a chart writes a password there. What a program
 from __future__ import annotations
 
 import json
+import re
 from functools import partial
 from typing import TYPE_CHECKING, Any
 
@@ -26,6 +27,7 @@ if TYPE_CHECKING:
 
 _LAST_EVENTS = 10  # in a message
 _LISTED = 3  # pods, in a line
+_FORBIDDEN = re.compile(r"(\S+) is forbidden: (.+)")
 
 
 def state(cluster: Cluster, *namespaces: str) -> str:
@@ -37,7 +39,7 @@ def _state(cluster: Cluster, namespace: str) -> Iterator[str]:
     pods = cluster.kubectl("--namespace", namespace, "get", "pods", "--output", "wide", accept=range(256)).stdout
     yield processes.tail(pods)
     try:
-        happened = cluster.core.list_namespaced_event(namespace).items
+        happened = events.of(cluster, namespace)
     except Exception as error:  # noqa: BLE001 - what the message is about must not be hidden by another error
         yield processes.tail(f"no events can be listed: {error}".splitlines()[0])
     else:
@@ -83,11 +85,11 @@ def _why(pod: client.V1Pod) -> str:
 def collect(cluster: Cluster, folder: Path) -> None:
     """Write what explains a failure into a folder, for every namespace that is not Kubernetes' own.
 
-    On a cluster that is not ours, only for `default`: the rest is other people's.
+    On a cluster that is not ours, only for the namespace that the run makes things in: the rest is other people's.
     """
     folder.mkdir(parents=True, exist_ok=True)
-    everywhere, api = cluster.ours, cluster.core
-    where = ["--all-namespaces"] if everywhere else ["--namespace", "default"]
+    everywhere, api, own = cluster.ours, cluster.core, cluster.namespace
+    where = ["--all-namespaces"] if everywhere else ["--namespace", own]
     wanted = {
         "nodes.txt": ["describe", "nodes"] if everywhere else ["get", "nodes", "--output", "wide"],
         "pods.txt": ["get", "pods", *where, "--output", "wide"],
@@ -95,11 +97,11 @@ def collect(cluster: Cluster, folder: Path) -> None:
     for name, arguments in wanted.items():
         _write(cluster, folder / name, arguments)
     happened = _listed(
-        "events", api.list_event_for_all_namespaces if everywhere else partial(api.list_namespaced_event, "default")
+        cluster, "events", api.list_event_for_all_namespaces if everywhere else partial(api.list_namespaced_event, own)
     )
     (folder / "events.txt").write_text("".join(f"{line}\n" for line in events.lines(happened)), encoding="utf-8")
     pods = _listed(
-        "pods", api.list_pod_for_all_namespaces if everywhere else partial(api.list_namespaced_pod, "default")
+        cluster, "pods", api.list_pod_for_all_namespaces if everywhere else partial(api.list_namespaced_pod, own)
     )
     # A workload whose pods are refused has none, but events.
     namespaces = {seen.metadata.namespace for seen in (*pods, *happened)}
@@ -111,10 +113,10 @@ def collect(cluster: Cluster, folder: Path) -> None:
             _write_logs(cluster, pod, folder / pod.metadata.namespace)
 
 
-def _listed(what: str, listed: Callable[[], Any]) -> list[Any]:
+def _listed(cluster: Cluster, what: str, listed: Callable[[], Any]) -> list[Any]:
     """Return what a call of the API lists; if that fails, nothing, and say so: it must not hide what is explained."""
     try:
-        return list(listed().items)
+        return cluster.if_allowed(what, listed)
     except Exception as error:  # noqa: BLE001 - see above
         say("diagnostics", f"no {what} can be listed: {error}")
         return []
@@ -185,7 +187,14 @@ def _printed(cluster: Cluster, path: Path, arguments: list[str]) -> str | None:
     """Return what kubectl prints, for a file whose folder is made; if it fails, say so."""
     path.parent.mkdir(parents=True, exist_ok=True)
     try:
-        return cluster.kubectl(*arguments, limit=limits.DIAGNOSTICS).stdout
+        completed = cluster.kubectl(*arguments, limit=limits.DIAGNOSTICS, accept=range(256))
     except errors.WorkstreamError as error:
         say("diagnostics", f"{path.name} cannot be had: {error.what.splitlines()[-1]}")
         return None
+    forbidden = _FORBIDDEN.findall(completed.stderr)
+    for what, why in forbidden:
+        cluster.miss(what, why)
+    if completed.returncode and not forbidden:
+        say("diagnostics", f"{path.name} cannot be had: {processes.tail(completed.stderr, 1)}")
+    # Of several kinds, kubectl tells those that may be seen.
+    return completed.stdout if completed.stdout or not completed.returncode else None

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 import shlex
 from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
@@ -28,6 +29,8 @@ Manifest = dict[str, Any]
 # Helm 3 has `--all` for them, Helm 4 has not.
 _EVERY_STATE = ("--deployed", "--failed", "--pending", "--superseded", "--uninstalled", "--uninstalling")
 _PENDING = "another operation (install/upgrade/rollback) is in progress"  # what Helm says of it
+# What the API server says to an account that lacks a right, which it names.
+_FORBIDDEN = re.compile(r'\S+ is forbidden: User "[^"\n]+" cannot [^\n]+')
 _SERVER_SIDE = 4  # the first Helm that lets the API server merge, and knows conflicts
 
 
@@ -91,7 +94,8 @@ def install(cluster: Cluster, release: Release, values: Mapping[str, Any]) -> in
             str(release.chart),
             "--namespace",
             release.namespace,
-            "--create-namespace",
+            # The cluster's own is there, and asking for it takes a right that the account may not have.
+            *([] if release.namespace == cluster.namespace else ["--create-namespace"]),
             "--reset-values",
             *_changing(cluster),
         ]
@@ -397,6 +401,10 @@ def _helm(
         output = [error.stderr.strip() or error.stdout.strip()]
         if arguments[0] == "lint":  # it complains of having found something, and prints what
             output = [error.stdout.strip(), error.stderr.strip()]
+        forbidden = _FORBIDDEN.search(error.stderr)
+        if forbidden is not None:
+            what = f"helm {arguments[0]} failed: {forbidden[0]}"
+            raise errors.RightMissingError(what) from error
         raise errors.ChartError(
             f"helm {arguments[0]} failed: " + "\n".join(filter(None, output)),
             instead="Mend the chart or the values.",

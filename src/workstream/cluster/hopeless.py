@@ -182,7 +182,7 @@ def _refusal(cluster: Cluster, present: Present, maker: Part, since: datetime) -
     failed = workloads.condition(maker, "ReplicaFailure") if maker.kind == "ReplicaSet" else None
     if failed is not None and failed.last_transition_time >= since:
         return str(failed.message)
-    refusals = cluster.core.list_namespaced_event(maker.name.namespace, field_selector="reason=FailedCreate").items
+    refusals = events.of(cluster, maker.name.namespace, field_selector="reason=FailedCreate")
     mine = [event for event in refusals if event.involved_object.uid == maker.uid and events.when(event) >= since]
     if not mine:
         return ""

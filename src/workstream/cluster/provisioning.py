@@ -11,7 +11,17 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from workstream import files, processes
-from workstream.cluster import access, cache, housekeeping, images, kind, node_image, private_engine, programs
+from workstream.cluster import (
+    access,
+    cache,
+    housekeeping,
+    images,
+    kind,
+    namespaces,
+    node_image,
+    private_engine,
+    programs,
+)
 from workstream.cluster.engine import Engine, answering
 from workstream.cluster.private_engine import PrivateEngine
 from workstream.progress import say
@@ -35,6 +45,7 @@ class Options:
         keep: leave it running at the end.
         kube_context: use the cluster of this context instead of a kind cluster.
         registry: where the nodes of that cluster pull images from.
+        namespace: a namespace that is there, for what the run makes on that cluster; empty for one of its own.
         diagnostics: where logs go when the cluster does not come up.
         notice: see `Cluster`.
         show: likewise.
@@ -45,6 +56,7 @@ class Options:
     keep: bool = False
     kube_context: str = ""
     registry: str = ""
+    namespace: str = ""
     diagnostics: Path = Path("build/diagnostics")
     notice: Callable[[str, JsonValue], None] = access.unnoticed
     show: Callable[[Mapping[str, JsonValue]], None] = access.unshown
@@ -123,7 +135,9 @@ def cluster_ready(engine: Engine, tools: Mapping[str, Tool], options: Options) -
         if options.kube_context:
             folder = stack.enter_context(files.temporary("kubeconfig"))
             there = access.existing(_external(engine, tools, options, folder / "kubeconfig"))
-            yield replace(there, notice=options.notice, show=options.show)
+            if options.namespace:
+                namespaces.require(there, options.namespace)
+            yield access.within(there, options.namespace or stack.enter_context(namespaces.own(there)))
             return
         for other in kind.left_behind(engine):
             if other != options.name:
@@ -138,7 +152,9 @@ def cluster_ready(engine: Engine, tools: Mapping[str, Tool], options: Options) -
         yield replace(cluster, notice=options.notice, show=options.show)
 
 
-def lent_cluster(engine: Engine, tools: Mapping[str, Tool], options: Options, kubeconfig: Path) -> Cluster:
+def lent_cluster(
+    engine: Engine, tools: Mapping[str, Tool], options: Options, kubeconfig: Path, namespace: str
+) -> Cluster:
     """Return the cluster that another process of this run has ready.
 
     Args:
@@ -146,13 +162,13 @@ def lent_cluster(engine: Engine, tools: Mapping[str, Tool], options: Options, ku
         tools: kind, helm and kubectl, likewise.
         options: what the run is to use.
         kubeconfig: the file that says how to reach the cluster.
+        namespace: see `Cluster`.
 
     """
     if options.kube_context:
-        there = access.reached(_external(engine, tools, options, kubeconfig))
-    else:
-        environment = programs.environment(tools)
-        there = kind.KindCluster(engine, "", options.name, options.diagnostics, environment).access()
+        return replace(access.reached(_external(engine, tools, options, kubeconfig)), namespace=namespace)
+    environment = programs.environment(tools)
+    there = kind.KindCluster(engine, "", options.name, options.diagnostics, environment).access()
     return replace(there, notice=options.notice, show=options.show)
 
 
@@ -162,6 +178,8 @@ def _external(engine: Engine, tools: Mapping[str, Tool], options: Options, kubec
         options.registry,
         kubeconfig,
         push=lambda *where: images.push(engine, *where),
+        notice=options.notice,
+        show=options.show,
         programs=programs.environment(tools),
     )
 

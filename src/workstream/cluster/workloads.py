@@ -7,6 +7,7 @@ its ReplicaSets and these their pods, a CronJob its Jobs and these theirs.
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import partial
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 if TYPE_CHECKING:
@@ -159,6 +160,9 @@ def find(cluster: Cluster, names: Iterable[Name], known: Collection[str] = ()) -
         names: what a manifest names.
         known: the `uid`s of what belongs to it too and may be gone: what that owns is found all the same.
 
+    Raises:
+        errors.RightMissingError: the account that the run acts as may not list one of the kinds that matter.
+
     """
     names = tuple(names)
     wanted, belonging = set(names), set(known)
@@ -264,7 +268,7 @@ def _listed(cluster: Cluster, namespace: str, kinds: Collection[str]) -> Iterato
     wanted = {*kinds, *(_OWNS[kind] for kind in kinds if kind in _OWNS), "Pod"}
     for kind, listed in lists.items():
         if kind in wanted:
-            yield from (Part(kind, body) for body in listed(namespace).items)
+            yield from (Part(kind, body) for body in cluster.allowed(partial(listed, namespace)).items)
 
 
 def _annotation(part: Part, name: str) -> str | None:

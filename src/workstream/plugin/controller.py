@@ -12,6 +12,7 @@ import pytest
 from _pytest.junitxml import xml_key  # there is no public way to say where it goes once it is known
 
 from workstream import documents, errors, evidence, files, processes, progress
+from workstream.cluster.access import STAYS
 from workstream.evidence import provenance, records
 from workstream.plugin import inventory, outcomes, result, scheduling, terminal
 from workstream.plugin.exchange import MESSAGE, Collected, EnvironmentFailure, Message, collected_by
@@ -65,6 +66,7 @@ class Controller(Session):
         self._manifest: dict[tuple[str, str, evidence.Level], records.Manifest] = {}
         self._selection: records.Selection | None = None
         self._lends = False
+        self._stays: dict[str, str] = {}
         self._session: pytest.Session | None = None
         self._code = 0
         self._failure: EnvironmentFailure | None = None
@@ -88,6 +90,8 @@ class Controller(Session):
 
     def keep(self, line: records.Record) -> None:
         """Write a line; it is on the disk when this returns, if the run has begun."""
+        if isinstance(line, records.Subject) and line.name.startswith(STAYS):
+            self._stays[line.name.removeprefix(STAYS)] = str(line.value)
         self._log.keep(line)
 
     def note_failure(self, failure: EnvironmentFailure) -> None:
@@ -273,6 +277,10 @@ class Controller(Session):
         if self._failure:
             terminalreporter.section("what kept the run from proving more", sep="-", red=True)
             terminalreporter.write_line(self._failure.text)
+        if self._stays:
+            terminalreporter.section("what stays of this run on other people's machines", sep="-")
+            for what, why in self._stays.items():
+                terminalreporter.write_line(f"{what}: {why}")
         terminalreporter.section(f"{self.document.id}: {self.document.title}", sep="=", bold=True)
         if self._log.has_begun:
             terminal.show(terminalreporter, self._result)

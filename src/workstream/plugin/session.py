@@ -72,6 +72,7 @@ class Session:
             config.getoption("--workstream-keep"),
             self.project.setting("kube-context"),
             self.project.setting("registry"),
+            self.project.setting("namespace"),
             self.folder / "diagnostics",
             lambda name, value: self.keep(records.Subject(name=name, value=value)),
             Sights(self.keep).take,

@@ -24,13 +24,12 @@ if TYPE_CHECKING:
     from workstream.cluster.helm import Release
     from workstream.evidence import Recorder
 
-CORES = 4
+_CORES = 2  # of an executor; every worker offers as many
 
 # Start when every executor is there, and let every task run wherever there is room: else a small job may run on
 # one host alone, and nothing of it crosses the network.
 SPREAD = {
-    "spark.cores.max": str(CORES),
-    "spark.executor.cores": "2",
+    "spark.executor.cores": str(_CORES),
     "spark.executor.memory": "640m",
     "spark.driver.memory": "640m",
     "spark.scheduler.minRegisteredResourcesRatio": "1.0",
@@ -47,7 +46,7 @@ SPREAD = {
 # What the jobs in jobs/ count and sum; the expectation is reckoned here and not taken from them.
 WORDS, COPIES = 50, 2000
 EXPECTED_COUNTS = {f"word-{word}": COPIES for word in range(WORDS)}
-NUMBERS, KEYS, MAPS, REDUCES = 100_000, 50, 4, 4
+NUMBERS, KEYS, REDUCES = 100_000, 50, 4
 
 
 def expected_sums(keys: int = KEYS) -> dict[str, int]:
@@ -151,12 +150,18 @@ class Submitter:
                     self.stop_drivers()
 
     @property
+    def cores(self) -> int:
+        """How many cores a job takes: so many that an executor of it runs on every worker."""
+        return _CORES * len(shuffle.pods(self.cluster, self.release, "worker"))
+
+    @property
     def master(self) -> str:
         """The master, as kubectl names it."""
         return f"deploy/{self.release.name}-master"
 
     def _submit(self, script: str, *arguments: str) -> list[str]:
-        options = [part for key, value in SPREAD.items() for part in ("--conf", f"{key}={value}")]
+        spread = {**SPREAD, "spark.cores.max": str(self.cores)}
+        options = [part for key, value in spread.items() for part in ("--conf", f"{key}={value}")]
         master = f"spark://{self.release.name}-master:7077"
         return ["spark-submit", "--master", master, *options, script, *arguments]
 

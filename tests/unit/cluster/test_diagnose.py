@@ -90,24 +90,23 @@ def test_of_our_cluster_everything_is_kept_but_kubernetes_own(
     )
 
 
-def test_of_a_cluster_of_others_only_the_default_namespace_is_looked_at(
+def test_of_a_cluster_of_others_only_the_runs_own_namespace_is_looked_at(
     reachable: Cluster, kubernetes: Kubernetes, calls: Path, tmp_path: Path
 ) -> None:
     """Whatever else is there is other people's: neither kubectl nor the API is asked for it."""
     kubernetes.answers["/api/v1/pods"] = [pod("secret", "theirs")]
-    kubernetes.answers["/api/v1/namespaces/default/pods"] = [pod("a", "default")]
-    kubernetes.answers["/api/v1/namespaces/default/events"] = [event("default")]
-    diagnose.collect(replace(reachable, ours=False), tmp_path / "kept")
+    kubernetes.answers["/api/v1/namespaces/own/pods"] = [pod("a", "own")]
+    kubernetes.answers["/api/v1/namespaces/own/events"] = [event("own")]
+    diagnose.collect(replace(reachable, ours=False, namespace="own"), tmp_path / "kept")
 
-    assert {path for path, _ in kubernetes.asked} == {
-        f"/api/v1/namespaces/default/{kind}" for kind in ("events", "pods")
-    }
+    assert {path for path, _ in kubernetes.asked} == {f"/api/v1/namespaces/own/{kind}" for kind in ("events", "pods")}
     asked = [line.removeprefix("--context testing ") for line in calls.read_text().splitlines()]
     assert asked[0] == "get nodes --output wide"
-    assert all("--namespace default" in line and "--all-namespaces" not in line for line in asked[1:])
+    assert all("--namespace own" in line and "--all-namespaces" not in line for line in asked[1:])
     assert files(tmp_path / "kept") == [
-        *("default/a.main.log", "default/objects.yaml"),
-        *("events.txt", "nodes.txt", "pods.txt"),
+        *("events.txt", "nodes.txt"),
+        *("own/a.main.log", "own/objects.yaml"),
+        "pods.txt",
     ]
 
 
@@ -191,6 +190,30 @@ def test_an_api_server_that_refuses_hides_no_failure(
     assert "no pods can be listed: (404)" in caplog.text
     assert "no events can be listed: (404)" in caplog.text
     assert files(tmp_path / "kept") == ["events.txt", "nodes.txt", "pods.txt"]
+
+
+def test_what_an_account_may_not_see_is_told_once_and_what_it_may_is_kept(
+    reachable: Cluster,
+    kubernetes: Kubernetes,
+    pretend: Callable[[str, str], Path],
+    tmp_path: Path,
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    """Of several kinds of which one is forbidden, kubectl ends with an error, and tells the others."""
+    forbidden = 'jobs.batch is forbidden: User "someone" cannot list resource "jobs" in API group "batch"'
+    refusing = f"echo 'Error from server (Forbidden): {forbidden}' >&2; exit 1"
+    pretend("kubectl", f'case "$*" in *" get pods,"*) echo "a: pod"; {refusing} ;; *nodes*) {refusing} ;; esac')
+    kubernetes.forbid("/api/v1/namespaces/own/events", "events")
+    kubernetes.answers["/api/v1/namespaces/own/pods"] = [pod("a", "own")]
+    theirs = replace(reachable, ours=False, namespace="own")
+    with caplog.at_level("INFO", logger="workstream"):
+        for name in ("first", "second"):
+            diagnose.collect(theirs, tmp_path / name)
+
+    assert (tmp_path / "first" / "own" / "objects.yaml").read_text() == "a: pod\n"
+    assert not (tmp_path / "first" / "nodes.txt").exists()
+    told = [line for line in caplog.messages if "cannot be" in line]
+    assert [line.split()[1] for line in told] == ["jobs.batch", "events"]
 
 
 def test_the_state_at_the_end_is_pods_and_the_last_events(

@@ -465,7 +465,7 @@ def test_what_says_nothing_of_the_hooks_that_helm_waits_for_stops_nothing(
         (telling.folder / "hooks").unlink()
     else:
         objects.kubernetes.answers.pop("/apis/batch/v1/namespaces/n/jobs")
-    telling.has("change", f"until [ $(grep -c 'get hooks' {telling.folder}/calls) = 2 ]; do sleep 0.05; done")
+    telling.has("change", f"until [ $(grep -c 'get hooks' {telling.folder}/calls) -ge 2 ]; do sleep 0.05; done")
 
     assert helm.install(reachable, RELEASE, {}) == 3
 
@@ -512,6 +512,28 @@ def test_what_helm_refuses_for_another_reason_is_told_as_it_is(telling: Helm, re
 
     assert caught.value.what == "helm upgrade failed: Error: values do not meet the schema"
     assert caught.value.more.startswith("helm upgrade --install r charts/c ")
+
+
+def test_in_the_clusters_own_namespace_nothing_is_asked_that_takes_a_right_to_make_one(
+    telling: Helm, reachable: Cluster
+) -> None:
+    """It is there; any other namespace is made if need be."""
+    helm.install(replace(reachable, namespace="n"), RELEASE, {})
+    there = [call for call in telling.calls() if call.startswith("upgrade")]
+    helm.install(replace(reachable, namespace="o"), RELEASE, {})
+    elsewhere = [call for call in telling.calls() if call.startswith("upgrade")][len(there) :]
+
+    assert ["--create-namespace" in call for call in (*there, *elsewhere)] == [False, True]
+
+
+def test_a_right_that_helm_lacks_is_no_fault_of_the_chart(telling: Helm, reachable: Cluster) -> None:
+    """It is named, in the API server's words."""
+    message = 'secrets is forbidden: User "someone" cannot list resource "secrets" in API group "" in the namespace "n"'
+    telling.has("change", f"echo 'Error: query: failed to query with labels: {message}' >&2; exit 1")
+    with pytest.raises(errors.RightMissingError) as caught:
+        helm.install(reachable, RELEASE, {})
+
+    assert caught.value.what == f"helm upgrade failed: {message}"
 
 
 @pytest.mark.parametrize(("listed", "there"), [("[]", False), ('[{"name": "r", "status": "failed"}]', True)])

@@ -113,6 +113,18 @@ def test_a_refusal_is_known_without_an_event_too(look: Look, objects: Objects) -
     assert look("Deployment") == []
 
 
+def test_where_events_may_not_be_seen_refusals_are_not_and_that_is_told_once(
+    look: Look, objects: Objects, caplog: pytest.LogCaptureFixture
+) -> None:
+    """A release that comes up is no worse for it; one that does not is waited for."""
+    objects.event(lacking(objects, "DaemonSet"), "DaemonSet", PODSECURITY)
+    message = objects.kubernetes.forbid("/api/v1/namespaces/n/events", "events")
+    with caplog.at_level("INFO", logger="workstream"):
+        assert [look("DaemonSet"), look("DaemonSet")] == [[], []]
+
+    assert caplog.text.count(f"events in n cannot be seen, and the run goes on without: {message}") == 1
+
+
 @pytest.mark.parametrize(
     "said",
     [

@@ -45,8 +45,12 @@ case "$*" in
     "version "*) echo '{"clientVersion": {"gitVersion": "v1.34.4"}}' ;;
     *"get nodes"*) echo "control-plane $(cat STATE/ready)" ;;
     *"get deployment coredns"*) printf 2/2 ;;
+    *" config view "*) cat STATE/users ;;
 esac
 """
+
+
+DOCKER_ON_PATH = Engine("docker", "28", private=False)
 
 
 @pytest.fixture
@@ -167,8 +171,42 @@ def test_runs_on_a_cluster_of_others_keep_nobody_from_it() -> None:
         pass
 
 
-def test_on_a_cluster_of_others_nothing_is_made_and_images_are_pushed(
-    state: Path, pretend: Callable[[str, str], Path]
+@pytest.fixture
+def theirs(state: Path, kubernetes: Kubernetes, monkeypatch: pytest.MonkeyPatch) -> Kubernetes:
+    """Give the API server of a cluster of others, which the user's kubeconfig file knows as `theirs`."""
+    users = state / "users"
+    users.write_text((state / "kubeconfig").read_text().replace("kind-mine", "theirs"))
+    monkeypatch.setenv("KUBECONFIG", str(users))
+    return kubernetes
+
+
+def namespaces_of(api: Kubernetes) -> list[str]:
+    """Return the namespaces that an API server has."""
+    paths = [path for path, answer in api.answers.items() if not callable(answer)]
+    return [path.rpartition("/")[2] for path in paths if path.startswith("/api/v1/namespaces/")]
+
+
+def test_on_a_cluster_of_others_a_run_uses_a_namespace_of_its_own(theirs: Kubernetes) -> None:
+    """It is gone with all that is in it when the run ends."""
+    with provisioning.cluster_ready(DOCKER_ON_PATH, {}, Options(kube_context="theirs")) as found:
+        assert namespaces_of(theirs) == [found.namespace]
+
+    assert found.namespace.startswith("workstream-")
+    assert namespaces_of(theirs) == []
+
+
+def test_a_namespace_that_is_named_is_used_and_stays(theirs: Kubernetes) -> None:
+    """None is made, and it is nobody's to remove."""
+    theirs.answers["/api/v1/namespaces/team"] = {"metadata": {"name": "team"}}
+    options = Options(kube_context="theirs", namespace="team")
+    with provisioning.cluster_ready(DOCKER_ON_PATH, {}, options) as found:
+        assert found.namespace == "team"
+
+    assert namespaces_of(theirs) == ["team"]
+
+
+def test_on_a_cluster_of_others_no_node_is_made_and_images_are_pushed(
+    state: Path, theirs: Kubernetes, pretend: Callable[[str, str], Path]
 ) -> None:
     """The file that leads there holds credentials, and is gone at the end; what is seen is told as of any cluster."""
     told: list[tuple[str, object]] = []
@@ -184,7 +222,8 @@ def test_on_a_cluster_of_others_nothing_is_made_and_images_are_pushed(
 
     assert name == "registry.example/team/queue:dev-51a7"
     assert (state / "pushed").read_text().splitlines() == [f"tag sha256:51a7 {name}", f"push {name}"]
-    assert told == [("answer", 42)]
+    assert [seen for seen, _ in told] == [f"stays: image {name}", "answer"]
+    assert namespaces_of(theirs) == []
     assert not found.kubeconfig.parent.exists()
     assert not (state / "made").exists()
 
@@ -192,9 +231,10 @@ def test_on_a_cluster_of_others_nothing_is_made_and_images_are_pushed(
 def test_a_lent_cluster_is_used_and_never_made(state: Path, tmp_path: Path) -> None:
     """Another process of the run has it: its images are brought there from here too."""
     docker = Engine(str(tmp_path / "programs" / "docker"), "28", private=False)
-    ours = provisioning.lent_cluster(docker, {}, Options(name="mine"), Path("unused"))
-    theirs = provisioning.lent_cluster(docker, {}, Options(kube_context="theirs"), tmp_path / "kubeconfig")
+    ours = provisioning.lent_cluster(docker, {}, Options(name="mine"), Path("unused"), "default")
+    theirs = provisioning.lent_cluster(docker, {}, Options(kube_context="theirs"), tmp_path / "kubeconfig", "its-own")
 
     assert (ours.context, ours.ours, theirs.context, theirs.ours) == ("kind-mine-c0ffee", True, "theirs", False)
+    assert (ours.namespace, theirs.namespace) == ("default", "its-own")
     assert theirs.kubeconfig == tmp_path / "kubeconfig"
     assert not (state / "made").exists()

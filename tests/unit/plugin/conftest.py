@@ -41,6 +41,7 @@ class Cluster:
     kubeconfig: pathlib.Path = pathlib.Path("kubeconfig")
     context: str = "none"
     name: str = "none"
+    namespace: str = "default"
     ours: bool = True
     programs: Environment = Environment()
     namespaces: set = dataclasses.field(default_factory=set)
