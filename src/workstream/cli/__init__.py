@@ -21,6 +21,9 @@ _COMMANDS = {
     "status": ("evidence", "Say what is proven, and what became stale."),
     "audit": ("evidence", "Find what documents claim and evidence does not hold up."),
     "tick": ("evidence", "Tick the boxes that evidence proves."),
+    "accept": ("acceptance", "Keep what a run proved, in a file that travels with the repository."),
+    "verify": ("acceptance", "Check what was accepted: unaltered, by whom, and whether it still holds."),
+    "diff": ("acceptance", "Say what changed since a result was accepted."),
     "schema": ("evidence", "Print the JSON Schema of an evidence log, or of what --json prints."),
     "cluster": ("cluster", "Bring up the cluster of a run, look at it, take it away."),
 }

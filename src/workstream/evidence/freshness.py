@@ -50,11 +50,13 @@ class Change:
     """Something that is not what it was when the tests ran.
 
     Attributes:
+        path: which file or folder, from the project's root.
         what: a sentence.
         tests: the node ids of the tests whose evidence it makes stale; None for all.
 
     """
 
+    path: str
     what: str
     tests: frozenset[str] | None = None
 
@@ -63,12 +65,17 @@ class Change:
         return self.tests is None or not self.tests.isdisjoint(verdict.tests)
 
 
-def root_of(log: Log, document: Document) -> Path:
-    """Return the folder from which a log's paths start, wherever the command runs: the document's place tells it.
+def root_of(recorded_path: str, document: Document) -> Path:
+    """Return the folder from which recorded paths start, wherever the command runs: the document's place tells it.
 
     If the document is not where it was, it is the working folder.
+
+    Args:
+        recorded_path: where the document was.
+        document: the document as it is now.
+
     """
-    recorded, resolved = Path(log.session.document_path).parts, document.path.resolve().parts
+    recorded, resolved = Path(recorded_path).parts, document.path.resolve().parts
     below = len(resolved) - len(recorded)
     return Path(*resolved[:below]) if below > 0 and resolved[below:] == recorded else Path.cwd()
 
@@ -120,7 +127,7 @@ def _changed_modules(basis: Basis, root: Path) -> Iterator[Change]:
     for path in dict.fromkeys(line.source_path for line in basis.manifest):
         lines = [line for line in basis.manifest if line.source_path == path]
         if path and any(_sha256(root / path) != line.source_sha256 for line in lines):
-            yield Change(f"{path} changed since", frozenset(line.test for line in lines))
+            yield Change(path, f"{path} changed since", frozenset(line.test for line in lines))
 
 
 def _new_modules(basis: Basis, root: Path) -> Iterator[Change]:
@@ -130,7 +137,7 @@ def _new_modules(basis: Basis, root: Path) -> Iterator[Change]:
         for path in modules.python_files(root / folder):
             name = os.path.relpath(path, root)
             if name not in known and modules.speaks_of(path, basis.document_id) is not None:
-                yield Change(f"{name}, which speaks of its criteria, was added since")
+                yield Change(name, f"{name}, which speaks of its criteria, was added since")
 
 
 def _changed_inputs(basis: Basis, root: Path) -> Iterator[Change]:
@@ -139,7 +146,7 @@ def _changed_inputs(basis: Basis, root: Path) -> Iterator[Change]:
     for name, path in dict.fromkeys((subject.name, subject.path) for subject in described):
         now = _sha256(root / path)
         if any(subject.value != now for subject in described if (subject.name, subject.path) == (name, path)):
-            yield Change(f"{name} ({path}) changed since")
+            yield Change(path, f"{name} ({path}) changed since")
 
 
 def _sha256(path: Path) -> str:
