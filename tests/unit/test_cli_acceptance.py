@@ -303,9 +303,11 @@ def test_diff_names_what_changed_since_the_acceptance(run: Run, project: Path) -
 
 def test_diff_says_what_a_newer_run_came_to(run: Run, project: Path) -> None:
     """Where there is evidence, verdicts, tests and facts that are others now are named."""
+    changed_log(project, lambda lines: lines.insert(3, {"record": "subject", "name": "Helm", "value": "v4"}))
     run("accept", "WS-900.md")
     kept = project / "checklists" / "WS-900.json"
     kept.rename(project.with_name("old.json"))
+    changed_log(project, lambda lines: lines.pop(3))
     changed_log(project, lambda lines: lines.insert(3, {**lines[2], "test": "test_mail.py::test_more"}))
     changed_log(project, lambda lines: lines.insert(3, {"record": "subject", "name": "Kubernetes", "value": "v2"}))
     assert run("diff", "WS-900.md")[0] == errors.EvidenceError.exit_code
@@ -316,5 +318,6 @@ def test_diff_says_what_a_newer_run_came_to(run: Run, project: Path) -> None:
     assert out.splitlines() == [
         "verdict AC1: was proven, is not-run: test_more is to prove it, and was not run.",
         "test test_mail.py::test_more: is new: not-run",
+        "fact Helm: is gone",
         "fact Kubernetes: is new: v2",
     ]

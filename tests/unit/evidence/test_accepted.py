@@ -34,6 +34,7 @@ class Project:
         self.document_path = root / "WS-900.md"
         self.document_path.write_bytes(told.document.content)
         (root / "test_mail.py").write_text("def test_it(): ...\n")
+        (root / "conftest.py").write_text("# fixtures\n")
         (root / "chart").mkdir()
         (root / "chart" / "values.yaml").write_text("replicas: 1\n")
         self.told = told
@@ -47,6 +48,7 @@ class Project:
                 source_sha256=provenance.path_sha256(root / "test_mail.py"),
             )
         ]
+        told.described(records.SUITE, provenance.path_sha256(root / "conftest.py"), "conftest.py")
         told.described("chart", provenance.path_sha256(root / "chart"), "chart").ended()
         self.log = root / "evidence.jsonl"
         self.path = accepted.path_of("WS-900", root)
@@ -91,8 +93,10 @@ def test_it_is_an_in_toto_statement_of_a_test_result(project: Project) -> None:
     predicate = said["predicate"]
     assert (predicate["result"], predicate["passedTests"]) == ("FAILED", [TEST])
     assert (predicate["warnedTests"], predicate["failedTests"]) == ([], [])
-    sha256 = provenance.path_sha256(project.root / "test_mail.py")
-    assert predicate["configuration"] == [{"name": "test_mail.py", "digest": {"sha256": sha256}}]
+    assert predicate["configuration"] == [
+        {"name": name, "digest": {"sha256": provenance.path_sha256(project.root / name)}}
+        for name in ("conftest.py", "test_mail.py")
+    ]
     assert [(one["test"], one["state"]) for one in predicate["workstream"]["manifest"]] == [
         (TEST, "proven"),
         ("test_mail.py::test_more", "not-run"),
@@ -222,13 +226,22 @@ def test_what_was_proven_holds_where_nothing_changed(project: Project) -> None:
     ("path", "text"),
     [
         ("test_mail.py", "def test_it(): assert True\n"),
+        ("conftest.py", "# other fixtures\n"),
         ("chart/values.yaml", "replicas: 2\n"),
         ("chart/templates.yaml", "kind: Pod\n"),
         ("test_new.py", 'import pytest\n@pytest.mark.criterion("WS-900", "x")\ndef test(): ...\n'),
         ("WS-900.md", "## WS-900: Story\n\n### Acceptance Criteria\n\n- [ ] Mail arrives late\n- [ ] Mail is kept\n"),
         ("WS-900.md", "## WS-900: Story\n\n### Acceptance Criteria\n\n- [ ] Mail arrives soon\n\nSoon is a year.\n"),
     ],
-    ids=["its test", "its chart", "a file more in its chart", "a new test", "its text", "what stands around it"],
+    ids=[
+        "its test",
+        "another file of its suite",
+        "its chart",
+        "a file more in its chart",
+        "a new test",
+        "its text",
+        "what stands around it",
+    ],
 )
 def test_what_was_proven_is_stale_after_a_change(project: Project, path: str, text: str) -> None:
     """The same changes that make evidence stale make an accepted result stale."""
