@@ -230,3 +230,10 @@ class ControlError(WorkstreamError):
 
     exit_code = 34
     summary = "a control cannot be read, or does not fit the document"
+
+
+class AcceptedError(WorkstreamError):
+    """An accepted result was changed, or is not signed by somebody who may sign."""
+
+    exit_code = 35
+    summary = "an accepted result was changed, or is not signed by somebody who may sign"

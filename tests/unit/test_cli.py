@@ -16,7 +16,6 @@ import pytest
 
 from workstream import cli, documents, errors, evidence
 from workstream.evidence import Level, provenance, records
-from workstream.reports import checklist
 from workstream.reports import status as report
 from workstream.reports.timings import Timings
 
@@ -333,73 +332,6 @@ def test_what_a_run_leaves_is_found(run: Run, pytester: pytest.Pytester) -> None
 
     assert run("audit", document)[0] == 0
     assert "[x] AC2  proven" in run("status", document)[1]
-
-
-def accept(path: Path, log: Path) -> Path:
-    """Keep the checklist of a run as the accepted result; return the folder of those."""
-    document, found = documents.read(path), evidence.read(log)
-    folder = path.parent / "accepted"
-    folder.mkdir(exist_ok=True)
-    text = checklist.markdown(document, found, evidence.verdicts(found, document))
-    (folder / f"{document.id}.md").write_text(text, encoding="utf-8")
-    return folder
-
-
-def test_audit_takes_accepted_results_where_there_is_no_evidence(run: Run, document: Path) -> None:
-    """A ticked box holds if the checklist that was accepted proved it; evidence that is at hand is not asked."""
-    log = prove(document, "AC2")
-    folder = accept(document, log)
-    log.unlink()
-    prove(document, "AC1", project=document.parent)
-    claimed = "WS-001-01: 1 of 2 criteria claimed"
-    assert run("audit", document, "--accepted", folder) == (0, f"{claimed}, no contradiction found.\n", "")
-
-    document.write_text(TEXT.replace("[ ]", "[x]"), encoding="utf-8")
-    code, out, _ = run("audit", document, "--accepted", folder)
-    assert (code, out.count("is ticked")) == (1, 1)
-    assert "AC1 is ticked, and the accepted result says: uncovered" in out
-
-
-def test_an_accepted_result_is_of_one_edition_of_a_document(run: Run, document: Path) -> None:
-    """After another word in or around a criterion it holds up nothing; ticks and reports are no other edition."""
-    folder = accept(document, prove(document, "AC1", "AC2"))
-    document.write_text(TEXT.replace("[ ]", "[x]"), encoding="utf-8")
-    assert run("audit", document, "--accepted", folder)[0] == 0
-    reported = TEXT + "\n### Execution Report\n\n- [x] Mail arrives soon\n"
-    document.write_text(reported, encoding="utf-8")
-    assert run("audit", document, "--accepted", folder)[0] == 0
-
-    for text in (TEXT + "\nSoon is a week.\n", TEXT.replace("soon", "late"), TEXT.replace("safe", "safe\n  - and dry")):
-        document.write_text(text, encoding="utf-8")
-        code, out, _ = run("audit", document, "--accepted", folder)
-        assert code == 1
-        assert "AC2 is ticked, and the accepted result says: another edition of the document" in out
-
-
-def test_a_checklist_that_says_only_the_whole_documents_hash_is_compared_by_that(run: Run, document: Path) -> None:
-    """Those that were accepted before they said more hold for the same document with other ticks, and for no other."""
-    folder = accept(document, prove(document, "AC1", "AC2"))
-    path = folder / "WS-001-01.md"
-    lines = path.read_text(encoding="utf-8").splitlines(keepends=True)
-    path.write_text("".join(line for line in lines if "what gives them" not in line), encoding="utf-8")
-    document.write_text(TEXT.replace("[ ]", "[x]"), encoding="utf-8")
-    assert run("audit", document, "--accepted", folder)[0] == 0
-    document.write_text(TEXT + "\n### Execution Report\n", encoding="utf-8")
-    assert run("audit", document, "--accepted", folder)[0] == 1
-
-
-def test_what_is_no_accepted_result_holds_up_nothing(run: Run, document: Path) -> None:
-    """No file is a finding for each tick, a file that no run generated an error; and evidence is another question."""
-    folder = document.parent / "accepted"
-    folder.mkdir()
-    code, out, _ = run("audit", document, "--accepted", folder)
-    assert (code, "AC2 is ticked, and there is no accepted result" in out) == (1, True)
-    (folder / "WS-001-01.md").write_text(
-        "- [x] **AC2** Mail is kept safe\n  - **proven**: I say so.\n", encoding="utf-8"
-    )
-    assert run("audit", document, "--accepted", folder)[0] == errors.EvidenceError.exit_code
-    both = run("audit", document, "--accepted", folder, "--evidence", folder / "evidence.jsonl")
-    assert both[0] == errors.UsageError.exit_code
 
 
 def test_audit_takes_the_evidence_of_several_documents(run: Run, document: Path) -> None:

@@ -8,6 +8,7 @@ from typing import Annotated, Literal
 from pydantic import BaseModel, ConfigDict, Field, JsonValue, TypeAdapter
 
 SCHEMA_VERSION = "2.2"
+SUITE = "file of the suite"  # the name of subjects that the plugin describes, and not a test
 
 # Where in the life of a test something was recorded: `call` is the test's own body, nothing around it.
 Phase = Literal["setup", "call", "teardown"]

@@ -23,6 +23,7 @@ if TYPE_CHECKING:
     from workstream.evidence.records import Execution, Manifest, Observation, Outcome, Phase
 
 _PHASES: tuple[Phase, ...] = ("setup", "call", "teardown")
+OTHER_CONTEXT = "It was proven, but the document says something else around its criteria now, which gives them meaning."
 _SEVERAL = "what takes several attempts proves nothing."
 
 
@@ -103,6 +104,15 @@ def verdicts(log: Log, document: Document) -> tuple[Verdict, ...]:
     return tuple(_verdict(log, criterion, same_context=same) for criterion in document.criteria)
 
 
+def of_tests(log: Log) -> dict[str, State]:
+    """Return what each test of the suite that speaks of a criterion came to; of what it proves, the worst counts."""
+    states: dict[str, State] = {}
+    for line in log.manifest:
+        state, _ = _judge(log, line)
+        states[line.test] = min(state, states.get(line.test, state), key=list(State).index)
+    return states
+
+
 def rounds(log: Log, document: Document) -> tuple[tuple[Verdict, ...], ...]:
     """Return the verdicts of every round of a session with several, as if it had been the only one.
 
@@ -134,10 +144,7 @@ def _verdict(log: Log, criterion: Criterion, *, same_context: bool) -> Verdict:
     seen = tuple(observation for observation in log.observations if observation.attempt == last.get(observation.test))
     state, reason = _worst(judged)
     if state is State.PROVEN and not same_context:
-        reason = (
-            "It was proven, but the document says something else around its criteria now, which gives them meaning."
-        )
-        state = State.STALE
+        state, reason = State.STALE, OTHER_CONTEXT
     return Verdict(criterion, state, reason, tests, seen)
 
 

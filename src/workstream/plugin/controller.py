@@ -16,7 +16,7 @@ from workstream.cluster.access import STAYS
 from workstream.evidence import provenance, records
 from workstream.plugin import inventory, outcomes, result, scheduling, terminal
 from workstream.plugin.exchange import MESSAGE, Collected, EnvironmentFailure, Message, collected_by
-from workstream.plugin.log import SUITE, RunLog
+from workstream.plugin.log import RunLog
 from workstream.plugin.result import Result
 from workstream.plugin.session import ATTEMPT, TEST, Session, require_no_problems
 from workstream.plugin.signals import Signals
@@ -166,7 +166,7 @@ class Controller(Session):
     def _unpack(self, text: str) -> None:
         message = Message.model_validate_json(text)
         for line in message.lines:
-            if isinstance(line, records.Subject) and line.name == SUITE:
+            if isinstance(line, records.Subject) and line.name == records.SUITE:
                 self._log.keep_source(line)
             else:
                 self.keep(line)

@@ -16,8 +16,6 @@ if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Mapping
     from pathlib import Path
 
-SUITE = "file of the suite"  # the name of files that the plugin describes, and not a test
-
 
 class RunLog:
     """What a run saw, in the order in which it became known.
@@ -66,7 +64,7 @@ class RunLog:
 
     def keep_source(self, line: records.Subject) -> None:
         """Write a file of the suite that was imported late, or has changed since."""
-        if line.path not in self._tests and self._described.get((SUITE, line.path)) != line.value:
+        if line.path not in self._tests and self._described.get((records.SUITE, line.path)) != line.value:
             self.keep(line)
 
     def keep_uncollected(self, outcome: records.Outcome) -> None:
@@ -97,7 +95,7 @@ class RunLog:
         """
         listed = list(manifest)
         self._tests = {line.source_path for line in listed}
-        files = [records.Subject(name=SUITE, value=sha256, path=path) for path, sha256 in sources.items()]
+        files = [records.Subject(name=records.SUITE, value=sha256, path=path) for path, sha256 in sources.items()]
         with self._lock:
             waiting, self._waiting = self._waiting or [], None
             for line in (self._session, selection, *listed, *files, *waiting):
@@ -119,8 +117,8 @@ class RunLog:
     def _changed(self, late_sources: Mapping[str, str]) -> Iterator[records.Subject]:
         """Yield what was described, or belongs to the suite, and has changed since."""
         for path, sha256 in late_sources.items():
-            if path not in self._tests and (SUITE, path) not in self._described:
-                yield records.Subject(name=SUITE, value=sha256, path=path)
+            if path not in self._tests and (records.SUITE, path) not in self._described:
+                yield records.Subject(name=records.SUITE, value=sha256, path=path)
         for (name, path), value in self._described.items():
             with contextlib.suppress(errors.EvidenceError):
                 now = provenance.path_sha256(self._root / path)

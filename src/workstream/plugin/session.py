@@ -21,7 +21,6 @@ from workstream.plugin import body, inventory
 from workstream.plugin.binding import bind, uses
 from workstream.plugin.exchange import MESSAGE, Collected, EnvironmentFailure, Message, leave
 from workstream.plugin.execution import FUNCTION, Running, Watch
-from workstream.plugin.log import SUITE
 from workstream.plugin.process_environment import ProcessEnvironment
 from workstream.plugin.project import Project
 from workstream.plugin.rounds import planned
@@ -298,7 +297,7 @@ class Session:
         del session, exitstatus
         if self.is_worker:
             for path, sha256 in self.late_sources().items():
-                self.keep(records.Subject(name=SUITE, value=sha256, path=path))
+                self.keep(records.Subject(name=records.SUITE, value=sha256, path=path))
             self.config.workeroutput[MESSAGE] = self._take_message()  # type: ignore[attr-defined] # pytest-xdist sets it
         return (yield)
 

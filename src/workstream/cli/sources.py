@@ -1,0 +1,108 @@
+"""Where the verdicts of a document come from: evidence that is at hand, else what was accepted."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import click
+
+from workstream import errors, evidence
+from workstream.evidence import accepted, freshness, ticking
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from workstream.documents import Document
+    from workstream.evidence import Log, Verdict
+
+EVIDENCE = click.option(
+    "--evidence",
+    "logs",
+    multiple=True,
+    type=click.Path(path_type=Path),
+    help="The evidence.jsonl that a run left (default: build/acceptance/ID/evidence.jsonl of the document's project); "
+    "several times for runs that were parts of one suite.",
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Source:
+    """The verdicts of a document, and where they come from.
+
+    Attributes:
+        paths: of the evidence, or of the accepted result.
+        verdicts: of each criterion, as of now.
+        log: the evidence, of all those taken together; None of an accepted result.
+
+    """
+
+    paths: tuple[Path, ...]
+    verdicts: tuple[Verdict, ...]
+    log: Log | None = None
+
+    @property
+    def name(self) -> str:
+        """What messages call it."""
+        return "accepted result" if self.log is None else "evidence"
+
+    @property
+    def partial(self) -> bool:
+        """Whether it is evidence of a part of the suite."""
+        return bool(self.log and self.log.selection and self.log.selection.partial)
+
+
+def logs_of(document: Document, chosen: Sequence[Path]) -> tuple[Path, ...]:
+    """Return where the evidence of a document is: as chosen, else where its last run left it; nothing if it did not."""
+    if chosen:
+        return tuple(chosen)
+    log = evidence.find(document)
+    if log is None:
+        return ()
+    click.echo(f"evidence: {log}", err=True)
+    return (log,)
+
+
+def from_logs(document: Document, logs: tuple[Path, ...]) -> Source:
+    """Return what evidence says of a document as of now.
+
+    Raises:
+        errors.TickRefusedError: it is of another document, or of controls.
+        errors.EvidenceError: it cannot be read, or something changed between the parts.
+
+    """
+    log = ticking.log_of(logs, document)
+    return Source(logs, freshness.current(log, document, freshness.root_of(log.session.document_path, document)), log)
+
+
+def from_accepted(document: Document) -> Source | None:
+    """Return what was accepted of a document, as of now; None if nothing was.
+
+    Raises:
+        errors.AcceptedError: it was changed.
+
+    """
+    path = accepted.find(document)
+    if path is None:
+        return None
+    click.echo(f"accepted: {path}", err=True)
+    return Source((path,), accepted.verdicts(accepted.read(path), document))
+
+
+def require(document: Document, chosen: Sequence[Path]) -> Source:
+    """Return where the verdicts of a document come from.
+
+    Raises:
+        errors.EvidenceError: there is neither evidence nor an accepted result; see also the two functions before.
+
+    """
+    logs = logs_of(document, chosen)
+    found = from_logs(document, logs) if logs else from_accepted(document)
+    if found is None:
+        raise errors.EvidenceError(
+            f"{document.path} has no evidence: no folder above it holds what a run on {document.id} left, or what was "
+            "accepted of it.",
+            instead="Run the suite (pytest --workstream DOCUMENT), or name an evidence.jsonl with --evidence.",
+        )
+    return found
