@@ -231,7 +231,8 @@ def test_another_process_gets_what_this_one_has(lent: tuple[World, Path], real: 
     assert tools["host"] == f"unix://{home / 'socket'}"
     assert tools["path"] == [str(home / "built"), str(home / "engine")]
     kubeconfig = str(home / "cache" / "clusters" / "mine" / "kubeconfig")
-    assert cluster["told"] == ["kind-mine", "mine", kubeconfig, True, "mine"]
+    context = f"kind-mine-{(home / 'cache' / 'id').read_text()[:6]}"
+    assert cluster["told"] == [context, "mine", kubeconfig, True, context.removeprefix("kind-")]
     assert len({tools["pid"], cluster["pid"], os.getpid()}) == 3
     assert real.log == ["engine up", "tools up", "cluster up"]
 

@@ -192,6 +192,9 @@ def test_an_api_server_that_refuses_hides_no_failure(
     assert files(tmp_path / "kept") == ["events.txt", "nodes.txt", "pods.txt"]
 
 
+LISTED = '{"items": [{"kind": "Pod", "metadata": {"name": "a"}}]}'
+
+
 def test_what_an_account_may_not_see_is_told_once_and_what_it_may_is_kept(
     reachable: Cluster,
     kubernetes: Kubernetes,
@@ -202,7 +205,8 @@ def test_what_an_account_may_not_see_is_told_once_and_what_it_may_is_kept(
     """Of several kinds of which one is forbidden, kubectl ends with an error, and tells the others."""
     forbidden = 'jobs.batch is forbidden: User "someone" cannot list resource "jobs" in API group "batch"'
     refusing = f"echo 'Error from server (Forbidden): {forbidden}' >&2; exit 1"
-    pretend("kubectl", f'case "$*" in *" get pods,"*) echo "a: pod"; {refusing} ;; *nodes*) {refusing} ;; esac')
+    listing = f"echo '{LISTED}'"
+    pretend("kubectl", f'case "$*" in *" get pods,"*) {listing}; {refusing} ;; *nodes*) {refusing} ;; esac')
     kubernetes.forbid("/api/v1/namespaces/own/events", "events")
     kubernetes.answers["/api/v1/namespaces/own/pods"] = [pod("a", "own")]
     theirs = replace(reachable, ours=False, namespace="own")
@@ -210,7 +214,7 @@ def test_what_an_account_may_not_see_is_told_once_and_what_it_may_is_kept(
         for name in ("first", "second"):
             diagnose.collect(theirs, tmp_path / name)
 
-    assert (tmp_path / "first" / "own" / "objects.yaml").read_text() == "a: pod\n"
+    assert (tmp_path / "first" / "own" / "objects.yaml").read_text() == "kind: Pod\nmetadata:\n  name: a\n"
     assert not (tmp_path / "first" / "nodes.txt").exists()
     told = [line for line in caplog.messages if "cannot be" in line]
     assert [line.split()[1] for line in told] == ["jobs.batch", "events"]

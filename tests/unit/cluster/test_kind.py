@@ -502,9 +502,9 @@ def test_nothing_but_our_own_way_starts_a_program(machine: Machine) -> None:
 
 # A node's log, of which one line tells why it does not come up.
 FULL = """
-mkdir -p "$3/mine-worker"
-echo 'E1126 kubelet: failed to create fsnotify watcher: too many open files' > "$3/mine-worker/kubelet.log"
-echo 'more' >> "$3/mine-worker/kubelet.log"
+mkdir -p "$3/mine-c0ffee-worker"
+echo 'E1126 kubelet: failed to create fsnotify watcher: too many open files' > "$3/mine-c0ffee-worker/kubelet.log"
+echo 'more' >> "$3/mine-c0ffee-worker/kubelet.log"
 mkdir -p "$3/other"
 echo 'no space left on device' > "$3/other/kubelet.log"
 """

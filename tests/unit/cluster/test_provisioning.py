@@ -175,7 +175,7 @@ def test_runs_on_a_cluster_of_others_keep_nobody_from_it() -> None:
 def theirs(state: Path, kubernetes: Kubernetes, monkeypatch: pytest.MonkeyPatch) -> Kubernetes:
     """Give the API server of a cluster of others, which the user's kubeconfig file knows as `theirs`."""
     users = state / "users"
-    users.write_text((state / "kubeconfig").read_text().replace("kind-mine", "theirs"))
+    users.write_text((state / "kubeconfig").read_text().replace("kind-mine-c0ffee", "theirs"))
     monkeypatch.setenv("KUBECONFIG", str(users))
     return kubernetes
 
