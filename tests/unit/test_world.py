@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any, cast
 import pytest
 
 from workstream import errors, limits, processes
-from workstream.cluster import images, provisioning, waiting
+from workstream.cluster import cache, images, provisioning, waiting
 from workstream.cluster.access import Cluster
 from workstream.cluster.engine import Engine
 from workstream.cluster.programs import Tool
@@ -231,8 +231,8 @@ def test_another_process_gets_what_this_one_has(lent: tuple[World, Path], real: 
     assert tools["host"] == f"unix://{home / 'socket'}"
     assert tools["path"] == [str(home / "built"), str(home / "engine")]
     kubeconfig = str(home / "cache" / "clusters" / "mine" / "kubeconfig")
-    context = f"kind-mine-{(home / 'cache' / 'id').read_text()[:6]}"
-    assert cluster["told"] == [context, "mine", kubeconfig, True, context.removeprefix("kind-")]
+    ours = f"mine-{cache.home_id()[:6]}"
+    assert cluster["told"] == [f"kind-{ours}", "mine", kubeconfig, True, ours]
     assert len({tools["pid"], cluster["pid"], os.getpid()}) == 3
     assert real.log == ["engine up", "tools up", "cluster up"]
 

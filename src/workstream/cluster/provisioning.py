@@ -185,9 +185,16 @@ def _external(engine: Engine, tools: Mapping[str, Tool], options: Options, kubec
 
 
 def tools_ready(engine: Engine, options: Options) -> dict[str, Tool]:
-    """Return kind, helm and kubectl, building what PATH does not offer in an accepted version."""
-    node_programs = () if options.kube_context or node_image.available(engine) else programs.NODE_PROGRAMS
-    return programs.tools(also=node_programs)
+    """Return kind, helm and kubectl, building what PATH does not offer in an accepted version.
+
+    Raises:
+        errors.BuildError: they cannot be built, or a node image will be wanted that cannot.
+
+    """
+    if options.kube_context or node_image.available(engine):
+        return programs.tools()
+    node_image.require_buildable()
+    return programs.tools(also=programs.NODE_PROGRAMS)
 
 
 @dataclass(frozen=True, slots=True)

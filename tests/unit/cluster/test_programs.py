@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import hashlib
+import sys
 import zipfile
 from threading import Thread
 from typing import TYPE_CHECKING
@@ -191,3 +192,48 @@ def test_without_a_compiler_the_pinned_one_is_fetched(
 
     assert found["helm"].exists()
     assert len((tmp_path / "calls").read_text().splitlines()) == 2
+
+
+def test_off_linux_a_compiler_is_not_fetched_but_asked_for(
+    pretend: Callable[[str, str], Path], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The pinned one is for Linux: another hash would only be refused. What is on PATH is used anywhere."""
+    pretend("go", "echo go version go1.1.0 x")
+    monkeypatch.setattr(limits, "COMPILE_BYTES", 0)
+    monkeypatch.setattr(sys, "platform", "darwin")
+    with pytest.raises(errors.InputError, match="no Go on PATH") as caught:
+        programs.built(["kind"])
+
+    assert "Install Go 1" in caught.value.instead
+
+
+def test_a_helm_that_we_built_leaves_nothing_in_the_users_own_cache(
+    own_cache: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """What it compiles for itself is in ours; what the user's helm knows of repositories is where it was."""
+    for name in ("HELM_CACHE_HOME", "HELM_REPOSITORY_CACHE"):
+        monkeypatch.delenv(name, raising=False)
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "theirs"))
+    built = {"helm": programs.Tool("helm", tmp_path / "built" / "helm", "4.0.5", built=True)}
+    found = programs.environment(built)
+
+    assert found["PATH"].startswith(f"{tmp_path / 'built'}:")
+    assert found["HELM_CACHE_HOME"] == str(own_cache / "helm")
+    assert found["HELM_REPOSITORY_CACHE"].endswith("helm/repository")
+    assert not found["HELM_REPOSITORY_CACHE"].startswith(str(own_cache))
+    monkeypatch.setenv("HELM_REPOSITORY_CACHE", "chosen")
+    assert programs.environment(built)["HELM_REPOSITORY_CACHE"] == "chosen"
+
+
+@pytest.mark.parametrize(("chosen", "built"), [("chosen", True), ("", False)])
+def test_where_helms_cache_is_the_users_affair_it_stays_that(
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    chosen: str,
+    built: bool,  # noqa: FBT001 - a parameter of the test
+) -> None:
+    """The user's own helm has the user's cache, and so has ours where the user says which."""
+    monkeypatch.setenv("HELM_CACHE_HOME", chosen)
+    tool = programs.Tool("helm", tmp_path / "helm", "4.0.5", built=built)
+
+    assert set(programs.environment({"helm": tool})) == ({"PATH"} if built else set())

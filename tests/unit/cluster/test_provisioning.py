@@ -1,12 +1,13 @@
 from __future__ import annotations
 
+import sys
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import pytest
 from click.testing import CliRunner
 
-from workstream import errors, limits, progress
+from workstream import errors, limits, processes, progress
 from workstream.cli.cluster import cluster
 from workstream.cluster import cache, provisioning
 from workstream.cluster.engine import Engine
@@ -114,6 +115,64 @@ def test_an_api_server_that_refuses_once_is_asked_again(
 
     assert command("up").exit_code == 0
     assert (state / "asked").exists()
+
+
+# Notes what a process starts, and what it opens of what only Linux has.
+NOTING = """
+import sys
+
+def note(event, arguments):
+    if event == "subprocess.Popen":
+        print("started", arguments[1][0], file=notes, flush=True)
+    elif event == "open" and str(arguments[0]).startswith(("/proc/", "/sys/", "/run/", "/dev/shm/", "/etc/os-release")):
+        print("opened", arguments[0], file=notes, flush=True)
+
+notes = open(sys.argv.pop(1), "w")
+sys.addaudithook(note)
+from workstream.cli import main
+main()
+"""
+
+
+def test_with_an_engine_and_tools_nothing_is_asked_of_linux(
+    state: Path, pretend: Callable[[str, str], Path], tmp_path: Path
+) -> None:
+    """A cluster comes up, is looked at and goes with no other programs than these, and none of Linux' own files."""
+    own = "PATH=/usr/bin:/bin\n"  # what the pretended programs themselves need
+    scripts = {name: (tmp_path / "programs" / name).read_text() for name in ("docker", "kind", "kubectl", "helm")}
+    for name, script in scripts.items():
+        pretend(name, own + script)
+    started, opened = set(), []
+    for number, name in enumerate(("up", "status", "down")):
+        notes = tmp_path / f"notes-{number}"
+        command = [sys.executable, "-c", NOTING, str(notes), "cluster", name, "--cluster-name", "mine"]
+        processes.run(command, limit=limits.QUICK_COMMAND, environment={"PATH": str(tmp_path / "programs")})
+        lines = [line.split(maxsplit=1) for line in notes.read_text().splitlines()]
+        started |= {Path(what).name for event, what in lines if event == "started"}
+        opened += [what for event, what in lines if event == "opened"]
+
+    assert started == {"docker", "kind", "kubectl", "helm"}
+    assert opened == []
+    assert (state / "made").exists()
+
+
+@pytest.mark.usefixtures("state")
+def test_off_linux_no_node_image_is_built(
+    answering_docker: Callable[[str], Path],
+    pretend: Callable[[str, str], Path],
+    monkeypatch: pytest.MonkeyPatch,
+    tmp_path: Path,
+) -> None:
+    """What is compiled there could not run in it: that is told before it is. One that is there will do."""
+    monkeypatch.setattr(sys, "platform", "darwin")
+    engine = Engine(str(tmp_path / "programs" / "docker"), "28", private=False)
+    assert set(provisioning.tools_ready(engine, Options())) == {"kind", "helm", "kubectl"}
+    answering_docker("echo no such image >&2; exit 1")
+    pretend("go", "echo go version go1.26.8 x; exit 1")
+    with pytest.raises(errors.BuildError, match="Linux only") as caught:
+        provisioning.tools_ready(engine, Options())
+
+    assert "docker load" in caught.value.instead
 
 
 def test_a_cluster_that_is_there_and_not_ready_is_said_to_be_just_that(
