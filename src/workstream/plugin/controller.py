@@ -21,6 +21,7 @@ from workstream.plugin.result import Result
 from workstream.plugin.session import ATTEMPT, TEST, Session, require_no_problems
 from workstream.plugin.signals import Signals
 from workstream.reports import checklist, matrix, page
+from workstream.text import one_line
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -230,7 +231,9 @@ class Controller(Session):
         """After every fixture is gone: end the log, judge, write the reports, decide the exit code."""
         self._signals.shield()
         try:
-            return (yield)
+            with self._tearing_down() if self.interrupted_by else contextlib.nullcontext():
+                return (yield)
+            return None  # what failed was told
         finally:
             try:
                 with self._noting_failures():
@@ -240,6 +243,23 @@ class Controller(Session):
                     self._end(int(exitstatus))
                 self._session, self._code = session, self._exit_status(int(exitstatus))
                 session.exitstatus = self._code
+
+    @contextlib.contextmanager
+    def _tearing_down(self) -> Iterator[None]:
+        """Let fixtures of an interrupted run clean up where that is not done for them, and tell what fails of it.
+
+        On a cluster that goes with the run they may start no program any more: that would only take time.
+        """
+        stays = bool(self.config.getoption("--workstream-keep") or self.project.setting("kube-context"))
+        try:
+            with processes.cleaning_up() if stays else contextlib.nullcontext():
+                yield
+        except errors.CancelledError:
+            pass
+        except Exception as error:  # noqa: BLE001 - a traceback would take the place of the checklist
+            progress.say(
+                "interrupted", f"a fixture could not be torn down: {one_line(f'{type(error).__name__}: {error}')}"
+            )
 
     @contextlib.contextmanager
     def _noting_failures(self) -> Iterator[None]:

@@ -588,3 +588,51 @@ def test_a_fixture_that_fails_again_in_another_round_is_shown_again(suite: Suite
 
     assert result.stdout.str().count('raise OSError("the guest stays away\\nfor ever")') == 2
     assert len(names(suite.folder / "diagnostics")) == 2 * (1 + 2)
+
+
+CLEANING = """
+    import os, pathlib, signal
+    from workstream import limits, processes
+
+    @pytest.fixture(scope="session")
+    def guest():
+        yield
+        processes.run(["touch", "cleaned"], limit=limits.QUERY)
+
+    @pytest.fixture(scope="session")
+    def other(guest):
+        yield
+        {then}
+
+    def test(evidence, other):
+        evidence.record("answer", 42)
+        os.kill(os.getpid(), signal.SIGINT)
+        signal.pause()
+"""
+
+
+@pytest.mark.parametrize(("option", "cleaned"), [((), False), (("--workstream-keep",), True)])
+def test_a_fixture_that_cleans_up_after_an_interrupt_leaves_no_traceback(
+    suite: Suite,
+    option: tuple[str, ...],
+    cleaned: bool,  # noqa: FBT001 - a table
+) -> None:
+    """What stays after the run is cleaned up; what goes with the cluster is not. The checklist is there either way."""
+    suite.write({"one": CLEANING.format(then="pass")})
+    result = suite.run(*option, own_process=True)
+
+    assert result.ret == 130
+    assert "Traceback" not in result.stderr.str()
+    assert (suite.path / "cleaned").exists() is cleaned
+    result.stdout.fnmatch_lines(["0 of 1 criteria are proven; not proven: AC1."])
+
+
+def test_a_fixture_that_fails_after_an_interrupt_is_told_in_a_line(suite: Suite) -> None:
+    """Every other fixture is torn down all the same."""
+    suite.write({"one": CLEANING.format(then="raise OSError('the door is locked')")})
+    result = suite.run("--workstream-keep", own_process=True)
+
+    assert result.ret == 130
+    assert "Traceback" not in result.stderr.str()
+    result.stderr.fnmatch_lines(["*interrupted  a fixture could not be torn down: OSError: the door is locked"])
+    assert (suite.path / "cleaned").exists()
