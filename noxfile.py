@@ -51,6 +51,13 @@ def acceptance(session: nox.Session) -> None:
 
 
 @nox.session
+def gate(session: nox.Session) -> None:
+    """Say whether a change may land, by the evidence that `nox -s acceptance` left; options go to `workstream gate`."""
+    _install(session)
+    _run_to_its_own_exit_code(session, "workstream", "gate", "workstreams", "--comment", *session.posargs)
+
+
+@nox.session
 def controls(session: nox.Session) -> None:
     """See whether the suite notices: the same criteria on products that are broken on purpose, one after the other."""
     _install(session)

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 
 from workstream import errors
 from workstream.evidence import records
+from workstream.reports.status import Status
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -52,6 +53,11 @@ def evidence_schema() -> str:
     return json.dumps(records.schema(), indent=2, sort_keys=True) + "\n"
 
 
+def status_schema() -> str:
+    """Return the JSON Schema of `verdicts.json`, which is what `workstream status --json` prints."""
+    return json.dumps(Status.model_json_schema(), indent=2, sort_keys=True) + "\n"
+
+
 def traps() -> str:
     """Return what looks like proof and is not, from the tests that try it."""
     head = [
@@ -88,7 +94,12 @@ def _tests(name: str) -> Iterator[str]:
             yield f"| `{statement.name}` | {' '.join(sentence.split())} |"
 
 
-PAGES = {"exit-codes.md": exit_codes, "evidence.schema.json": evidence_schema, "traps.md": traps}
+PAGES = {
+    "exit-codes.md": exit_codes,
+    "evidence.schema.json": evidence_schema,
+    "verdicts.schema.json": status_schema,
+    "traps.md": traps,
+}
 
 
 def main() -> None:

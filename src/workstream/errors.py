@@ -237,3 +237,10 @@ class AcceptedError(WorkstreamError):
 
     exit_code = 35
     summary = "an accepted result was changed, or is not signed by somebody who may sign"
+
+
+class PublishError(WorkstreamError):
+    """GitHub does not take a comment. What it was to say stands in the job's summary, too."""
+
+    exit_code = 36
+    summary = "GitHub did not take the comment on a pull request: told as a warning"

@@ -321,3 +321,12 @@ def test_diff_says_what_a_newer_run_came_to(run: Run, project: Path) -> None:
         "fact Helm: is gone",
         "fact Kubernetes: is new: v2",
     ]
+
+
+def test_text_of_documents_and_tests_is_shown_and_moves_no_cursor(run: Run, project: Path) -> None:
+    """What would colour, hide or overwrite lines of a terminal is written out, in every command that shows it."""
+    changed_log(project, lambda lines: lines[5].update(result="failed", message="\x1b[2J\x07 all is well \u202e"))
+    for command in ("status", "accept", "verify", "audit", "tick"):
+        out = "".join(map(str, run(command, "WS-900.md")[1:]))
+        assert all(one.isprintable() or one in "\n\t" for one in out), command
+    assert r"\x1b[2J\x07 all is well \u202e" in run("status", "WS-900.md")[1]

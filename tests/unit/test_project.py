@@ -190,7 +190,7 @@ def test_the_node_programs_have_the_version_that_is_pinned() -> None:
 
 
 def test_a_wheel_holds_what_a_checkout_holds(tmp_path: Path) -> None:
-    """Whoever installs the package has all that is here: modules, recipe, versions, the schema of evidence."""
+    """Whoever installs the package has all that is here: modules, recipe, versions, schemas."""
     command = [sys.executable, "-m", "hatchling", "build", "--target", "wheel", "--directory", str(tmp_path)]
     subprocess.run(command, cwd=ROOT, check=True, capture_output=True)  # noqa: S603 - ours
     (wheel,) = tmp_path.glob("*.whl")
@@ -198,8 +198,8 @@ def test_a_wheel_holds_what_a_checkout_holds(tmp_path: Path) -> None:
         packed = {name: archive.read(name) for name in archive.namelist() if ".dist-info/" not in name}
     files = [path for path in PACKAGE.rglob("*") if path.is_file() and "__pycache__" not in path.parts]
     ours = {path.relative_to(PACKAGE.parent).as_posix(): path.read_bytes() for path in files}
-    schema = ROOT / "docs" / "reference" / "evidence.schema.json"
-    ours["workstream/evidence/evidence.schema.json"] = schema.read_bytes()
+    for name in ("evidence/evidence.schema.json", "reports/verdicts.schema.json"):
+        ours[f"workstream/{name}"] = (ROOT / "docs" / "reference" / Path(name).name).read_bytes()
 
     assert sorted(packed) == sorted(ours)
     assert [name for name, content in packed.items() if content != ours[name]] == []

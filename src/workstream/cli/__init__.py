@@ -25,6 +25,7 @@ _COMMANDS = {
     "accept": ("acceptance", "Keep what a run proved, in a file that travels with the repository."),
     "verify": ("acceptance", "Check what was accepted: unaltered, by whom, and whether it still holds."),
     "diff": ("acceptance", "Say what changed since a result was accepted."),
+    "gate": ("gate", "Say in one sentence whether a change may land."),
     "schema": ("evidence", "Print the JSON Schema of an evidence log, or of what --json prints."),
     "cluster": ("cluster", "Bring up the cluster of a run, look at it, take it away."),
     "cache": ("cache", "Show and empty the folder that keeps what was built."),

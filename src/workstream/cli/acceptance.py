@@ -12,7 +12,7 @@ import click
 
 from workstream import documents, errors, evidence
 from workstream.cli import sources
-from workstream.cli.shared import DOCUMENT, documents_of, print_json
+from workstream.cli.shared import DOCUMENT, documents_of, print_json, say
 from workstream.documents.audit import audit
 from workstream.evidence import accepted, changed, freshness, signature, ticking
 from workstream.reports import checklist
@@ -56,8 +56,8 @@ def accept(path: Path, logs: tuple[Path, ...]) -> None:
     root = freshness.root_of(source.log.session.document_path, document)
     kept = accepted.path_of(document.id, root)
     accepted.write(kept, accepted.content_of(accepted.statement(source.log, found, source.verdicts, root)))
-    click.echo(f"{kept}: {checklist.summary(source.verdicts)}")
-    click.echo(f"to sign it: {signature.command(kept)}", err=True)
+    say(f"{kept}: {checklist.summary(source.verdicts)}")
+    say(f"to sign it: {signature.command(kept)}", err=True)
 
 
 @dataclass(slots=True)
@@ -98,7 +98,7 @@ def verify(paths: Sequence[Path], signers: Path | None, *, as_json: bool) -> Non
     if as_json:
         print_json([{"id": one.name, "problems": one.problems, "notes": one.notes} for one in checked])
     for one in () if as_json else checked:
-        click.echo("\n".join([*one.problems, *(f"{one.name}: {note}" for note in one.notes)]))
+        say("\n".join([*one.problems, *(f"{one.name}: {note}" for note in one.notes)]))
     refused = any(one.refused for one in checked)
     sys.exit(errors.AcceptedError.exit_code if refused else int(any(one.problems for one in checked)))
 
@@ -212,7 +212,7 @@ def diff(path: Path, other: Path | None, *, as_json: bool) -> None:
         print_json([{"kind": one.kind, "name": one.name, "what": one.what} for one in changes])
     else:
         for one in changes:
-            click.echo(f"{one.kind} {one.name}: {one.what}")
+            say(f"{one.kind} {one.name}: {one.what}")
         if not changes:
-            click.echo(f"nothing changed since {kept} was accepted")
+            say(f"nothing changed since {kept} was accepted")
     sys.exit(1 if changes else 0)

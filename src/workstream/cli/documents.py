@@ -9,9 +9,10 @@ from typing import TYPE_CHECKING
 import click
 
 from workstream import documents, errors
-from workstream.cli.shared import DOCUMENT, PATHS, documents_of, print_json
+from workstream.cli.shared import DOCUMENT, PATHS, documents_of, print_json, say
 from workstream.documents import scaffold as scaffolding
 from workstream.documents.lint import lint as problems_of
+from workstream.reports import runner
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -40,7 +41,7 @@ def criteria(paths: Sequence[Path], *, as_json: bool) -> None:
         return
     for row in rows:
         box = ("[x]" if row["ticked"] else "[ ]") if row["boxed"] else "   "
-        click.echo(f"{row['document']}:{row['line']}: {box} {row['id']:<4} {' '.join(str(row['text']).split())}")
+        say(f"{row['document']}:{row['line']}: {box} {row['id']:<4} {' '.join(str(row['text']).split())}")
 
 
 @click.command()
@@ -60,9 +61,9 @@ def lint(paths: Sequence[Path], *, as_json: bool, style: str) -> None:
     for path, problem in [] if as_json else problems:
         line, column = problem.position.line, problem.position.column
         if style == "github":
-            click.echo(f"::error file={path},line={line},col={column},title={problem.code}::{problem.message}")
+            say(runner.error(str(path), line, problem.code, problem.message, column=column))
         else:
-            click.echo(f"{path}:{line}:{column}: {problem.code} {problem.message}")
+            say(f"{path}:{line}:{column}: {problem.code} {problem.message}")
     sys.exit(1 if problems else 0)
 
 
@@ -88,4 +89,4 @@ def scaffold(path: Path, folder: Path) -> None:
         raise errors.UsageError(
             f"{target} cannot be written: {error.strerror}.", instead="Choose another --folder."
         ) from error
-    click.echo(f"{target}: {len(document.criteria)} tests, each of which fails until you write it")
+    say(f"{target}: {len(document.criteria)} tests, each of which fails until you write it")

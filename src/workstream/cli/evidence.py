@@ -11,7 +11,7 @@ import click
 
 from workstream import documents, errors, evidence
 from workstream.cli import sources
-from workstream.cli.shared import DOCUMENT, PATHS, documents_of, print_json
+from workstream.cli.shared import DOCUMENT, PATHS, documents_of, print_json, say
 from workstream.documents import tick as boxes
 from workstream.documents.audit import audit as findings_of
 from workstream.documents.audit import summary
@@ -44,11 +44,11 @@ def status(path: Path, logs: tuple[Path, ...], *, as_json: bool) -> None:
         print_json(standing.model_dump(mode="json"))
     for criterion in () if as_json else standing.criteria:
         box, text = "x" if criterion.proven else " ", " ".join(criterion.text.split())
-        click.echo(f"[{box}] {criterion.id:<4} {criterion.state}: {text}")
+        say(f"[{box}] {criterion.id:<4} {criterion.state}: {text}")
         if not criterion.proven:
-            click.echo(f"         {criterion.reason}")
+            say(f"         {criterion.reason}")
     if standing.partial and not as_json:
-        click.echo("This evidence is of a part of the suite.")
+        say("This evidence is of a part of the suite.")
     sys.exit(0 if standing.proven else 1)
 
 
@@ -76,7 +76,7 @@ def audit(paths: Sequence[Path], logs: tuple[Path, ...], *, as_json: bool) -> No
     if as_json:
         print_json(rows)
     else:
-        click.echo("\n".join(lines))
+        say("\n".join(lines))
     sys.exit(1 if count else 0)
 
 
@@ -111,7 +111,7 @@ def tick(path: Path, logs: tuple[Path, ...], *, write: bool, check: bool, as_jso
         written = write and bool(standing.changes)
         print_json(report.Tick(**dict(standing), written=written).model_dump(mode="json"))
     else:
-        click.echo(f"{path}: {_count(standing.changes, found.name)}", err=True)
+        say(f"{path}: {_count(standing.changes, found.name)}", err=True)
     if check and standing.changes:
         sys.exit(1)
 
@@ -168,10 +168,10 @@ def _show(standing: report.Status, before: bytes, after: bytes, source: str) -> 
     """Print the lines that change, and why a box that is ticked must not be."""
     old, new = (content.decode("utf-8", "replace").splitlines(keepends=True) for content in (before, after))
     names = (standing.document, f"{standing.document} (by {source})")
-    click.echo("".join(difflib.unified_diff(old, new, *names, n=0)), nl=False)
+    say("".join(difflib.unified_diff(old, new, *names, n=0)), nl=False)
     for criterion in standing.criteria:
         if criterion.ticked and not criterion.proven:
-            click.echo(f"{criterion.id} is {criterion.state}: {' '.join(criterion.reason.split())}", err=True)
+            say(f"{criterion.id} is {criterion.state}: {' '.join(criterion.reason.split())}", err=True)
 
 
 def _count(changes: Mapping[str, bool], source: str) -> str:

@@ -10,12 +10,25 @@ from typing import TYPE_CHECKING
 import click
 
 from workstream import documents, errors
+from workstream.text import visible
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
 
 PATHS = click.argument("paths", nargs=-1, required=True, type=click.Path(path_type=Path))
 DOCUMENT = click.argument("path", metavar="DOCUMENT", type=click.Path(path_type=Path))
+
+
+def say(text: str, *, err: bool = False, nl: bool = True) -> None:
+    """Print what people read; text of documents and tests moves no cursor, and colours nothing.
+
+    Args:
+        text: one or more lines.
+        err: on standard error.
+        nl: whether it ends with the end of a line.
+
+    """
+    click.echo(visible(text), err=err, nl=nl)
 
 
 def print_json(value: object) -> None:

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 import click
 
 from workstream import errors, evidence
+from workstream.cli.shared import say
 from workstream.evidence import accepted, freshness, ticking
 
 if TYPE_CHECKING:
@@ -60,7 +61,7 @@ def logs_of(document: Document, chosen: Sequence[Path]) -> tuple[Path, ...]:
     log = evidence.find(document)
     if log is None:
         return ()
-    click.echo(f"evidence: {log}", err=True)
+    say(f"evidence: {log}", err=True)
     return (log,)
 
 
@@ -86,7 +87,7 @@ def from_accepted(document: Document) -> Source | None:
     path = accepted.find(document)
     if path is None:
         return None
-    click.echo(f"accepted: {path}", err=True)
+    say(f"accepted: {path}", err=True)
     return Source((path,), accepted.verdicts(accepted.read(path), document))
 
 

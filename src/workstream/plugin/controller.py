@@ -20,7 +20,7 @@ from workstream.plugin.log import RunLog
 from workstream.plugin.result import Result
 from workstream.plugin.session import ATTEMPT, TEST, Session, require_no_problems
 from workstream.plugin.signals import Signals
-from workstream.reports import checklist, matrix, page
+from workstream.reports import checklist, matrix, page, status
 from workstream.text import one_line
 
 if TYPE_CHECKING:
@@ -29,7 +29,7 @@ if TYPE_CHECKING:
 
 _JUNIT = "junit.xml"
 _RUN_LOG = "run.log"
-_LEFT_BEHIND = (checklist.NAME, page.NAME, matrix.MARKDOWN, matrix.JSON, _JUNIT, _RUN_LOG)
+_LEFT_BEHIND = (checklist.NAME, page.NAME, status.NAME, matrix.MARKDOWN, matrix.JSON, _JUNIT, _RUN_LOG)
 # Settings that say what is a test, or what a criterion takes.
 _COLLECTING = {
     "python_files",

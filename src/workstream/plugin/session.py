@@ -28,6 +28,7 @@ from workstream.plugin.scheduling import group_of
 from workstream.plugin.sights import Sights
 from workstream.plugin.silence import Silence
 from workstream.plugin.timing import Timing
+from workstream.text import one_line
 from workstream.world import Borrowed, World
 
 if TYPE_CHECKING:
@@ -137,12 +138,23 @@ class Session:
         yield
         renamed = {item.nodeid: test_of(item) for item in items}
         bindings = bind(items, self.project)
+        self._name_criteria(items, bindings.manifest)
         bindings.manifest = [line.model_copy(update={"test": renamed[line.test]}) for line in bindings.manifest]
         for line in bindings.manifest:
             self._criteria.setdefault(line.test, set()).add(line.criterion_id)
         needs = any(uses(item, "cluster") for item in items)
         groups = {item.nodeid: group_of(item) for item in items}
         self.collected(Collected(bindings=bindings, tests=renamed, groups=groups, uses_cluster=needs))
+
+    def _name_criteria(self, items: list[pytest.Item], manifest: list[records.Manifest]) -> None:
+        """Let reports of tests, such as JUnit's, say of which criteria each speaks."""
+        texts = {criterion.id: one_line(criterion.text) for criterion in self.project.document.criteria}
+        spoken: dict[str, list[str]] = {}
+        for line in manifest:
+            spoken.setdefault(line.test, []).append(line.criterion_id)
+        for item in items:
+            for one in dict.fromkeys(spoken.get(item.nodeid, [])):
+                item.user_properties.append(("criterion", f"{one} {texts[one]}"))
 
     @pytest.hookimpl(tryfirst=True)
     def pytest_runtestloop(self, session: pytest.Session) -> bool | None:

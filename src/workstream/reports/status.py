@@ -16,6 +16,9 @@ if TYPE_CHECKING:
     from workstream.evidence import Verdict
 
 
+NAME = "verdicts.json"
+
+
 class CriterionStatus(BaseModel):
     """How one criterion stands.
 
@@ -49,7 +52,7 @@ class CriterionStatus(BaseModel):
 
 
 class Status(BaseModel):
-    """How a document stands: the object that `workstream status --json` prints.
+    """How a document stands: the object that `workstream status --json` prints, and a run leaves as `verdicts.json`.
 
     Attributes:
         document: where the document was read.

@@ -5,11 +5,13 @@ from __future__ import annotations
 import os
 from pathlib import Path
 from typing import TYPE_CHECKING
+from xml.etree import ElementTree as ET
 
 import pytest
 
 from workstream import evidence
-from workstream.evidence import provenance
+from workstream.evidence import State, provenance
+from workstream.reports.status import Status
 
 if TYPE_CHECKING:
     from tests.unit.plugin.conftest import Suite
@@ -53,7 +55,7 @@ KILLING = """
         os.kill({process}, signal.{name})
         signal.pause()
 """
-REPORTS = ["checklist.md", "evidence.jsonl", "junit.xml", "report.html", "run.log"]
+REPORTS = ["checklist.md", "evidence.jsonl", "junit.xml", "report.html", "run.log", "verdicts.json"]
 
 
 def open_files() -> list[str]:
@@ -87,6 +89,27 @@ def test_a_run_leaves_its_reports_and_says_where(suite: Suite) -> None:
             f"*{suite.folder}/checklist.md",
         ]
     )
+
+
+def test_programs_find_the_verdicts_beside_the_evidence(suite: Suite) -> None:
+    """verdicts.json says what `workstream status --json` says, in the shape that `workstream schema status` prints."""
+    suite.write({"one": suite.PROVING, "two": ""})
+    suite.run()
+    left = Status.model_validate_json((suite.folder / "verdicts.json").read_bytes())
+    assert [(one.id, one.state) for one in left.criteria] == [("AC1", State.PROVEN), ("AC2", State.UNCOVERED)]
+    assert left.evidence == (str(suite.folder / "evidence.jsonl"),)
+
+
+@pytest.mark.parametrize("options", [[], ["-n", "2"]], ids=["alone", "xdist"])
+def test_junit_says_of_which_criterion_each_case_speaks(suite: Suite, options: list[str]) -> None:
+    """A case has a property for each criterion, its id and its text; one that speaks of none has none."""
+    suite.write({"one & <only>": suite.PROVING})
+    (suite.path / "test_other.py").write_text("def test_other(): ...")
+    suite.run(*options)
+    cases = ET.parse(suite.folder / "junit.xml").iter("testcase")  # noqa: S314 - ours
+    named = {case.get("name"): [one.attrib for one in case.iter("property")] for case in cases}
+    assert named.pop("test_other") == []
+    assert list(named.values()) == [[{"name": "criterion", "value": "AC1 one & <only>"}]]
 
 
 def test_the_folder_can_be_chosen(suite: Suite) -> None:
