@@ -561,3 +561,54 @@ def test_the_cache_is_shown_and_emptied(run: Run, tmp_path: Path, monkeypatch: p
     assert re.search(r"^kept:      0\.01 GB  used .*in use by a run$", cleaned, re.MULTILINE)
     assert cleaned.endswith(f"{tmp_path}: 0.01 GB removed\n")
     assert [path.name for path in tmp_path.iterdir()] == ["used"]
+
+
+def test_a_report_is_made_again_from_a_log(run: Run, document: Path) -> None:
+    """Beside the evidence, or where one likes; the same bytes each time, and the path is printed."""
+    log = prove(document, "AC1", project=document.parent)
+    elsewhere = document.parent / "out" / "page.html"
+    assert run("report", document)[:2] == (0, f"{log.parent / 'report.html'}\n")
+    assert run("report", document, "--evidence", log, "--output", elsewhere)[:2] == (0, f"{elsewhere}\n")
+    page = elsewhere.read_bytes()
+    assert page == (log.parent / "report.html").read_bytes()
+    assert b"criteria are proven; not proven" in page
+    assert run("report", document)[0] == 0
+    assert page == (log.parent / "report.html").read_bytes()
+
+
+@pytest.mark.parametrize(
+    ("content", "sentence"),
+    [
+        ("", "does not start with the one session line"),
+        ('{"record": "session", "schema_version": "3.0"}\n', "version 3.0 of the log"),
+        ("<b>no log</b>\n", "this is no line of an evidence log"),
+    ],
+    ids=["empty", "newer", "none"],
+)
+def test_a_log_that_cannot_be_read_says_so_in_the_report_itself(
+    run: Run, document: Path, content: str, sentence: str
+) -> None:
+    """Whoever opens the page reads why; the command fails as every other does."""
+    log = document.with_name("evidence.jsonl")
+    log.write_text(content)
+    code, out, err = run("report", document, "--evidence", log)
+    page = document.with_name("report.html")
+    assert (code, out) == (errors.EvidenceError.exit_code, f"{page}\n")
+    assert sentence in err
+    assert sentence in page.read_text().replace("&#39;", "'")
+    assert "Nothing is proven by what cannot be read." in page.read_text()
+
+
+def test_a_report_of_a_log_that_breaks_off_says_so(run: Run, document: Path) -> None:
+    """Whatever of the last line is there; the run itself came to no report."""
+    log = prove(document, "AC1", project=document.parent)
+    log.write_bytes(log.read_bytes().rpartition(b'{"record":"end"')[0] + b'{"record":"observation","te')
+    assert run("report", document)[0] == 0
+    assert "The evidence breaks off" in (log.parent / "report.html").read_text()
+
+
+def test_a_report_takes_evidence(run: Run, document: Path) -> None:
+    """Without it no page is written."""
+    code, out, err = run("report", document)
+    assert (code, out) == (errors.EvidenceError.exit_code, "")
+    assert "has no evidence" in err

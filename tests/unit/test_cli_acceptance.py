@@ -329,4 +329,4 @@ def test_text_of_documents_and_tests_is_shown_and_moves_no_cursor(run: Run, proj
     for command in ("status", "accept", "verify", "audit", "tick"):
         out = "".join(map(str, run(command, "WS-900.md")[1:]))
         assert all(one.isprintable() or one in "\n\t" for one in out), command
-    assert r"\x1b[2J\x07 all is well \u202e" in run("status", "WS-900.md")[1]
+    assert "␛[2J␇ all is well \\u202e" in run("status", "WS-900.md")[1]

@@ -21,6 +21,7 @@ _COMMANDS = {
     "status": ("evidence", "Say what is proven, and what became stale."),
     "audit": ("evidence", "Find what documents claim and evidence does not hold up."),
     "tick": ("evidence", "Tick the boxes that evidence proves."),
+    "report": ("report", "Make the report of a run again, as a page."),
     "timings": ("evidence", "Say where the time of a run went."),
     "accept": ("acceptance", "Keep what a run proved, in a file that travels with the repository."),
     "verify": ("acceptance", "Check what was accepted: unaltered, by whom, and whether it still holds."),

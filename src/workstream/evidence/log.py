@@ -162,13 +162,16 @@ def read(path: Path) -> Log:
             raise errors.EvidenceError(
                 f"{path} cannot be read: it is no file.", instead="Name the evidence.jsonl that a run left behind."
             )
-        content = path.read_bytes()
+        with path.open("rb") as file:  # line by line: a log may be larger than one likes to hold twice
+            parsed = [
+                _record(path, number, line)
+                for number, line in enumerate(file, start=1)
+                if line.endswith(b"\n") and line != b"\n"
+            ]
     except OSError as error:
         raise errors.EvidenceError(
             f"{path} cannot be read: {error.strerror}.", instead="Name the evidence.jsonl that a run left behind."
         ) from error
-    whole, _, _ = content.rpartition(b"\n")
-    parsed = [_record(path, number, line) for number, line in enumerate(whole.split(b"\n"), start=1) if line]
     lines = [record for record in parsed if record is not None]
     sessions = [line for line in lines if isinstance(line, records.Session)]
     if not sessions or lines[0] is not sessions[0] or len(sessions) > 1:

@@ -231,8 +231,10 @@ class Controller(Session):
         """After every fixture is gone: end the log, judge, write the reports, decide the exit code."""
         self._signals.shield()
         try:
-            with self._tearing_down() if self.interrupted_by else contextlib.nullcontext():
+            if not self.interrupted_by:
                 return (yield)
+            with self._tearing_down():
+                yield
             return None  # what failed was told
         finally:
             try:

@@ -68,7 +68,7 @@ class Result:
     @property
     def reports(self) -> tuple[str, ...]:
         """The names of the reports that people want to read."""
-        return (matrix.MARKDOWN, matrix.JSON) if self.matrix else (checklist.NAME, page.NAME)
+        return (page.NAME, matrix.MARKDOWN, matrix.JSON) if self.matrix else (page.NAME, checklist.NAME)
 
 
 def judged(result: Result, log: Log, root: Path) -> Result:
@@ -113,6 +113,7 @@ def compared(result: Result, log: Log, rounds: Sequence[Round], controls: str) -
     comparison = evidence.matrix(log, document, planned, every=Path(controls).is_dir())
     files.write(folder / matrix.MARKDOWN, matrix.markdown(document, comparison))
     files.write(folder / matrix.JSON, matrix.as_json(document, comparison))
+    files.write(folder / page.NAME, page.html(document, log, (), comparison))
     _summarise(github.cut(matrix.markdown(document, comparison)))
     return Result(document, folder, result.ran, result.selection, matrix=comparison)
 
