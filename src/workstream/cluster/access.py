@@ -110,6 +110,7 @@ class Cluster:
         images: what was brought to it, and what its pods were seen to run.
         notice: is called with what is seen of it that tests did not ask for: a name, and a value.
         programs: what lets kubectl and helm be found; by default they are on PATH.
+        node_images: tells what its nodes were made of, each image once: name, and digest; nothing if nobody knows.
 
     """
 
@@ -122,6 +123,7 @@ class Cluster:
     images: Images = field(default_factory=Images, compare=False)
     notice: Callable[[str, JsonValue], None] = field(default=unnoticed, compare=False)
     programs: Environment = field(default_factory=Environment)
+    node_images: Callable[[], list[str]] = field(default=list, compare=False)
 
     @cached_property
     def _api(self) -> client.ApiClient:
@@ -147,6 +149,11 @@ class Cluster:
     def batch(self) -> client.BatchV1Api:
         """Jobs and CronJobs."""
         return client.BatchV1Api(self._api)
+
+    @cached_property
+    def storage(self) -> client.StorageV1Api:
+        """Classes of storage."""
+        return client.StorageV1Api(self._api)
 
     @property
     def environment(self) -> Environment:

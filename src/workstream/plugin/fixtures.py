@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 from workstream import evidence as evidence_package
+from workstream.cluster import description
 from workstream.evidence import provenance, records
 from workstream.plugin.binding import level_of
 from workstream.plugin.session import RUNNING, SESSION
@@ -99,6 +100,8 @@ def cluster(request: pytest.FixtureRequest, subject: Subject) -> Cluster:
     session.process_environment.ask("cluster", request)
     subject.describe("Kubernetes", ready_cluster.version)
     subject.describe("nodes", [node.metadata.name for node in ready_cluster.nodes()])
+    for name, value in description.facts(ready_cluster).items():
+        subject.describe(name, value)
     for tool in world.tools().values():
         subject.describe(tool.name, f"{tool.version} ({'built' if tool.built else 'from PATH'})")
     return ready_cluster

@@ -142,12 +142,14 @@ class Kubernetes:
     Attributes:
         answers: by path, as the API's documentation writes it: an object, a list of objects, a text that is no JSON,
             or what returns one of them whenever it is asked.
+        refused: the paths that whoever asks may not see.
         asked: the paths that were asked for, in order, each with its query.
         date: what it holds for the time, as HTTP writes it; this machine's unless it is said.
 
     """
 
     answers: dict[str, Any] = field(default_factory=lambda: {"/version/": _VERSION})
+    refused: set[str] = field(default_factory=set)
     asked: list[tuple[str, dict[str, list[str]]]] = field(default_factory=list)
     date: str = ""
 
@@ -155,6 +157,8 @@ class Kubernetes:
         """Return the code and the content of an answer to a request for a path and its query."""
         parts = urlsplit(path)
         self.asked.append((parts.path, parse_qs(parts.query)))
+        if parts.path in self.refused:
+            return 403, b'{"kind": "Status", "code": 403}'
         found = self.answers.get(parts.path)
         found = found() if callable(found) else found
         if found is None:
