@@ -154,6 +154,7 @@ class Cluster:
         namespaces: where the run has installed something.
         programs: what lets kubectl and helm be found; by default they are on PATH.
         unseen: what the account that the run acts as may not see, and that was told.
+        node_images: tells what its nodes were made of, each image once: name, and digest; nothing if nobody knows.
 
     """
 
@@ -170,6 +171,7 @@ class Cluster:
     namespaces: set[str] = field(default_factory=set, compare=False)
     programs: Environment = field(default_factory=Environment)
     unseen: set[str] = field(default_factory=set, compare=False)
+    node_images: Callable[[], list[str]] = field(default=list, compare=False)
 
     @cached_property
     def _api(self) -> client.ApiClient:
@@ -198,6 +200,11 @@ class Cluster:
     def batch(self) -> client.BatchV1Api:
         """Jobs and CronJobs."""
         return client.BatchV1Api(self._api)
+
+    @cached_property
+    def storage(self) -> client.StorageV1Api:
+        """Classes of storage."""
+        return client.StorageV1Api(self._api)
 
     @property
     def environment(self) -> Environment:

@@ -233,7 +233,9 @@ class KindCluster(KindManagerBase):
     def access(self) -> Cluster:
         """Return how to use the cluster, which is there."""
         where = Path(self.kubeconfig), f"kind-{self.cluster_name}", self._called
-        return Cluster(*where, self._provide, self, images=self._images, programs=self._programs)
+        return Cluster(
+            *where, self._provide, self, images=self._images, programs=self._programs, node_images=self._node_images
+        )
 
     def _provide(self, image: str, name: str = "") -> str:
         """Bring an image to the workers; see `access.Provide`."""
@@ -277,6 +279,11 @@ class KindCluster(KindManagerBase):
         """Return the ids of the containers that are this cluster's nodes."""
         selector = f"label={_KIND_LABEL}={self.cluster_name}"
         return sorted(self._engine.run("ps", "--all", "--quiet", "--no-trunc", "--filter", selector).stdout.split())
+
+    def _node_images(self) -> list[str]:
+        """Return the images of this cluster's nodes, each once: name, and digest."""
+        made_of = self._engine.run("inspect", "--format", "{{.Config.Image}} {{.Image}}", *self._nodes()).stdout
+        return sorted(set(made_of.splitlines()))
 
     def _refuse_foreign(self) -> None:
         of_another = self._network_is_of_another()

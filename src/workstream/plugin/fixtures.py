@@ -9,6 +9,7 @@ import pytest
 
 from workstream import errors
 from workstream import evidence as evidence_package
+from workstream.cluster import description
 from workstream.evidence import provenance, records
 from workstream.plugin.binding import level_of
 from workstream.plugin.session import RUNNING, SESSION
@@ -100,6 +101,8 @@ def cluster(request: pytest.FixtureRequest, subject: Subject) -> Cluster:
     session.process_environment.ask("cluster", request)
     subject.describe("Kubernetes", ready_cluster.version)
     subject.describe("nodes", _names_of_nodes(ready_cluster))
+    for name, value in description.facts(ready_cluster).items():
+        subject.describe(name, value)
     for tool in world.tools().values():
         subject.describe(tool.name, f"{tool.version} ({'built' if tool.built else 'from PATH'})")
     return ready_cluster

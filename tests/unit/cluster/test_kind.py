@@ -360,6 +360,14 @@ def test_an_engine_that_tells_no_packet_size_gets_none(machine: Machine) -> None
     assert "--opt" not in created
 
 
+def test_the_image_of_its_nodes_is_told_with_its_digest(pretend: Callable[[str, str], Path], tmp_path: Path) -> None:
+    """Once for all nodes, as they tell it: one that was kept may be of another image than this run would take."""
+    inspected = '[ "$4 $5" = "a b" ] && printf "n:1 sha256:n\\nn:1 sha256:n\\n"'
+    told = f'case "$1" in ps) printf "a\\nb\\n" ;; inspect) {inspected} ;; esac'
+
+    assert cluster(pretend, tmp_path, told).access().node_images() == ["n:1 sha256:n"]
+
+
 def test_what_is_left_of_our_own_cluster_is_removed_before_it_is_made_anew(machine: Machine) -> None:
     """Half a cluster, of a run that was killed, is in nobody's way."""
     (machine.state / "nodes").write_text("half\n")

@@ -26,7 +26,7 @@ import types
 
 import pytest
 
-from workstream.cluster import diagnose, programs, provisioning
+from workstream.cluster import description, diagnose, programs, provisioning
 from workstream.cluster import engine as engines
 from workstream.processes import Environment
 
@@ -97,6 +97,7 @@ def pytest_configure():
     patch.setattr(provisioning, "lent_cluster", lambda *given: Cluster(show=given[2].show))
     patch.setattr(provisioning, "tools_ready", tools)
     patch.setattr(provisioning, "cluster_ready", cluster)
+    patch.setattr(description, "facts", lambda _: {"default StorageClass": "none"})
     patch.setattr(diagnose, "collect", lambda _, folder: folder.mkdir(parents=True, exist_ok=True))
 
 

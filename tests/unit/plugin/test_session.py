@@ -166,6 +166,13 @@ def test_what_is_under_test_is_described(suite: Suite) -> None:
     ]
 
 
+def test_whoever_asks_for_the_cluster_has_described_what_it_is_made_of(suite: Suite) -> None:
+    """Verdicts may depend on it: its class of storage and the like stand in the log without a test's doing."""
+    suite.write({"one": "def test(cluster):\n    pass\n"})
+    suite.run()
+    assert ("default StorageClass", "none", "") in described(suite)
+
+
 def test_processes_of_xdist_pass_on_all_of_that(suite: Suite) -> None:
     """Errors of the environment and descriptions of what is under test reach the process that writes."""
     suite.write({"one": DESCRIBING, "two": OBSTRUCTED})
