@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathlib import PurePosixPath
 from typing import TYPE_CHECKING
 
-from kubernetes.client import ApiException
+from workstream import errors
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -15,7 +15,6 @@ if TYPE_CHECKING:
 
     from workstream.cluster.access import Cluster
 
-_FORBIDDEN = 403
 _IS_DEFAULT = "storageclass.kubernetes.io/is-default-class"
 
 
@@ -31,15 +30,13 @@ def facts(cluster: Cluster) -> dict[str, JsonValue]:
         "nodes' system": lambda: _systems(cluster.nodes()),
         **({"nodes' image": lambda: [*cluster.node_images()]} if cluster.ours else {}),
     }
-    return {name: _if_allowed(look) for name, look in found.items()}
+    return {name: _if_allowed(cluster, look) for name, look in found.items()}
 
 
-def _if_allowed(look: Callable[[], JsonValue]) -> JsonValue:
+def _if_allowed(cluster: Cluster, look: Callable[[], JsonValue]) -> JsonValue:
     try:
-        return look()
-    except ApiException as error:
-        if error.status != _FORBIDDEN:
-            raise
+        return cluster.allowed(look)
+    except errors.RightMissingError:
         return "this run may not see it"
 
 
