@@ -149,6 +149,8 @@ class PrivateEngine:
 
     def process_id(self) -> int | None:
         """Return the engine's process id, or None if it does not run."""
+        if not self._run.is_dir():  # nothing of what only Linux has is asked where no private engine ever ran
+            return None
         try:
             number = int(self._pidfile.read_text())
             command = Path(f"/proc/{number}/cmdline").read_bytes().split(b"\0")

@@ -33,6 +33,10 @@ from workstream.processes import Environment
 patch = pytest.MonkeyPatch()
 
 
+def unshown(_):
+    pass
+
+
 @dataclasses.dataclass
 class Cluster:
     version: str = "v0"
@@ -45,7 +49,7 @@ class Cluster:
     ours: bool = True
     programs: Environment = Environment()
     namespaces: set = dataclasses.field(default_factory=set)
-    show: object = None
+    show: object = unshown
     there: list = dataclasses.field(default_factory=list)
 
     @property

@@ -101,8 +101,7 @@ def test_a_run_without_a_document_pays_for_nothing(pytester: pytest.Pytester) ->
     assert run.ret == pytest.ExitCode.OK
 
 
-NAMED = """    options = _[-1]
-    yield Cluster(name=f"{options.name} {options.kube_context} {options.registry} {options.namespace}")"""
+NAMED = """    yield Cluster(name=f"{options.name} {options.kube_context} {options.registry} {options.namespace}")"""
 
 
 @pytest.mark.parametrize(
@@ -121,7 +120,7 @@ def test_what_a_project_says_once_need_not_be_typed(suite: Suite, arguments: tup
         settings.read_text() + "".join(f"workstream_{name} = {said}\n" for name, said in places.items())
     )
     conftest = suite.path / "conftest.py"
-    conftest.write_text(conftest.read_text().replace("    yield Cluster()", NAMED))
+    conftest.write_text(conftest.read_text().replace("    yield Cluster(show=options.show)", NAMED))
     suite.run(*arguments)
 
     assert [one.value for one in suite.log().observations] == [expected]
@@ -140,8 +139,7 @@ def test_an_option_about_a_cluster_of_others_is_refused_where_none_is_named(suit
     assert suite.run().ret == pytest.ExitCode.OK
 
 
-NOTICING = """    options = _[-1]
-    options.notice("stays: image queue:1", "sha256:m")
+NOTICING = """    options.notice("stays: image queue:1", "sha256:m")
     options.notice("seen", "sha256:m")
     yield Cluster()"""
 
@@ -151,7 +149,7 @@ def test_what_stays_on_other_peoples_machines_is_listed_at_the_end(suite: Suite,
     """In plain words, whichever process saw it."""
     suite.write({"one": "def test(evidence, cluster):\n    evidence.record('answer', 42)\n"})
     conftest = suite.path / "conftest.py"
-    conftest.write_text(conftest.read_text().replace("    yield Cluster()", NOTICING))
+    conftest.write_text(conftest.read_text().replace("    yield Cluster(show=options.show)", NOTICING))
     printed = suite.run(*arguments).stdout.str()
 
     assert "what stays of this run on other people's machines" in printed
