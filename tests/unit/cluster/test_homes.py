@@ -138,7 +138,7 @@ def shared(pretend: Callable[[str, str], Path], tmp_path: Path, monkeypatch: pyt
     file.write_text(json.dumps({"containers": {}, "networks": {}}))
     script = tmp_path / "engine.py"
     script.write_text(DOCKER.replace("STATE", repr(str(file))))
-    client = pretend("docker", f'exec {sys.executable} {script} "$@"')
+    client = pretend("docker", f'exec {sys.executable} -IS {script} "$@"')
     pretend("kind", KIND)
     pretend("kubectl", KUBECTL)
     monkeypatch.setattr(limits, "POLL_SECONDS", 0.01)
