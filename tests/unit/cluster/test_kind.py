@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import signal
 from dataclasses import dataclass
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 import pytest
@@ -12,7 +13,6 @@ from workstream.cluster.kind import KindCluster
 
 if TYPE_CHECKING:
     from collections.abc import Callable
-    from pathlib import Path
 
     from workstream.cluster.access import Cluster
 
@@ -82,6 +82,18 @@ def test_kind_dying_half_way_is_told_with_its_reason_and_leaves_nothing(
 
     assert caught.value.more == str(tmp_path / "diagnostics")
     assert log.read_text().splitlines()[-1] == "network rm net"
+
+
+def test_what_kubectl_remembered_of_our_cluster_goes_with_it(
+    pretend: Callable[[str, str], Path], tmp_path: Path
+) -> None:
+    """It stands beside the file that leads there, and names a port that is another cluster's next time."""
+    manager = cluster(pretend, tmp_path, OURS)
+    remembered = Path(manager.access().environment["KUBECACHEDIR"])
+    (remembered / "discovery").mkdir(parents=True)
+    manager.down()
+
+    assert not remembered.exists()
 
 
 def test_a_test_that_lets_go_of_the_cluster_does_not_delete_it(
