@@ -111,6 +111,11 @@ _UNSET = dict.fromkeys(
 _NO_PREFERENCES = {"KUBERC": "off"}
 
 
+def _remembering(kubeconfig: Path) -> dict[str, str]:
+    """Return what lets kubectl and Helm keep what they remember of an API beside a file, and not in ~/.kube."""
+    return {"KUBECACHEDIR": str(kubeconfig.with_name("kube-cache"))}
+
+
 class Provide(Protocol):
     """Makes an image of the engine available to a cluster's pods."""
 
@@ -212,8 +217,7 @@ class Cluster:
         where = {
             "KUBECONFIG": str(self.kubeconfig),
             "HELM_KUBECONTEXT": self.context,
-            # What they remember of the API stands in the user's ~/.kube otherwise.
-            "KUBECACHEDIR": str(self.kubeconfig.with_name("kube-cache")),
+            **_remembering(self.kubeconfig),
         }
         return self.programs | Environment({**_UNSET, **_NO_PREFERENCES, **where})
 
@@ -351,6 +355,13 @@ class Cluster:
         return self.kubectl("--namespace", namespace, "exec", pod, *chosen, "--", *command, limit=limit, accept=accept)
 
 
+class _TheirManager(ExternalManagerBase):
+    """A cluster of others, as pytest-kubernetes knows it."""
+
+    def delete(self) -> None:
+        """Do nothing: that of pytest-kubernetes deletes the kubeconfig file, after each test, and not the cluster."""
+
+
 @dataclass(frozen=True, slots=True)
 class External:
     """A cluster that somebody else made.
@@ -391,7 +402,9 @@ def existing(there: External) -> Cluster:
     cluster = reached(there)
     try:
         only = ["kubectl", "--context", there.context, "config", "view", "--minify", "--flatten", "--raw"]
-        printed = processes.run(only, limit=limits.QUERY, environment=there.programs).stdout
+        # Some kubectl look at the cluster whatever they are asked for, and remember what they saw.
+        environment = there.programs | Environment(_remembering(there.kubeconfig))
+        printed = processes.run(only, limit=limits.QUERY, environment=environment).stdout
         there.kubeconfig.write_text(printed, encoding="utf-8")
         cluster.kubectl("get", "--raw", "/readyz", request_timeout(), limit=limits.QUERY)
     except errors.WorkstreamError as error:
@@ -423,7 +436,7 @@ def reached(there: External) -> Cluster:
         return pushed.name
 
     context = there.context
-    manager = ExternalManagerBase(context, None, there.kubeconfig)
+    manager = _TheirManager(context, None, there.kubeconfig)
     return Cluster(
         there.kubeconfig,
         context,

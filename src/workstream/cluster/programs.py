@@ -117,13 +117,15 @@ def version_of(path: Path, name: str, environment: Environment | None = None) ->
     Args:
         path: the program; looked for on the environment's PATH if it is a bare name.
         name: as one types it.
-        environment: what it is started with.
+        environment: what it is started with. Some kubectl ask a cluster what they are to be, even for their own
+            version: unless it says otherwise they know none.
 
     Raises:
         errors.ProgramFailedError: it does not answer.
 
     """
-    printed = processes.run([path, *_ASK_VERSION[name]], limit=limits.QUERY, environment=environment).stdout
+    knowing = Environment({"KUBECONFIG": os.devnull}) | (environment or Environment())
+    printed = processes.run([path, *_ASK_VERSION[name]], limit=limits.QUERY, environment=knowing).stdout
     # kubectl's JSON names its version as gitVersion, after other numbers.
     text = printed.partition("gitVersion")[2] or printed
     return ".".join(map(str, _parts(text)))

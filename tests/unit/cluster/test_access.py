@@ -24,6 +24,7 @@ if TYPE_CHECKING:
 # What it is asked for stands behind one another in a file; only the context `testing` is known.
 KUBECTL = """
 echo "$@ KUBECONFIG=$KUBECONFIG" >> LOG
+echo "$KUBECACHEDIR" >> LOG.remembered
 case "$*" in
     "--context testing config view "*) echo "current-context: testing" ;;
     *" config view "*) echo 'error: context "elsewhere" does not exist' >&2; exit 1 ;;
@@ -60,6 +61,7 @@ def test_a_cluster_of_others_is_reached_by_a_file_that_knows_no_other(
     assert ours[-1].startswith("--context testing config set-context testing --namespace its-own ")
     assert all(line.endswith(f"KUBECONFIG={found.kubeconfig}") for line in ours)
     assert found.namespace == "its-own"
+    assert set((tmp_path / "log.remembered").read_text().splitlines()) == {str(tmp_path / "ours" / "kube-cache")}
     assert found.kubeconfig.read_text() == "current-context: testing\n"
     assert found.environment["KUBECONFIG"] == str(found.kubeconfig)
     assert not found.ours
@@ -81,6 +83,17 @@ def test_its_nodes_pull_an_image_from_the_registry_whatever_name_it_is_to_have(
 
     assert cluster.provide("queue:dev", name) == "registry.example/queue:dev-51a7"
     assert cluster.images.brought == {"registry.example/queue:dev-51a7": ("sha256:m",)}
+
+
+def test_a_test_that_lets_go_of_a_cluster_of_others_takes_nothing_away(
+    existing: Callable[..., access.Cluster],
+) -> None:
+    """pytest-kubernetes does so at the end of every test that asks for `k8s`; the next one has the cluster too."""
+    found = existing("testing")
+    found.manager.delete()
+
+    assert found.kubeconfig.exists()
+    assert found.manager.kubeconfig == found.kubeconfig
 
 
 def test_an_image_that_stays_in_the_registry_is_told(tmp_path: Path) -> None:

@@ -49,6 +49,19 @@ def test_a_program_in_another_version_is_not_used(pretend: Callable[[str, str], 
     assert programs.on_path(name) is None
 
 
+def test_a_program_is_asked_for_its_version_without_a_cluster(
+    pretend: Callable[[str, str], Path], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Some kubectl ask the user's cluster which version they are to be, and remember the answer in ~/.kube."""
+    (tmp_path / "users").write_text("a cluster")
+    monkeypatch.setenv("KUBECONFIG", str(tmp_path / "users"))
+    asking = f'[ -s "$KUBECONFIG" ] && touch {tmp_path}/asked'
+    pretend("kubectl", f'{asking}; echo \'{{"clientVersion": {{"gitVersion": "v1.34.4"}}}}\'')
+
+    assert programs.on_path("kubectl") is not None
+    assert not (tmp_path / "asked").exists()
+
+
 def test_a_compiler_that_fails_is_told_with_its_last_words(
     pretend: Callable[[str, str], Path], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
