@@ -299,9 +299,12 @@ def started_otherwise() -> Iterator[tuple[str, float]]:
     """Yield the programs that run and that this process started, but not through this module.
 
     Yields:
-        The command as one would type it, and for how many seconds it runs; nothing where there is no /proc.
+        The command as one would type it, and when it began, on Python's monotonic clock; nothing without a /proc.
 
     """
+    since_start = (
+        time.clock_gettime(time.CLOCK_BOOTTIME) - time.monotonic()
+    )  # that clock goes on in a suspended machine
     with _running_lock:
         ours = {process.pid for process in [*_running, *_outliving]}
     for folder in Path("/proc").glob("[0-9]*"):
@@ -312,7 +315,7 @@ def started_otherwise() -> Iterator[tuple[str, float]]:
             continue
         if int(fields[1]) == os.getpid() and int(folder.name) not in ours and command:
             began = (int(fields[19]) + 1) / os.sysconf("SC_CLK_TCK")  # in that hundredth of a second, at the latest
-            yield shlex.join(_text(argument) for argument in command), time.clock_gettime(time.CLOCK_BOOTTIME) - began
+            yield shlex.join(_text(argument) for argument in command), began - since_start
 
 
 @atexit.register

@@ -1,16 +1,19 @@
 """What a person sees while it works: one line a step, with the time since the start and the step's own.
 
 Lines go through the standard logger `workstream`: INFO is for people, DEBUG (every command that is run)
-goes to the log file beside the evidence, and to the terminal with --verbose.
+goes to the log file beside the evidence, and to the terminal with --verbose. Whoever wants to know how long steps took
+listens to them.
 """
 
 from __future__ import annotations
 
+import itertools
 import logging
 import sys
 import threading
 import time
 from contextlib import contextmanager, suppress
+from contextvars import ContextVar
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, TextIO, TypeVar
 
@@ -144,9 +147,76 @@ def waiting(what: Callable[[], str], *, is_step: bool = False) -> Iterator[None]
             del _waits[threading.get_ident()]
 
 
+@dataclass(frozen=True, slots=True)
+class Step:
+    """Something that was done, and how long it took.
+
+    Attributes:
+        number: no other step of this process has it.
+        parent: the number of the step that it was a part of; 0 if of none.
+        thread: the name of the thread that did it.
+        subject: what it is about, in a word.
+        doing: what was done.
+        began: when, in seconds since 1970.
+        seconds: how long it took.
+        failed: whether an exception ended it.
+        waits_for: the name of the thread that it did nothing but wait for; empty if it did something.
+
+    """
+
+    number: int
+    parent: int
+    thread: str
+    subject: str
+    doing: str
+    began: float
+    seconds: float
+    failed: bool
+    waits_for: str
+
+
+_NUMBERS = itertools.count(1)
+_WITHIN: ContextVar[int] = ContextVar("step", default=0)
+_LISTENERS: list[Callable[[Step], object]] = []
+
+
+@contextmanager
+def heard(listener: Callable[[Step], object]) -> Iterator[None]:
+    """Let somebody be told of every step that ends, in the thread that did it."""
+    _LISTENERS.append(listener)
+    try:
+        yield
+    finally:
+        _LISTENERS.remove(listener)
+
+
+@contextmanager
+def timed(subject: str, doing: str, *, waits_for: str = "") -> Iterator[None]:
+    """Tell those who listen how long something took; print nothing.
+
+    Args:
+        subject: see `Step`.
+        doing: see `Step`.
+        waits_for: see `Step`.
+
+    """
+    number, parent = next(_NUMBERS), _WITHIN.get()
+    within = _WITHIN.set(number)
+    began, started = time.time(), time.monotonic()
+    failed = True
+    try:
+        yield
+        failed = False
+    finally:
+        _WITHIN.reset(within)
+        thread, seconds = threading.current_thread().name, time.monotonic() - started
+        for listener in tuple(_LISTENERS):
+            listener(Step(number, parent, thread, subject, doing, began, seconds, failed, waits_for))
+
+
 @contextmanager
 def step(subject: str, doing: str) -> Iterator[None]:
-    """Print a line when a step starts, when it ends, and every half minute in between."""
+    """Print a line when a step starts, when it ends, and every half minute in between; see `timed`."""
     started = time.monotonic()
     ended = threading.Event()
 
@@ -161,7 +231,7 @@ def step(subject: str, doing: str) -> Iterator[None]:
     heart = threading.Thread(target=beat, name=f"progress of {subject}", daemon=True)
     heart.start()
     try:
-        with waiting(lambda: doing, is_step=True):
+        with waiting(lambda: doing, is_step=True), timed(subject, doing):
             yield
     except BaseException:
         say(subject, f"{doing}: FAILED after {seconds():.1f} s")

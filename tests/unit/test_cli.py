@@ -18,6 +18,7 @@ from workstream import cli, documents, errors, evidence
 from workstream.evidence import Level, provenance, records
 from workstream.reports import checklist
 from workstream.reports import status as report
+from workstream.reports.timings import Timings
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -233,7 +234,7 @@ def test_json_can_be_read_whatever_the_terminal_shows(command: str, document: Pa
 
 @pytest.mark.parametrize(
     ("name", "printed"),
-    [("status", report.Status), ("tick", report.Tick), ("evidence", None)],
+    [("status", report.Status), ("tick", report.Tick), ("timings", Timings), ("evidence", None)],
 )
 def test_the_shapes_of_json_can_be_asked_for(run: Run, name: str, printed: type[BaseModel] | None) -> None:
     """`workstream schema` prints the schema of what is printed and written; the reference names every field."""
@@ -243,6 +244,33 @@ def test_the_shapes_of_json_can_be_asked_for(run: Run, name: str, printed: type[
     page = (REFERENCE / "documents.md").read_text(encoding="utf-8")
     told = re.findall(r"^\| `(\w+)` \|", page.partition("## As JSON")[2], re.MULTILINE)
     assert told == [*report.Status.model_fields, "written", *report.CriterionStatus.model_fields]
+
+
+def test_timings_say_where_the_time_went(run: Run, document: Path) -> None:
+    """The tree and the critical path, for people and for programs; of a document, those of its last run."""
+    log = prove(document, "AC1", project=document.parent)
+    assert run("timings", log)[0] == errors.EvidenceError.exit_code, "it tells of no steps"
+
+    began = "2026-01-02T03:04:05.000+00:00"
+    long = {"record": "step", "id": "1", "thread": "main", "subject": "test", "doing": "test_mail", "began": began}
+    short = {**long, "id": "2", "parent": "1", "subject": "wait", "doing": "until it is there"}
+    with log.open("a", encoding="utf-8") as file:
+        file.writelines(json.dumps(step) + "\n" for step in ({**long, "seconds": 9.5}, {**short, "seconds": 0.5}))
+    code, out, err = run("timings", document)
+    assert (code, err) == (0, f"evidence: {log}\n")
+    assert "9.5 s in all" in out
+    assert re.findall(r"^ +([\d.]+)  at +([\d.]+)  (\S.*)$", out, re.MULTILINE) == [
+        ("9.5", "0.0", "test: test_mail"),
+        ("9.0", "0.5", "test: test_mail"),
+    ]
+    assert "0.5  in pieces shorter than 1 s" in out
+    assert "  wait: until it is there" in run("timings", log, "--shortest", "0.5")[1]
+    told = Timings.model_validate_json(run("timings", log, "--json")[1])
+    assert [(step.depth, step.seconds) for step in told.steps] == [(0, 9.5), (1, 0.5)]
+    assert [(piece.doing, piece.seconds) for piece in told.critical_path] == [
+        ("until it is there", 0.5),
+        ("test_mail", 9),
+    ]
 
 
 @pytest.mark.parametrize("place", ["", "docs", "docs/plan", "tests/deep", "elsewhere"])

@@ -21,6 +21,7 @@ _COMMANDS = {
     "status": ("evidence", "Say what is proven, and what became stale."),
     "audit": ("evidence", "Find what documents claim and evidence does not hold up."),
     "tick": ("evidence", "Tick the boxes that evidence proves."),
+    "timings": ("evidence", "Say where the time of a run went."),
     "schema": ("evidence", "Print the JSON Schema of an evidence log, or of what --json prints."),
     "cluster": ("cluster", "Bring up the cluster of a run, look at it, take it away."),
     "cache": ("cache", "Show and empty the folder that keeps what was built."),

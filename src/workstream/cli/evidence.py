@@ -1,4 +1,4 @@
-"""`workstream status | audit | tick | schema`: documents beside what a run left behind."""
+"""`workstream status | audit | tick | timings | schema`: documents beside what a run left behind."""
 
 from __future__ import annotations
 
@@ -17,6 +17,7 @@ from workstream.documents.audit import summary
 from workstream.evidence import freshness, records, ticking
 from workstream.reports import accepted as accepted_results
 from workstream.reports import status as report
+from workstream.reports import timings as report_of_time
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
@@ -138,17 +139,45 @@ def tick(path: Path, logs: tuple[Path, ...], *, write: bool, check: bool, as_jso
         sys.exit(1)
 
 
+@click.command()
+@click.argument("log", metavar="DOCUMENT|LOG", type=click.Path(path_type=Path))
+@click.option(
+    "--shortest",
+    type=click.FloatRange(min=0),
+    default=1.0,
+    show_default=True,
+    metavar="SECONDS",
+    help="Show no step that took less.",
+)
+@_AS_JSON
+def timings(log: Path, shortest: float, *, as_json: bool) -> None:
+    """Say where the time of a run went: its steps as a tree, and the critical path, which its end had to wait for.
+
+    LOG is the evidence.jsonl that a run left; for a DOCUMENT it is that of its last run.
+    """
+    path = log
+    if log.suffix != ".jsonl":
+        document = documents.read(log)
+        (path,) = _require(_paths((), document), document)
+    told = report_of_time.timings(path, evidence.read(path))
+    if as_json:
+        print_json(told.model_dump(mode="json"))
+    else:
+        click.echo("\n".join(report_of_time.lines(told, shortest)))
+
+
 _SHAPES: dict[str, Callable[[], dict[str, object]]] = {
     "evidence": records.schema,
     "status": report.Status.model_json_schema,
     "tick": report.Tick.model_json_schema,
+    "timings": report_of_time.Timings.model_json_schema,
 }
 
 
 @click.command()
 @click.argument("name", type=click.Choice(list(_SHAPES)))
 def schema(name: str) -> None:
-    """Print a JSON Schema: of a line of an evidence log, or of what `status --json` and `tick --json` print."""
+    """Print a JSON Schema: of a line of an evidence log, or of what a command prints with `--json`."""
     print_json(_SHAPES[name]())
 
 

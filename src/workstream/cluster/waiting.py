@@ -50,7 +50,7 @@ def until(
         stop=tenacity.stop_after_delay(limit.seconds),
     )
     try:
-        with progress.waiting(lambda: what):
+        with progress.waiting(lambda: what), progress.timed("wait", f"until {what}"):
             return retrying(check)
     except tenacity.RetryError as error:
         seen = last_seen()

@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 NAME = "evidence.jsonl"
 FOLDER = Path("build", "acceptance")  # of a project: where runs leave what they saw, in a folder for each document
 _ADAPTER: TypeAdapter[records.Record] = TypeAdapter(records.AnyRecord)
-_KNOWN = {"session", "selection", "manifest", "subject", "round", "observation", "execution", "outcome", "end"}
+_KNOWN = {"session", "selection", "manifest", "subject", "round", "observation", "execution", "outcome", "step", "end"}
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,6 +40,7 @@ class Log:
         observations: what was seen, in the order of the log.
         executions: what the tests did, in the order of the log.
         outcomes: how they were reported to have ended, in the order of the log.
+        steps: what took how long, in the order in which it ended.
         end: its last line; None if the log was cut off.
 
     """
@@ -53,6 +54,7 @@ class Log:
     observations: tuple[records.Observation, ...] = ()
     executions: tuple[records.Execution, ...] = ()
     outcomes: tuple[records.Outcome, ...] = ()
+    steps: tuple[records.Step, ...] = ()
     end: records.End | None = None
 
     @property
@@ -175,6 +177,7 @@ def read(path: Path) -> Log:
         observations=tuple(line for line in lines if isinstance(line, records.Observation)),
         executions=tuple(line for line in lines if isinstance(line, records.Execution)),
         outcomes=tuple(line for line in lines if isinstance(line, records.Outcome)),
+        steps=tuple(line for line in lines if isinstance(line, records.Step)),
         end=next((line for line in lines if isinstance(line, records.End)), None),
     )
 

@@ -7,7 +7,7 @@ from typing import Annotated, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, JsonValue, TypeAdapter
 
-SCHEMA_VERSION = "2.0"
+SCHEMA_VERSION = "2.1"
 
 # Where in the life of a test something was recorded: `call` is the test's own body, nothing around it.
 Phase = Literal["setup", "call", "teardown"]
@@ -237,6 +237,34 @@ class Execution(_Line):
     parts: tuple[str, ...] = ()
 
 
+class Step(_Line):
+    """Something that the run did, and how long it took: for people who wait; no verdict looks at it.
+
+    Attributes:
+        id: no other step of the log has it.
+        parent: the id of the step that it was a part of; empty if of none.
+        thread: what did it: `main`, or what goes on beside it; steps of one thread follow each other.
+        subject: what it is about, in a word: `cluster`, `helm`, `fixture`, `test`, `wait`.
+        doing: what was done.
+        began: when, RFC 3339, UTC.
+        seconds: how long it took.
+        failed: whether an error ended it.
+        waits_for: the thread that it did nothing but wait for; empty if it did something.
+
+    """
+
+    record: Literal["step"] = "step"
+    id: str
+    parent: str = ""
+    thread: str
+    subject: str
+    doing: str
+    began: str
+    seconds: float
+    failed: bool = False
+    waits_for: str = ""
+
+
 class End(_Line):
     """The last line; a log without it was cut off.
 
@@ -253,7 +281,7 @@ class End(_Line):
     interrupted: bool
 
 
-Record = Session | Selection | Manifest | Subject | Round | Observation | Execution | Outcome | End
+Record = Session | Selection | Manifest | Subject | Round | Observation | Execution | Outcome | Step | End
 AnyRecord = Annotated[Record, Field(discriminator="record")]
 
 

@@ -44,7 +44,9 @@ class Message(BaseModel):
 
     """
 
-    lines: list[records.Observation | records.Subject | records.Round | records.Execution | records.Outcome] = []
+    lines: list[
+        records.Observation | records.Subject | records.Round | records.Execution | records.Outcome | records.Step
+    ] = []
     failure: EnvironmentFailure | None = None
 
 

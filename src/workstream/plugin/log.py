@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import threading
 from typing import TYPE_CHECKING
 
 import pytest
@@ -34,8 +35,9 @@ class RunLog:
         self.path = folder / evidence_log.NAME
         self._root = root
         self._session = session
-        self._waiting: list[records.Record] = []
+        self._waiting: list[records.Record] | None = []  # for the lines that come first
         self._writer: evidence.Writer | None = None
+        self._lock = threading.RLock()  # what goes on beside the tests has lines too
         self._described: dict[tuple[str, str], object] = {}
         self._tests: set[str] = set()
         self._uncollected: set[str] = set()
@@ -47,11 +49,16 @@ class RunLog:
 
     def keep(self, line: records.Record) -> None:
         """Write a line; it is on the disk when this returns, if the log has begun."""
-        if isinstance(line, records.Subject) and line.path:
-            self._described[line.name, line.path] = line.value
-        if self._writer is None:
-            self._waiting.append(line)
-            return
+        with self._lock:
+            if isinstance(line, records.Subject) and line.path:
+                self._described[line.name, line.path] = line.value
+            if self._waiting is not None:
+                self._waiting.append(line)
+                return
+            self._write(line)
+
+    def _write(self, line: records.Record) -> None:
+        assert self._writer is not None  # noqa: S101 - nothing waits any more
         try:
             self._writer.write(line)
         except errors.WorkstreamError as error:
@@ -90,10 +97,11 @@ class RunLog:
         """
         listed = list(manifest)
         self._tests = {line.source_path for line in listed}
-        waiting, self._waiting = self._waiting, []
         files = [records.Subject(name=SUITE, value=sha256, path=path) for path, sha256 in sources.items()]
-        for line in (self._session, selection, *listed, *files, *waiting):
-            self.keep(line)
+        with self._lock:
+            waiting, self._waiting = self._waiting or [], None
+            for line in (self._session, selection, *listed, *files, *waiting):
+                self.keep(line)
 
     def end(self, exit_status: int, late_sources: Mapping[str, str], *, interrupted: bool) -> None:
         """Write what has changed since it was described, and that this is the end.

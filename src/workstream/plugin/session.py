@@ -27,6 +27,7 @@ from workstream.plugin.project import Project
 from workstream.plugin.rounds import planned
 from workstream.plugin.scheduling import group_of
 from workstream.plugin.silence import Silence
+from workstream.plugin.timing import Timing
 from workstream.world import Borrowed, World
 
 if TYPE_CHECKING:
@@ -85,11 +86,19 @@ class Session:
         self._suite = None if self.is_worker else inventory.begin(config)
         self.watch = Watch(self.keep)
         self._silence = Silence(self._unready)
+        self._timing = Timing(self.keep, config.workerinput["workerid"] if self.is_worker else "")  # type: ignore[attr-defined] # pytest-xdist sets it
+        self._heard = contextlib.ExitStack()
+        self._heard.enter_context(progress.heard(self._timing.take))
         config.stash[SESSION] = self
 
     def keep(
         self,
-        line: records.Observation | records.Subject | records.Round | records.Execution | records.Outcome,
+        line: records.Observation
+        | records.Subject
+        | records.Round
+        | records.Execution
+        | records.Outcome
+        | records.Step,
     ) -> None:
         """Keep what was seen; here until the next report takes it to the process that writes."""
         self._message.lines.append(line)
@@ -156,6 +165,7 @@ class Session:
         self._silence.begin()
         # Now that every other plugin is there: nothing is to stand between it and the tests.
         self.config.pluginmanager.register(self.watch, "workstream-watch")
+        self.config.pluginmanager.register(self._timing, "workstream-timing")
         if not self.rounds:
             return None  # pytest's own loop does it
         for number, round_ in enumerate(self.rounds, start=1):
@@ -181,7 +191,6 @@ class Session:
 
         At the end every fixture is torn down, those of the session too: only the cluster stays.
         """
-        self._first_met.clear()
         spoken = self._criteria
         items = [item for item in session.items if criteria is None or criteria & spoken.get(test_of(item), set())]
         for item, following in zip(items, [*items[1:], None], strict=True):
@@ -303,7 +312,10 @@ class Session:
         """Close everything; only now, because fixtures of the session may have needed it."""
         self.watch.close()
         self._silence.end()
-        self.world.close(interrupted=bool(self.interrupted_by))
+        try:
+            self.world.close(interrupted=bool(self.interrupted_by))
+        finally:
+            self._heard.close()
 
 
 def test_of(item: pytest.Item) -> str:
