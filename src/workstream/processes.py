@@ -315,7 +315,8 @@ def started_otherwise() -> Iterator[tuple[str, float]]:
             continue
         if int(fields[1]) == os.getpid() and int(folder.name) not in ours and command:
             began = (int(fields[19]) + 1) / os.sysconf("SC_CLK_TCK")  # in that hundredth of a second, at the latest
-            yield shlex.join(_text(argument) for argument in command), began - since_start
+            ahead = time.clock_gettime(time.CLOCK_BOOTTIME) - time.monotonic()  # it goes on in a suspended machine
+            yield shlex.join(_text(argument) for argument in command), began - ahead
 
 
 @atexit.register
