@@ -302,9 +302,6 @@ def started_otherwise() -> Iterator[tuple[str, float]]:
         The command as one would type it, and when it began, on Python's monotonic clock; nothing without a /proc.
 
     """
-    since_start = (
-        time.clock_gettime(time.CLOCK_BOOTTIME) - time.monotonic()
-    )  # that clock goes on in a suspended machine
     with _running_lock:
         ours = {process.pid for process in [*_running, *_outliving]}
     for folder in Path("/proc").glob("[0-9]*"):
