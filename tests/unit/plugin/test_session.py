@@ -679,3 +679,19 @@ def test_a_report_of_others_for_which_there_is_no_room_is_told(suite: Suite) -> 
     assert suite.states() == {"one": "proven"}
     result.stdout.fnmatch_lines(["* cannot be written: No space left on device.", "A disk is full: make room. *"])
     result.stdout.fnmatch_lines(["All 1 criteria are proven."])
+
+
+def test_tests_that_raise_the_same_error_themselves_are_shown_each(suite: Suite) -> None:
+    """An error that a module makes once is not one fixture's: each test has its own way to it."""
+    source = """
+        ERROR = OSError("the same")
+
+        @pytest.mark.parametrize("number", range(2))
+        def test(cluster, number):
+            raise ERROR
+    """
+    suite.write({"one": source})
+    result = suite.run()
+
+    assert "A fixture failed" not in result.stdout.str()
+    assert len(names(suite.folder / "diagnostics")) == 2
