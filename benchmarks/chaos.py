@@ -486,7 +486,7 @@ class Rounds:
                 run.wait(ENDS_SECONDS)
             if run.terminal is not None:
                 run.terminal.close()
-            result.readable, result.honest = _judged(suite)
+            result.readable, result.honest = judged(suite)
 
 
 def still_left(before: dict[str, set[str]], suite: Suite) -> list[str]:
@@ -499,7 +499,7 @@ def still_left(before: dict[str, set[str]], suite: Suite) -> list[str]:
     return found
 
 
-def _judged(suite: Suite) -> tuple[bool, bool]:
+def judged(suite: Suite) -> tuple[bool, bool]:
     """Return whether the evidence of a run that was harmed can be read, and whether it says what its lines say."""
     if not suite.log.exists() or suite.log.read_bytes().count(b"\n") == 0:
         return True, True  # it was harmed before there was any
