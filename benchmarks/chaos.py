@@ -142,7 +142,9 @@ def held(work: Path) -> dict[str, set[str]]:
         "locks and clusters": [*cache.folder().glob("locks/*"), *cache.folder().glob("clusters/*")],
     }
     found = {what: {str(path) for path in paths} for what, paths in places.items()}
-    found["mounts"] = {line.split()[4] for line in Path("/proc/self/mountinfo").read_text().splitlines()}
+    mounts = {line.split()[4] for line in Path("/proc/self/mountinfo").read_text().splitlines()}
+    ours = tuple(map(str, (work, cache.folder(), PrivateEngine().socket.parent)))
+    found["mounts"] = {mount for mount in mounts if mount.startswith(ours)}
     found["interfaces"] = {path.name for path in Path("/sys/class/net").iterdir()}
     found["processes"] = set(_processes(work))
     for part in _DATA:
