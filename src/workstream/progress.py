@@ -114,7 +114,7 @@ class Wait:
     is_step: bool = False
 
 
-_told: dict[str, float] = {}
+_told: dict[str, float] = {}  # by subject: when a line was printed last
 _waits: dict[int, list[Wait]] = {}  # by thread, the outermost first
 
 
