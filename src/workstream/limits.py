@@ -91,6 +91,7 @@ LOOK_SECONDS = 3.0  # between two looks at what a program that takes long waits 
 SETTLED_SECONDS = 5.0  # what holds something up for so long is told
 SHORTEST_STEP_SECONDS = 0.1  # what took less is no step that evidence holds
 QUIET_SECONDS = 10.0  # a test that waits for something for so long is told, with what it waits for
+SHORTEST_STEP_SECONDS = 0.1  # what took less is no step that evidence holds
 HEARTBEAT_SECONDS = 30.0  # between two lines that say that a step, or a test, is still at work
 
 # Room on the cache's disk, in bytes: twice of what was measured.

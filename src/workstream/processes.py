@@ -299,7 +299,7 @@ def started_otherwise() -> Iterator[tuple[str, float]]:
     """Yield the programs that run and that this process started, but not through this module.
 
     Yields:
-        The command as one would type it, and for how many seconds it runs; nothing where there is no /proc.
+        The command as one would type it, and when it began, on Python's monotonic clock; nothing without a /proc.
 
     """
     with _running_lock:
@@ -312,7 +312,8 @@ def started_otherwise() -> Iterator[tuple[str, float]]:
             continue
         if int(fields[1]) == os.getpid() and int(folder.name) not in ours and command:
             began = (int(fields[19]) + 1) / os.sysconf("SC_CLK_TCK")  # in that hundredth of a second, at the latest
-            yield shlex.join(_text(argument) for argument in command), time.clock_gettime(time.CLOCK_BOOTTIME) - began
+            ahead = time.clock_gettime(time.CLOCK_BOOTTIME) - time.monotonic()  # it goes on in a suspended machine
+            yield shlex.join(_text(argument) for argument in command), began - ahead
 
 
 @atexit.register

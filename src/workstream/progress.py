@@ -93,6 +93,60 @@ def say(subject: str, what: str) -> None:
     logger.info("%-12s %s", subject, what)
 
 
+def last_said() -> float:
+    """Return when the last line was printed, on Python's monotonic clock."""
+    return max(_told.values(), default=_STARTED)
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Wait:
+    """Something that a thread waits for.
+
+    Attributes:
+        what: says what, as it stands now.
+        since: when it began, on Python's monotonic clock.
+        is_step: whether it says by itself that it is still at it.
+
+    """
+
+    what: Callable[[], str]
+    since: float
+    is_step: bool = False
+
+
+_told: dict[str, float] = {}  # by subject: when a line was printed last
+_waits: dict[int, list[Wait]] = {}  # by thread, the outermost first
+
+
+def waits(thread: int) -> Wait | None:
+    """Return what a thread waits for now, the outermost of several; None if nothing here knows of any.
+
+    Args:
+        thread: its identifier, as `threading.get_ident` says it.
+
+    """
+    return next(iter(_waits.get(thread, ())), None)
+
+
+def is_stepping() -> bool:
+    """Whether a step goes on, in whatever thread."""
+    return any(wait.is_step for waiting in [*_waits.values()] for wait in [*waiting])
+
+
+@contextmanager
+def waiting(what: Callable[[], str], *, is_step: bool = False) -> Iterator[None]:
+    """Let others know what this thread waits for; see `Wait`."""
+    mine = _waits.setdefault(threading.get_ident(), [])
+    wait = Wait(what, time.monotonic(), is_step)
+    mine.append(wait)
+    try:
+        yield
+    finally:
+        mine.remove(wait)
+        if not mine:
+            del _waits[threading.get_ident()]
+
+
 @dataclass(frozen=True, slots=True)
 class Step:
     """Something that was done, and how long it took.
@@ -158,60 +212,6 @@ def timed(subject: str, doing: str, *, waits_for: str = "") -> Iterator[None]:
         thread, seconds = threading.current_thread().name, time.monotonic() - started
         for listener in tuple(_LISTENERS):
             listener(Step(number, parent, thread, subject, doing, began, seconds, failed, waits_for))
-
-
-def last_said() -> float:
-    """Return when the last line was printed, on Python's monotonic clock."""
-    return max(_told.values(), default=_STARTED)
-
-
-@dataclass(frozen=True, slots=True, eq=False)
-class Wait:
-    """Something that a thread waits for.
-
-    Attributes:
-        what: says what, as it stands now.
-        since: when it began, on Python's monotonic clock.
-        is_step: whether it says by itself that it is still at it.
-
-    """
-
-    what: Callable[[], str]
-    since: float
-    is_step: bool = False
-
-
-_told: dict[str, float] = {}
-_waits: dict[int, list[Wait]] = {}  # by thread, the outermost first
-
-
-def waits(thread: int) -> Wait | None:
-    """Return what a thread waits for now, the outermost of several; None if nothing here knows of any.
-
-    Args:
-        thread: its identifier, as `threading.get_ident` says it.
-
-    """
-    return next(iter(_waits.get(thread, ())), None)
-
-
-def is_stepping() -> bool:
-    """Whether a step goes on, in whatever thread."""
-    return any(wait.is_step for waiting in [*_waits.values()] for wait in [*waiting])
-
-
-@contextmanager
-def waiting(what: Callable[[], str], *, is_step: bool = False) -> Iterator[None]:
-    """Let others know what this thread waits for; see `Wait`."""
-    mine = _waits.setdefault(threading.get_ident(), [])
-    wait = Wait(what, time.monotonic(), is_step)
-    mine.append(wait)
-    try:
-        yield
-    finally:
-        mine.remove(wait)
-        if not mine:
-            del _waits[threading.get_ident()]
 
 
 @contextmanager

@@ -259,13 +259,21 @@ def _look_at_pod(cluster: Cluster, part: Part, pod: client.V1Pod, *, leaving: bo
             # A Job says itself how often it tries.
             if part.kind != "Job" and status.restart_count >= _HOPELESS_RESTARTS:
                 log = _log(cluster, pod, status.name, previous=True)
-                ended = f"it has ended {status.restart_count} times; its log ends with"
+                ended = f"it has ended {status.restart_count} times{_for_want(status)}; its log ends with"
                 raise _cannot_leave(part, pod, status, f"{ended}\n{log}")
             yield f"{part.name}: container {status.name} of a pod ended, and is started again"
         elif waiting.reason == "CreateContainerConfigError" and _MAY_COME.search(message):
             yield f"{part.name}: container {status.name} of a pod waits: {message}"
         elif waiting.reason in _HOPELESS:
             raise _cannot_leave(part, pod, status, message)
+
+
+def _for_want(status: client.V1ContainerStatus) -> str:
+    """Return that a container was ended because it took more memory than it may; empty if it was not."""
+    last = status.last_state and status.last_state.terminated
+    return (
+        ", last because it took more memory than its limit (OOMKilled)" if last and last.reason == "OOMKilled" else ""
+    )
 
 
 def _pressure(message: str) -> str:

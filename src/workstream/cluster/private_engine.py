@@ -144,8 +144,8 @@ class PrivateEngine:
 
     @property
     def was_left_behind(self) -> bool:
-        """Whether it does not run, and was not stopped either: it was killed, and its containers may still run."""
-        return self._run.is_dir() and self.process_id() is None
+        """Whether it does not run, and did not end by itself either: it was killed, and its containers go on."""
+        return self._pidfile.exists() and self.process_id() is None
 
     def process_id(self) -> int | None:
         """Return the engine's process id, or None if it does not run."""
@@ -226,6 +226,9 @@ class PrivateEngine:
 
     def stop(self) -> None:
         """Stop the engine and remove every container, network and folder of its run; images stay."""
+        if self.was_left_behind:
+            with suppress(errors.WorkstreamError), step("engine", "starting it again, to end what goes on without it"):
+                self._launch(unpacked() / "root")
         number = self.process_id()
         if number is not None:
             with step("engine", "stopping the private engine"):

@@ -2,16 +2,19 @@
 
 from __future__ import annotations
 
+import atexit
 import contextlib
 import logging
+import os
 import signal
 from logging.handlers import MemoryHandler
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import pytest
 from _pytest.junitxml import xml_key  # there is no public way to say where it goes once it is known
 
-from workstream import documents, errors, evidence, files, processes, progress
+from workstream import documents, errors, evidence, files, processes, progress, shortage
 from workstream.cluster.access import STAYS
 from workstream.evidence import provenance, records
 from workstream.plugin import inventory, outcomes, result, scheduling, terminal
@@ -25,7 +28,6 @@ from workstream.text import one_line
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
-    from pathlib import Path
 
 _JUNIT = "junit.xml"
 _RUN_LOG = "run.log"
@@ -225,17 +227,38 @@ class Controller(Session):
             self.interrupted_by = self._signals.seen or signal.SIGINT
             self._signals.shield()
             processes.cancel()
+            self._forget_lost_terminal()
+
+    def _forget_lost_terminal(self) -> None:
+        """Let nobody write to a terminal that is gone: that would be an error in place of the reports."""
+        try:
+            os.write(self._terminal.fileno(), b"")
+        except OSError:
+            pass
+        else:
+            return
+        reporter = self.config.pluginmanager.getplugin("terminalreporter")
+        if reporter is not None:
+            nowhere = Path(os.devnull).open("w", encoding="utf-8")  # noqa: SIM115 - as long as the session
+            self._stack.callback(nowhere.close)
+            reporter._tw._file = nowhere  # noqa: SLF001 - there is no public way
+        atexit.register(_write_nowhere)
 
     @pytest.hookimpl(wrapper=True, trylast=True)
     def pytest_sessionfinish(self, session: pytest.Session, exitstatus: int) -> Iterator[None]:
         """After every fixture is gone: end the log, judge, write the reports, decide the exit code."""
         self._signals.shield()
+        result = None  # where what failed was told
         try:
-            if not self.interrupted_by:
-                return (yield)
-            with self._tearing_down():
-                yield
-            return None  # what failed was told
+            if self.interrupted_by:
+                with self._tearing_down():
+                    result = yield
+            else:
+                result = yield
+        except OSError as error:  # of a report that another plugin writes
+            if not shortage.of(error):
+                raise
+            self.note_failure(EnvironmentFailure.of(files.refused(Path(error.filename or self.folder), error)))
         finally:
             try:
                 with self._noting_failures():
@@ -245,6 +268,7 @@ class Controller(Session):
                     self._end(int(exitstatus))
                 self._session, self._code = session, self._exit_status(int(exitstatus))
                 session.exitstatus = self._code
+        return result
 
     @contextlib.contextmanager
     def _tearing_down(self) -> Iterator[None]:
@@ -315,7 +339,6 @@ class Controller(Session):
         try:
             super().close()
         finally:
-            self._signals.restore()
             for handler in self._handlers:
                 progress.forget(handler)
             self._handlers = []
@@ -328,3 +351,11 @@ class Controller(Session):
             self._session.exitstatus = self._code  # a plugin may have changed it since
         self._log.close()
         self._stack.close()
+        self._signals.restore()
+
+
+def _write_nowhere() -> None:
+    """Give standard output and error a place: Python flushes both when it ends."""
+    nowhere = os.open(os.devnull, os.O_WRONLY)
+    for stream in (1, 2):
+        os.dup2(nowhere, stream)

@@ -88,10 +88,10 @@ class Session:
         self._message = Message()
         self._suite = None if self.is_worker else inventory.begin(config)
         self.watch = Watch(self.keep)
+        self._silence = Silence(self._unready)
         self._timing = Timing(self.keep, config.workerinput["workerid"] if self.is_worker else "")  # type: ignore[attr-defined] # pytest-xdist sets it
         self._heard = contextlib.ExitStack()
         self._heard.enter_context(progress.heard(self._timing.take))
-        self._silence = Silence(self._unready)
         config.stash[SESSION] = self
 
     def keep(self, line: records.Seen) -> None:
@@ -197,7 +197,6 @@ class Session:
 
         At the end every fixture is torn down, those of the session too: only the cluster stays.
         """
-        self._first_met.clear()
         spoken = self._criteria
         items = [item for item in session.items if criteria is None or criteria & spoken.get(test_of(item), set())]
         for item, following in zip(items, [*items[1:], None], strict=True):

@@ -107,9 +107,9 @@ def _look(test: _UnderWay) -> _Seen | None:
     if wait is not None:
         doing = f"waiting for this: {one_line(wait.what(), _LONGEST)}"
         return None if wait.is_step else _Seen(wait, wait.since, wait.since + limits.QUIET_SECONDS, doing)
-    now = time.monotonic()
-    for command, seconds in processes.started_otherwise():
-        began = now - seconds
+    if time.monotonic() < test.since + limits.QUIET_SECONDS:
+        return None  # nothing is due, and to look for programs takes time
+    for command, began in processes.started_otherwise():
         if began >= test.since:
             doing = f"a program that it started runs: {one_line(command, _LONGEST)}"
             return _Seen(command, began, began + limits.QUIET_SECONDS, doing)

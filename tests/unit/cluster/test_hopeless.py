@@ -476,3 +476,16 @@ def test_pods_that_stay_old_by_the_charts_will_are_told(reachable: Cluster, obje
     (line,) = hopeless.kept_old(present)
 
     assert line.startswith(f"{kind.lower()}/w in n: 1 pods stay of a former form")
+
+
+def test_a_container_that_takes_too_much_memory_is_told_so(
+    look: Look, objects: Objects, pretend: Callable[[str, str], Path]
+) -> None:
+    """Its log says nothing of it: it is killed in the middle of a line."""
+    pretend("kubectl", "exit 1")
+    crashed = objects.container("c", restarts=2, waiting={"reason": "CrashLoopBackOff", "message": "back-off"})
+    crashed["lastState"] = {"terminated": {"reason": "OOMKilled", "exitCode": 137}}
+    starting(objects, containerStatuses=[crashed])
+
+    with pytest.raises(errors.PodError, match="it has ended 2 times, last because it took more memory than its limit"):
+        look("DaemonSet")

@@ -513,8 +513,8 @@ FULL = """
 mkdir -p "$3/mine-c0ffee-worker"
 echo 'E1126 kubelet: failed to create fsnotify watcher: too many open files' > "$3/mine-c0ffee-worker/kubelet.log"
 echo 'more' >> "$3/mine-c0ffee-worker/kubelet.log"
-mkdir -p "$3/other"
-echo 'no space left on device' > "$3/other/kubelet.log"
+mkdir -p "$3/another"
+echo 'no space left on device' > "$3/another/kubelet.log"
 """
 
 

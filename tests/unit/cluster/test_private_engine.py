@@ -46,6 +46,7 @@ echo "$@" >> STATE/calls
 case "$1 $2" in
     "version --format") echo 28.2.2 ;;
     "ps --all") cat STATE/containers 2>/dev/null || true ;;
+    "inspect --format") echo workstream-mine ;;
     "rm --force") rm STATE/containers ;;
     "network inspect") exit 1 ;;
     "network prune") while [ -e STATE/slow ]; do sleep 0.01; done; [ ! -e STATE/stuck ] ;;
@@ -207,6 +208,40 @@ def test_an_engine_that_was_left_behind_is_taken_over_and_stopped(machine: Machi
         assert private_engine.PrivateEngine().process_id() == left
 
     assert processes.has_ended(left)
+    assert list(machine.run.iterdir()) == []
+
+
+def killed(machine: Machine) -> None:
+    """Kill the engine, in which there is a container."""
+    (machine.state / "containers").write_text("abc\n")
+    number = private_engine.PrivateEngine().process_id()
+    assert number is not None
+    os.kill(number, signal.SIGKILL)
+    waiting.until(lambda: processes.has_ended(number), limits.QUERY, what="the engine is gone")
+    assert private_engine.PrivateEngine().was_left_behind
+    private_engine.PrivateEngine().socket.unlink()  # a socket of a killed engine does not answer; a file always does
+
+
+def test_an_engine_that_was_killed_is_started_again_to_end_what_goes_on_without_it(machine: Machine) -> None:
+    """Its containers outlive it, and nobody but an engine knows how to end them."""
+    with provisioning.engine_ready():
+        killed(machine)
+
+    assert machine.calls("rm") == ["rm --force --volumes abc"]
+    assert len((machine.state / "process_ids").read_text().split()) == 2
+    assert list(machine.run.iterdir()) == []
+
+
+def test_by_hand_an_engine_that_was_killed_is_taken_over_too(machine: Machine) -> None:
+    """`workstream cluster down` leaves nothing of it; where there was none, it starts none."""
+    assert not provisioning.down("mine")
+    assert not (machine.state / "process_ids").exists()
+    with private_engine.PrivateEngine().lease():
+        private_engine.PrivateEngine().start()
+    killed(machine)
+    provisioning.down("mine")
+
+    assert not (machine.state / "containers").exists()
     assert list(machine.run.iterdir()) == []
 
 

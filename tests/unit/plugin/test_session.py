@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import os
+import subprocess
+import sys
 from pathlib import Path
 from typing import TYPE_CHECKING
 from xml.etree import ElementTree as ET
@@ -666,3 +668,60 @@ def test_a_fixture_that_fails_after_an_interrupt_is_told_in_a_line(suite: Suite)
     assert "Traceback" not in result.stderr.str()
     result.stderr.fnmatch_lines(["*interrupted  a fixture could not be torn down: OSError: the door is locked"])
     assert (suite.path / "cleaned").exists()
+
+
+def test_a_run_whose_terminal_is_closed_cleans_up_and_leaves_its_reports(suite: Suite) -> None:
+    """Nobody reads what it says any more: that is no error, and the exit code is that of the lost terminal."""
+    source = """
+        @pytest.fixture(scope="session")
+        def guest():
+            yield
+            print("the guest is gone", file=open("gone.txt", "w"))
+
+        def test(evidence, guest):
+            import signal
+            open("there.txt", "w").close()
+            signal.pause()
+    """
+    suite.write({"one": source})
+    ours, theirs = os.openpty()
+    arguments = [*suite.LEAN, "-p", "no:cacheprovider", f"--workstream={suite.document.name}"]
+    command = ["setsid", "--ctty", "--wait", sys.executable, "-m", "pytest", *arguments]
+    with subprocess.Popen(command, cwd=suite.path, stdin=theirs, stdout=theirs, stderr=theirs) as process:  # noqa: S603 - ours
+        os.close(theirs)
+        while not (suite.path / "there.txt").exists():
+            assert os.read(ours, 65536)
+        os.close(ours)
+        assert process.wait(60) == 129
+    assert (suite.path / "gone.txt").exists()
+    assert names(suite.folder) == REPORTS
+    end = suite.log().end
+    assert end is not None
+    assert end.interrupted
+
+
+def test_a_report_of_others_for_which_there_is_no_room_is_told(suite: Suite) -> None:
+    """The run ends with its checklist and the advice, and not with a traceback of that plugin."""
+    suite.write({"one": suite.PROVING})
+    result = suite.run("--junit-xml=/dev/full")
+
+    assert result.ret == 31
+    assert suite.states() == {"one": "proven"}
+    result.stdout.fnmatch_lines(["* cannot be written: No space left on device.", "A disk is full: make room. *"])
+    result.stdout.fnmatch_lines(["All 1 criteria are proven."])
+
+
+def test_tests_that_raise_the_same_error_themselves_are_shown_each(suite: Suite) -> None:
+    """An error that a module makes once is not one fixture's: each test has its own way to it."""
+    source = """
+        ERROR = OSError("the same")
+
+        @pytest.mark.parametrize("number", range(2))
+        def test(cluster, number):
+            raise ERROR
+    """
+    suite.write({"one": source})
+    result = suite.run()
+
+    assert "A fixture failed" not in result.stdout.str()
+    assert len(names(suite.folder / "diagnostics")) == 2

@@ -141,25 +141,22 @@ def test_a_test_that_says_nothing_is_named_again_and_again(suite: Suite, said: i
 def test_a_step_says_itself_that_it_is_still_at_it(suite: Suite, said: io.StringIO) -> None:
     """What goes on in a step, in the test's own thread or beside it, is not told twice."""
     source = """
-    import threading
+    import threading, time
     from workstream import progress
 
-    def test(caplog):
+    def test():
         def work():
-            with progress.step("guest", "coming"):
-                while caplog.text.count("still at it") < 2:
-                    pass
-        with caplog.at_level("INFO", logger="workstream"):
-            work()
-            caplog.clear()
-            other = threading.Thread(target=work)
-            other.start()
-            other.join()
+            with progress.waiting(lambda: "a step", is_step=True):
+                time.sleep(4)  # twice as long as it takes until silence is broken
+        work()
+        other = threading.Thread(target=work)
+        other.start()
+        other.join()
     """
     suite.write({"one": source})
     suite.run()
 
-    assert said.getvalue().count("coming: done") == 2
+    assert suite.log().end is not None
     assert waiting(said) == []
 
 
