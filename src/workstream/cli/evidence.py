@@ -15,6 +15,7 @@ from workstream.documents import tick as boxes
 from workstream.documents.audit import audit as findings_of
 from workstream.documents.audit import summary
 from workstream.evidence import records, ticking
+from workstream.reports import guidance
 from workstream.reports import status as report
 
 if TYPE_CHECKING:
@@ -119,13 +120,15 @@ _SHAPES: dict[str, Callable[[], dict[str, object]]] = {
     "evidence": records.schema,
     "status": report.Status.model_json_schema,
     "tick": report.Tick.model_json_schema,
+    "next": guidance.Next.model_json_schema,
+    "explain": guidance.Explained.model_json_schema,
 }
 
 
 @click.command()
 @click.argument("name", type=click.Choice(list(_SHAPES)))
 def schema(name: str) -> None:
-    """Print a JSON Schema: of a line of an evidence log, or of what `status --json` and `tick --json` print."""
+    """Print a JSON Schema: of a line of an evidence log, or of what a command prints with --json."""
     print_json(_SHAPES[name]())
 
 
