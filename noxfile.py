@@ -133,6 +133,7 @@ def _lint(session: nox.Session) -> None:
     session.run("mypy")
     session.run("mypy", "conftest.py")
     session.run("lint-imports", "--no-cache", silent=True)
+    session.run("actionlint")
     session.run("python", "docs/generate.py", "--check")
 
 

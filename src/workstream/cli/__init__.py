@@ -26,6 +26,8 @@ _COMMANDS = {
     "accept": ("acceptance", "Keep what a run proved, in a file that travels with the repository."),
     "verify": ("acceptance", "Check what was accepted: unaltered, by whom, and whether it still holds."),
     "diff": ("acceptance", "Say what changed since a result was accepted."),
+    "next": ("agents", "Say what is not proven, and the one command to run."),
+    "explain": ("agents", "Say all that is known of one criterion."),
     "gate": ("gate", "Say in one sentence whether a change may land."),
     "schema": ("evidence", "Print the JSON Schema of an evidence log, or of what --json prints."),
     "cluster": ("cluster", "Bring up the cluster of a run, look at it, take it away."),
@@ -43,8 +45,8 @@ class _Menu(click.Group):
         if cmd_name not in _COMMANDS:
             return None
         module = importlib.import_module(f"{__name__}.{_COMMANDS[cmd_name][0]}")
-        command: click.Command = vars(module)[cmd_name]
-        return command
+        commands = [one for one in vars(module).values() if isinstance(one, click.Command)]
+        return next(one for one in commands if one.name == cmd_name)
 
     def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:  # noqa: ARG002 - likewise
         with formatter.section("Commands"):

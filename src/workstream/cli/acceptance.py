@@ -12,7 +12,7 @@ import click
 
 from workstream import documents, errors, evidence
 from workstream.cli import sources
-from workstream.cli.shared import DOCUMENT, documents_of, print_json, say
+from workstream.cli.shared import DOCUMENT, documents_of, print_json, say, shortest
 from workstream.documents.audit import audit
 from workstream.evidence import accepted, changed, freshness, signature, ticking
 from workstream.reports import checklist
@@ -135,7 +135,7 @@ def _of_accepted(result: Accepted, document: Document | None, signers: Path | No
     details = result.statement.details
     checked = _Checked(details.document)
     try:
-        document = document or documents.read(_shortest(result.document_path))
+        document = document or documents.read(shortest(result.document_path))
         verdicts = accepted.verdicts(result, document)
     except errors.WorkstreamError as error:
         checked.problems.append(str(error))
@@ -177,12 +177,6 @@ def _add_signature(checked: _Checked, path: Path, signers: Path | None) -> None:
     except errors.AcceptedError as error:
         checked.problems.append(str(error))
         checked.refused = True
-
-
-def _shortest(path: Path) -> Path:
-    """Return a path as people type it: from the working folder, if it stands below."""
-    here = Path.cwd()
-    return path.relative_to(here) if path.is_relative_to(here) else path
 
 
 @click.command()

@@ -16,6 +16,7 @@ from workstream.documents import tick as boxes
 from workstream.documents.audit import audit as findings_of
 from workstream.documents.audit import summary
 from workstream.evidence import records, ticking
+from workstream.reports import guidance
 from workstream.reports import status as report
 from workstream.reports import timings as report_of_time
 
@@ -154,6 +155,8 @@ _SHAPES: dict[str, Callable[[], dict[str, object]]] = {
     "status": report.Status.model_json_schema,
     "tick": report.Tick.model_json_schema,
     "timings": report_of_time.Timings.model_json_schema,
+    "next": guidance.Next.model_json_schema,
+    "explain": guidance.Explained.model_json_schema,
 }
 
 

@@ -36,6 +36,12 @@ def print_json(value: object) -> None:
     click.echo(json.dumps(value, indent=2))
 
 
+def shortest(path: Path) -> Path:
+    """Return a path as people type it: from the working folder, if it stands below."""
+    here = Path.cwd()
+    return path.relative_to(here) if path.is_relative_to(here) else path
+
+
 def documents_of(paths: Sequence[Path]) -> Iterator[documents.Document]:
     """Yield the documents that paths name; of a folder, every Markdown file that is one."""
     for path in paths:

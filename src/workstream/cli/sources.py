@@ -9,14 +9,16 @@ from typing import TYPE_CHECKING
 import click
 
 from workstream import errors, evidence
-from workstream.cli.shared import say
+from workstream.cli.shared import say, shortest
 from workstream.evidence import accepted, freshness, ticking
+from workstream.evidence.log import FOLDER, NAME
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from workstream.documents import Document
     from workstream.evidence import Log, Verdict
+    from workstream.evidence.freshness import Basis
 
 EVIDENCE = click.option(
     "--evidence",
@@ -35,12 +37,16 @@ class Source:
     Attributes:
         paths: of the evidence, or of the accepted result.
         verdicts: of each criterion, as of now.
+        basis: what they rest on.
+        command: the command line of the run.
         log: the evidence, of all those taken together; None of an accepted result.
 
     """
 
     paths: tuple[Path, ...]
     verdicts: tuple[Verdict, ...]
+    basis: Basis
+    command: str
     log: Log | None = None
 
     @property
@@ -74,7 +80,9 @@ def from_logs(document: Document, logs: tuple[Path, ...]) -> Source:
 
     """
     log = ticking.log_of(logs, document)
-    return Source(logs, freshness.current(log, document, freshness.root_of(log.session.document_path, document)), log)
+    basis, command = freshness.basis_of(log), log.session.command
+    root = freshness.root_of(log.session.document_path, document)
+    return Source(logs, freshness.current(log, document, root), basis, command, log)
 
 
 def from_accepted(document: Document) -> Source | None:
@@ -88,7 +96,27 @@ def from_accepted(document: Document) -> Source | None:
     if path is None:
         return None
     say(f"accepted: {path}", err=True)
-    return Source((path,), accepted.verdicts(accepted.read(path), document))
+    kept = accepted.read(path)
+    basis, command = accepted.basis_of(kept.statement), kept.statement.details.run.command
+    return Source((path,), accepted.verdicts(kept, document), basis, command)
+
+
+def has_any(document: Document) -> bool:
+    """Whether there is evidence of a document, or an accepted result."""
+    return evidence.find(document) is not None or accepted.find(document) is not None
+
+
+def known_documents() -> tuple[Path, ...]:
+    """Return the documents of which the nearest project above the working folder has evidence or an accepted result."""
+    here = Path.cwd()
+    for root in (here, *here.parents):
+        logs = sorted(root.glob(str(FOLDER / "*" / NAME)))
+        kept = sorted((root / accepted.FOLDER).glob("*.json"))
+        names = [evidence.read(log).session.document_path for log in logs]
+        names += [accepted.read(path).statement.subject[0].name for path in kept]
+        if names:
+            return tuple(shortest(root / name) for name in dict.fromkeys(names))
+    return ()
 
 
 def require(document: Document, chosen: Sequence[Path]) -> Source:
