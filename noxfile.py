@@ -67,6 +67,14 @@ def controls(session: nox.Session) -> None:
 
 
 @nox.session
+def browser(session: nox.Session) -> None:
+    """Open the report in the machine's Chromium: wide, on a phone, light, dark, by keyboard; it keeps pictures."""
+    _install(session)
+    session.install("--quiet", "--require-hashes", "-r", "requirements/browser.txt")
+    session.run("python", "-m", "pytest", "tests/browser", *session.posargs)  # `python -m` finds tests.unit, too
+
+
+@nox.session
 def coverage(session: nox.Session) -> None:
     """Say what of the package no unit test reaches, and how much of cluster/ and of the rest is reached."""
     _install(session)
@@ -96,7 +104,7 @@ def generated(session: nox.Session) -> None:
 @nox.session(venv_backend="none")
 def lock(session: nox.Session) -> None:
     """Lock the newest Python packages with their hashes; say what is newer than the other pins."""
-    for name, groups in {"nox": ["bootstrap"], "development": ["development"]}.items():
+    for name, groups in {"nox": ["bootstrap"], "browser": ["browser"], "development": ["development"]}.items():
         options = ["--quiet", "--universal", "--generate-hashes", "--python-version", "3.11", "--upgrade"]
         plain = ["--no-emit-index-url", "--no-emit-find-links", "--custom-compile-command", "nox -s lock"]
         project = ["pyproject.toml"] if name == "development" else []

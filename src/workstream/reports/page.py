@@ -27,6 +27,7 @@ if TYPE_CHECKING:
 
 NAME = "report.html"
 _CODE = re.compile(r"`([^`]+)`")
+_MOST_NAMED = 20  # criteria in a sentence
 _MARKS = {State.PROVEN: "✓", State.FAILED: "✗", State.BLOCKED: "⊘", State.FLAKY: "≈", State.STALE: "↻"}
 
 
@@ -48,7 +49,7 @@ def html(document: Document, log: Log, verdicts: Sequence[Verdict], comparison: 
         log=log,
         verdicts=ordered,
         counts=[(state, count) for state in State if (count := Counter(one.state for one in verdicts)[state])],
-        summary=matrix.summary(comparison) if comparison else checklist.summary(verdicts),
+        summary=matrix.summary(comparison) if comparison else _summary(verdicts),
         good=comparison.agrees if comparison else bool(verdicts) and all(verdict.proven for verdict in verdicts),
         causes=views.causes(log, verdicts),
         tests=tests,
@@ -66,6 +67,14 @@ def html(document: Document, log: Log, verdicts: Sequence[Verdict], comparison: 
         left_out=checklist.left_out(log.selection) if log.selection and log.selection.partial else "",
         room=room,
     )
+
+
+def _summary(verdicts: Sequence[Verdict]) -> str:
+    """Return one sentence; where it would name more than a line of criteria, their number."""
+    missing = sum(not verdict.proven for verdict in verdicts)
+    if missing <= _MOST_NAMED:
+        return checklist.summary(verdicts)
+    return f"{len(verdicts) - missing} of {len(verdicts)} criteria are proven; {missing} are not."
 
 
 def unreadable(what: str, instead: str) -> str:

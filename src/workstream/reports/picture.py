@@ -120,7 +120,9 @@ def _names(sight: Sight) -> set[str]:
 
 
 def _picture(sight: Sight, links: Sequence[tuple[int, Link]]) -> Picture:
-    columns: list[tuple[str, str, list[SeenPod | str]]] = [_column(node, sight) for node in sight.nodes]
+    columns = sorted(
+        (_column(node, sight) for node in sight.nodes), key=lambda column: not column[2]
+    )  # empty ones last
     homeless: list[SeenPod | str] = [pod for pod in sight.pods if pod.node not in {node.name for node in sight.nodes}]
     known = _names(sight)
     ends = [name for _, link in links for name in (link.source, link.target)]

@@ -127,7 +127,7 @@ class Run:
     @property
     def complaints(self) -> list[Outcome]:
         """What was said of what did not pass."""
-        return [outcome for outcome in self.outcomes if outcome.message]
+        return [outcome for outcome in self.outcomes if outcome.message and outcome.result is not Result.PASSED]
 
 
 @dataclass(slots=True)

@@ -189,6 +189,12 @@ def test_criteria_that_fail_for_one_cause_stand_together(story: type[Story], tmp
     ]
 
 
+def test_very_many_criteria_that_are_not_proven_are_counted_and_not_named(story: type[Story], tmp_path: Path) -> None:
+    """The first sentence stays a sentence."""
+    told = story(*(f"criterion {number}" for number in range(30))).proved(T)
+    assert "1 of 30 criteria are proven; 29 are not." in page_of(told.ended(), tmp_path).of("#result")
+
+
 def test_every_run_of_a_test_stands_by_itself(story: type[Story], tmp_path: Path) -> None:
     """A retry that passed hides neither that nor what the first attempt saw."""
     told = story("one").bind(T)
