@@ -25,8 +25,8 @@ if TYPE_CHECKING:
 
     from workstream.cluster.engine import Engine
 
-# The stage of resources/node/Dockerfile that becomes the image of a control-plane component.
-_STAGES = {"etcd": "etcd", "coredns": "coredns", "pause": "pause"}
+# The stages of resources/node/Dockerfile that become the image of the same name; any other image is Kubernetes itself.
+_STAGES = ("etcd", "coredns", "pause", "local-path-provisioner", "pod-network")
 _ADVICE_ENDS = "https://docs.docker.com/go/buildx/"  # of what the client says where it has no plugin for builds
 _ENTRYPOINT = 'ENTRYPOINT ["/usr/local/sbin/node-entrypoint"]'
 
@@ -119,7 +119,7 @@ def _build_node(engine: Engine, name: str) -> None:
     cache.require_space(limits.NODE_IMAGE_BYTES, name)
     base = base_image(engine)
     with _context(compiled) as context:
-        stages = {stage: f"{name}-{stage}" for stage in ("kubernetes", *_STAGES.values(), "node")}
+        stages = {stage: f"{name}-{stage}" for stage in ("kubernetes", *_STAGES, "node")}
         for stage, tag in stages.items():
             with step("images", f"building {stage} of the node image"):
                 build(engine, context, tag, target=stage, arguments={"BASE": base})
@@ -209,7 +209,7 @@ def _preload(engine: Engine, stages: Mapping[str, str], name: str, work: Path) -
 
 
 def _tag(engine: Engine, stages: Mapping[str, str], wanted: Sequence[str]) -> None:
-    """Give the built images the names that kubeadm will ask for."""
+    """Give the built images the names that kubeadm and the manifests ask for."""
     for image in wanted:
         component = image.rpartition("/")[2].partition(":")[0]
-        engine.run("tag", stages[_STAGES.get(component, "kubernetes")], image)
+        engine.run("tag", stages[component if component in _STAGES else "kubernetes"], image)
