@@ -140,14 +140,15 @@ class Keeper:
         self._corner.cluster.kubectl("--namespace", self._corner.namespace, *patch)
 
     def refused(self) -> str:
-        """Return why the scheduler finds no node for its pod, once it has looked for one."""
-        reason = "Unschedulable"
+        """Return why the scheduler finds no node for its pod, once it has looked for one; or that it found one."""
 
         def told() -> list[str]:
-            conditions = [one for pod in self._corner.pods() for one in pod.status.conditions or ()]
-            return [str(one.message) for one in conditions if one.type == "PodScheduled" and one.reason == reason]
+            pods = self._corner.pods()
+            conditions = [one for pod in pods for one in pod.status.conditions or ()]
+            refused = [str(one.message) for one in conditions if one.reason == "Unschedulable"]
+            return refused or [f"it runs on {pod.spec.node_name}" for pod in pods if pod.spec.node_name]
 
-        return self._corner.until("the scheduler finds no node for the pod", told)[0]
+        return self._corner.until("the scheduler has looked for a node", told)[0]
 
     def volumes(self) -> list[str]:
         """Return the names of the volumes of its claim."""
