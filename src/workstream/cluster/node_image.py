@@ -26,8 +26,8 @@ if TYPE_CHECKING:
 
     from workstream.cluster.engine import Engine
 
-# The stage of resources/node/Dockerfile that becomes the image of a control-plane component.
-_STAGES = {"etcd": "etcd", "coredns": "coredns", "pause": "pause"}
+# The stages of resources/node/Dockerfile that become the image of the same name; any other image is Kubernetes itself.
+_STAGES = ("etcd", "coredns", "pause", "local-path-provisioner", "pod-network")
 _ADVICE_ENDS = "https://docs.docker.com/go/buildx/"  # of what the client says where it has no plugin for builds
 _ENTRYPOINT = 'ENTRYPOINT ["/usr/local/sbin/node-entrypoint"]'
 
@@ -133,7 +133,7 @@ def _build_node(engine: Engine, name: str) -> None:
     with _context(compiled) as context:
         # With our id: on an engine of several cache folders two may build at once, and each removes its own.
         ours = cache.home_id()
-        stages = {stage: f"{name}-{stage}-{ours}" for stage in ("kubernetes", *_STAGES.values(), "node")}
+        stages = {stage: f"{name}-{stage}-{ours}" for stage in ("kubernetes", *_STAGES, "node")}
         for stage, tag in stages.items():
             with step("images", f"building {stage} of the node image"):
                 build(engine, context, tag, target=stage, arguments={"BASE": base})
@@ -231,9 +231,9 @@ def _preload(engine: Engine, stages: Mapping[str, str], name: str, work: Path) -
 
 
 def _named(stages: Mapping[str, str], wanted: Sequence[str]) -> dict[str, str]:
-    """Return which of the built images each of the names is to stand for that kubeadm will ask for."""
+    """Return which of the built images each of the names is to stand for that kubeadm and the manifests ask for."""
     named = {}
     for image in wanted:
         component = image.rpartition("/")[2].partition(":")[0]
-        named[image] = stages[_STAGES.get(component, "kubernetes")]
+        named[image] = stages[component if component in _STAGES else "kubernetes"]
     return named

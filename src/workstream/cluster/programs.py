@@ -1,6 +1,7 @@
 """kind, helm and kubectl: those on PATH if their version will do, else built from the pinned Go module.
 
-The node image's programs (Kubernetes, etcd, CoreDNS) come from the same module and the same compilation.
+The node image's programs (Kubernetes, etcd, CoreDNS, storage, NetworkPolicies) come from the same module and the same
+compilation.
 """
 
 from __future__ import annotations
@@ -32,11 +33,13 @@ _PACKAGES = {
     "kind": "sigs.k8s.io/kind",
     "kubectl": "k8s.io/kubernetes/cmd/kubectl",
     "kubernetes": "./cmd/kubernetes",
+    "local-path-provisioner": "github.com/rancher/local-path-provisioner",
+    "network-policies": "./cmd/network-policies",
 }
 _BUILT_AS = {"server": "etcd"}  # Go names a program after the last part of its package
 
 TOOLS = ("kind", "helm", "kubectl")
-NODE_PROGRAMS = ("kubernetes", "coredns", "etcd")
+NODE_PROGRAMS = ("kubernetes", "coredns", "etcd", "local-path-provisioner", "network-policies")
 
 _ASK_VERSION = {
     "go": ["version"],

@@ -66,7 +66,8 @@ case "$*" in
 esac
 """
 KUBERNETES = ("kube-apiserver:v1", "kube-proxy:v1")
-WANTED = [f"registry.test/{name}" for name in (*KUBERNETES, "etcd:3", "coredns/coredns:1", "pause:3")]
+OTHERS = ("etcd:3", "coredns/coredns:1", "pause:3", "local-path-provisioner:0", "pod-network:v1")
+WANTED = [f"registry.test/{name}" for name in (*KUBERNETES, *OTHERS)]
 PUBLISHED = str(pinned()["node"]["image"])
 BASE = str(pinned()["base"]["image"])
 
@@ -207,14 +208,15 @@ def test_a_published_node_image_is_pulled(docker: Engine) -> None:
 
 @pytest.mark.usefixtures("compiled")
 def test_a_node_image_holds_the_images_that_its_kubernetes_will_ask_for(docker: Engine) -> None:
-    """Each is built and named as it will be asked for; when all is done, the engine has the node image and its base."""
+    """Each is built and named as pods will ask for it; when all is done, the engine has the node image and its base."""
     docker.put("registry", BASE)
     name = node_image.build_node_image(docker.engine)
 
     assert docker.lines("images") == [BASE, name]
     assert docker.lines("programs") == sorted(programs.NODE_PROGRAMS)
     ours = cache.home_id()
-    stages = [f"{name}-{stage}-{ours}" for stage in ("kubernetes", "kubernetes", "etcd", "coredns", "pause")]
+    own = ("etcd", "coredns", "pause", "local-path-provisioner", "pod-network")
+    stages = [f"{name}-{stage}-{ours}" for stage in ("kubernetes", "kubernetes", *own)]
     tags = [f"hub.test/{stage} {wanted}" for stage, wanted in zip(stages, WANTED, strict=True)]
     assert docker.lines("tags") == tags
     assert docker.lines("removed") == [" ".join(f"hub.test/{stage}" for stage in stages[1:])]

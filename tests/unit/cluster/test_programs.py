@@ -124,7 +124,7 @@ def test_what_path_does_not_offer_is_compiled_together_with_what_will_be_wanted_
     assert all(found[name].built and found[name].version == "9.9.9" for name in ("kind", "kubectl"))
     assert [path.rpartition("/")[2] for path in compiled()[0]] == [
         *("kind", "kubectl"),
-        *("kubernetes", "coredns", "v3"),
+        *("kubernetes", "coredns", "v3", "local-path-provisioner", "network-policies"),
     ]
     assert len(compiled()) == 1
 

@@ -24,12 +24,12 @@ def stage(number: int, began: float, ended: float | None) -> dict[str, Any]:
         "Submission Time": START + int(1000 * began), "Completion Time": START + int(1000 * ended)
     }  # fmt: skip
     info = {"Stage ID": number, "Stage Name": "collect", "Number of Tasks": 4, **times}
-    return line("StageCompleted", **{"Stage Info": info})
+    return line("StageCompleted", None, **{"Stage Info": info})
 
 
 LINES = [
     line("ApplicationStart", 0, **{"App ID": "app-1"}),
-    line("EnvironmentUpdate", **{"Spark Properties": {}}),
+    line("EnvironmentUpdate", None, **{"Spark Properties": {}}),
     line("ExecutorAdded", 1, **{"Executor ID": "0", "Executor Info": {"Host": "10.0.0.1"}}),
     line("ExecutorAdded", 2, **{"Executor ID": "1", "Executor Info": {"Host": "10.0.0.2"}}),
     stage(0, 3, 4),
