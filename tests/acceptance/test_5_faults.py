@@ -81,6 +81,8 @@ def end(job: Running, evidence: Recorder) -> Application:
     evidence.record("map work", map_work(application))
     evidence.record("stages that ran, in order", application.history.stages)
     evidence.record("executors lost, and why", application.history.lost_executors)
+    failed = [line for line in application.log.splitlines() if "FetchFailed(" in line]
+    evidence.record("fetches that failed, in the driver's words (the first ones)", failed[:3])
     evidence.record("seconds from the fault's end to the job's", round(time.monotonic() - began, 1))
     return application
 
