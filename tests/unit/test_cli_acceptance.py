@@ -317,7 +317,7 @@ def test_diff_says_what_a_newer_run_came_to(run: Run, project: Path) -> None:
     assert code == 1
     assert out.splitlines() == [
         "verdict AC1: was proven, is not-run: test_more is to prove it, and was not run.",
-        "test test_mail.py::test_more: is new: not-run",
+        "test test_mail.py::test_more: is new: not-run (cluster)",
         "fact Helm: is gone",
         "fact Kubernetes: is new: v2",
     ]

@@ -441,7 +441,8 @@ def read(path: Path) -> Accepted:
         accepted = Accepted(path, Statement.model_validate(plain))
     except (ValueError, TypeError, KeyError, RecursionError, ValidationError) as error:
         raise _refused(path, "it is no accepted result: what it says has another form") from error
-    if accepted.statement.details.document != path.stem:
+    # Only there a name says whose result it is: elsewhere it may be one of before, under any name.
+    if path.parent.name == FOLDER and accepted.statement.details.document != path.stem:
         raise _refused(path, f"it is what was accepted of {accepted.statement.details.document}")
     return accepted
 
