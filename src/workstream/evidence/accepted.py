@@ -333,9 +333,9 @@ def _inputs(log: Log, root: Path) -> Iterator[Artifact]:
 
 def _images(log: Log) -> Iterator[Artifact]:
     """Yield what was described by the digest of an image: a fact that is one, or that holds some by name."""
-    for line in log.subjects:
-        for name, digest in _digests(line).items():
-            yield Artifact(name=name, digest={"sha256": digest}, annotations={"what": line.name, "kind": "image"})
+    found = {(name, line.name): digest for line in log.subjects for name, digest in _digests(line).items()}
+    for (name, what), digest in found.items():
+        yield Artifact(name=name, digest={"sha256": digest}, annotations={"what": what, "kind": "image"})
 
 
 def _digests(line: Subject) -> dict[str, str]:
