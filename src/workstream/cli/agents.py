@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import shlex
 import sys
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -120,12 +119,8 @@ def _source(document: Document, logs: tuple[Path, ...]) -> sources.Source:
             raise
         reason = "No run on this document has left any evidence."
         verdicts = tuple(Verdict(criterion, State.NOT_RUN, reason) for criterion in document.criteria)
-        return sources.Source((), verdicts, Basis(document.id, (), (), ()), _whole(document))
-
-
-def _whole(document: Document) -> str:
-    return shlex.join(["pytest", "--workstream", str(document.path)])
+        return sources.Source((), verdicts, Basis(document.id, (), (), ()), "")
 
 
 def _todo(document: Document, verdict: Verdict, found: sources.Source) -> Todo:
-    return guidance.todo(document, verdict, found.basis, found.command or _whole(document), found.log)
+    return guidance.todo(document, verdict, found.basis, sources.rerun(document, found.command), found.log)

@@ -31,7 +31,7 @@ if TYPE_CHECKING:
     type=click.Choice([str(one) for one in gates.Policy]),
     default=str(gates.Policy.PROVEN),
     show_default=True,
-    help="What opens it: every criterion is proven; or every one that was accepted as proven still is.",
+    help="What opens it: every criterion is proven; or every one that is ticked, or was accepted as proven.",
 )
 @click.option(
     "--against",

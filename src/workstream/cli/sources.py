@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import re
+import shlex
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -19,6 +21,8 @@ if TYPE_CHECKING:
     from workstream.documents import Document
     from workstream.evidence import Log, Verdict
     from workstream.evidence.freshness import Basis
+
+_PLAIN = re.compile(r"pytest( [\w@%+=:,./\[\]-]+)*")  # what a shell takes as it stands
 
 EVIDENCE = click.option(
     "--evidence",
@@ -58,6 +62,20 @@ class Source:
     def partial(self) -> bool:
         """Whether it is evidence of a part of the suite."""
         return bool(self.log and self.log.selection and self.log.selection.partial)
+
+
+def rerun(document: Document, recorded: str = "") -> str:
+    """Return the command that runs the whole suite on a document.
+
+    Args:
+        document: the document.
+        recorded: how a run was called, as evidence or an accepted result says. A clone may hold anything: it is shown
+            only if it calls pytest, and nothing else.
+
+    """
+    if _PLAIN.fullmatch(recorded):
+        return recorded
+    return shlex.join(["pytest", "--workstream", str(document.path)])
 
 
 def logs_of(document: Document, chosen: Sequence[Path]) -> tuple[Path, ...]:

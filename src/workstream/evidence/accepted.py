@@ -333,9 +333,9 @@ def _inputs(log: Log, root: Path) -> Iterator[Artifact]:
 
 def _images(log: Log) -> Iterator[Artifact]:
     """Yield what was described by the digest of an image: a fact that is one, or that holds some by name."""
-    for line in log.subjects:
-        for name, digest in _digests(line).items():
-            yield Artifact(name=name, digest={"sha256": digest}, annotations={"what": line.name, "kind": "image"})
+    found = {(name, line.name): digest for line in log.subjects for name, digest in _digests(line).items()}
+    for (name, what), digest in found.items():
+        yield Artifact(name=name, digest={"sha256": digest}, annotations={"what": what, "kind": "image"})
 
 
 def _digests(line: Subject) -> dict[str, str]:
@@ -441,7 +441,8 @@ def read(path: Path) -> Accepted:
         accepted = Accepted(path, Statement.model_validate(plain))
     except (ValueError, TypeError, KeyError, RecursionError, ValidationError) as error:
         raise _refused(path, "it is no accepted result: what it says has another form") from error
-    if accepted.statement.details.document != path.stem:
+    # Only there a name says whose result it is: elsewhere it may be one of before, under any name.
+    if path.parent.name == FOLDER and accepted.statement.details.document != path.stem:
         raise _refused(path, f"it is what was accepted of {accepted.statement.details.document}")
     return accepted
 

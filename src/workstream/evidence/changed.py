@@ -77,7 +77,7 @@ def between(then: Statement, now: Statement) -> Iterator[Difference]:
 
 
 def _tests(statement: Statement) -> dict[str, str]:
-    return {line.test: str(line.state) for line in statement.details.manifest}
+    return {line.test: f"{line.state} ({line.level})" for line in statement.details.manifest}
 
 
 def _images(statement: Statement) -> dict[str, str]:

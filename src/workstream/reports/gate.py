@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from enum import StrEnum
 from typing import TYPE_CHECKING
 
+from workstream.documents.audit import audit
 from workstream.evidence import State
 from workstream.evidence.verdict import text_sha256
 
@@ -116,11 +117,17 @@ def _obstacles(judged: Judged, policy: Policy) -> Iterator[Obstacle]:
     proven = {sha256: one for sha256, one in before.items() if one.state is State.PROVEN}
     for verdict in judged.verdicts:
         was_proven = proven.pop(text_sha256(verdict.criterion), None) is not None
-        if verdict.proven or (policy is Policy.NO_REGRESSION and not was_proven):
-            continue
         criterion = verdict.criterion
-        state = f"{verdict.state}, was proven" if was_proven else str(verdict.state)
+        ticked = criterion.box is not None and criterion.box.ticked
+        if verdict.proven or (policy is Policy.NO_REGRESSION and not was_proven and not ticked):
+            continue
+        state = "".join([str(verdict.state), *[", was proven"] * was_proven, *[", and ticked"] * ticked])
         yield Obstacle(judged.document, criterion.id, criterion.position.line, state, criterion.text, verdict.reason)
+    states = {verdict.criterion_id: str(verdict.state) for verdict in judged.verdicts}
+    places = {criterion.position for criterion in judged.document.criteria}
+    for finding in audit(judged.document, states):
+        if finding.position not in places:  # a tick of a criterion itself is told above
+            yield Obstacle(judged.document, finding.criterion_id, finding.position.line, "claimed", "", finding.message)
     if policy is Policy.NO_REGRESSION:
         for one in proven.values():
             why = "The document does not have this criterion any more, or words it otherwise; it was proven."
