@@ -33,10 +33,6 @@ from workstream.processes import Environment
 patch = pytest.MonkeyPatch()
 
 
-def unshown(_):
-    pass
-
-
 @dataclasses.dataclass
 class Cluster:
     version: str = "v0"
@@ -49,8 +45,8 @@ class Cluster:
     ours: bool = True
     programs: Environment = Environment()
     namespaces: set = dataclasses.field(default_factory=set)
-    show: object = unshown
     there: list = dataclasses.field(default_factory=list)
+    show = staticmethod(lambda _: None)
 
     @property
     def core(self):
@@ -92,13 +88,19 @@ def tools(*_):
 
 @contextlib.contextmanager
 def cluster(_engine, _tools, options):
-    yield Cluster(show=options.show)
+    Cluster.show = staticmethod(options.show)
+    yield Cluster()
+
+
+def lent(_engine, _tools, options, *_):
+    Cluster.show = staticmethod(options.show)
+    return Cluster()
 
 
 def pytest_configure():
     patch.setattr(provisioning, "reserved", nothing)
     patch.setattr(provisioning, "engine_ready", engine)
-    patch.setattr(provisioning, "lent_cluster", lambda *given: Cluster(show=given[2].show))
+    patch.setattr(provisioning, "lent_cluster", lent)
     patch.setattr(provisioning, "tools_ready", tools)
     patch.setattr(provisioning, "cluster_ready", cluster)
     patch.setattr(description, "facts", lambda _: {"default StorageClass": "none"})

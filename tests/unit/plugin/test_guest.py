@@ -120,7 +120,7 @@ def test_what_a_project_says_once_need_not_be_typed(suite: Suite, arguments: tup
         settings.read_text() + "".join(f"workstream_{name} = {said}\n" for name, said in places.items())
     )
     conftest = suite.path / "conftest.py"
-    conftest.write_text(conftest.read_text().replace("    yield Cluster(show=options.show)", NAMED))
+    conftest.write_text(conftest.read_text().replace("    yield Cluster()", NAMED))
     suite.run(*arguments)
 
     assert [one.value for one in suite.log().observations] == [expected]
@@ -149,7 +149,7 @@ def test_what_stays_on_other_peoples_machines_is_listed_at_the_end(suite: Suite,
     """In plain words, whichever process saw it."""
     suite.write({"one": "def test(evidence, cluster):\n    evidence.record('answer', 42)\n"})
     conftest = suite.path / "conftest.py"
-    conftest.write_text(conftest.read_text().replace("    yield Cluster(show=options.show)", NOTICING))
+    conftest.write_text(conftest.read_text().replace("    yield Cluster()", NOTICING))
     printed = suite.run(*arguments).stdout.str()
 
     assert "what stays of this run on other people's machines" in printed

@@ -398,7 +398,7 @@ def test_nothing_interrupts_cleaning_up(suite: Suite, name: str) -> None:
     killing = (
         f"yield Cluster()\n    import os, signal\n    os.kill(os.getpid(), signal.{name})\n    open('gone.txt', 'w')"
     )
-    conftest.write_text(conftest.read_text().replace("yield Cluster(show=options.show)", killing))
+    conftest.write_text(conftest.read_text().replace("yield Cluster()", killing))
     result = suite.run(own_process=True)
     assert (suite.path / "gone.txt").exists()
     assert result.ret == pytest.ExitCode.OK
@@ -440,7 +440,7 @@ def test_a_world_that_does_not_go_away_is_told(suite: Suite) -> None:
     suite.write({"one": "def test(evidence, cluster):\n    evidence.record('answer', 42)\n"})
     conftest = suite.path / "conftest.py"
     failing = 'yield Cluster()\n    from workstream import errors\n    raise errors.ClusterFailedError("It stays.")'
-    conftest.write_text(conftest.read_text().replace("yield Cluster(show=options.show)", failing))
+    conftest.write_text(conftest.read_text().replace("yield Cluster()", failing))
     result = suite.run()
     assert result.ret == 15
     assert suite.states() == {"one": "proven"}
