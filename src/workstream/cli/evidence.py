@@ -10,13 +10,14 @@ from typing import TYPE_CHECKING
 import click
 
 from workstream import documents, errors, evidence
-from workstream.cli.shared import DOCUMENT, PATHS, documents_of, print_json
+from workstream.cli.shared import DIALECT, DOCUMENT, PASSED_OVER, PATHS, documents_of, print_json, say
 from workstream.documents import tick as boxes
 from workstream.documents.audit import audit as findings_of
 from workstream.documents.audit import summary
 from workstream.evidence import freshness, records, ticking
 from workstream.reports import accepted as accepted_results
 from workstream.reports import status as report
+from workstream.text import visible
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
@@ -40,14 +41,15 @@ _AS_JSON = click.option(
 
 @click.command()
 @DOCUMENT
+@DIALECT
 @_EVIDENCE
 @_AS_JSON
-def status(path: Path, logs: tuple[Path, ...], *, as_json: bool) -> None:
+def status(path: Path, dialect: str, logs: tuple[Path, ...], *, as_json: bool) -> None:
     """Say which criteria are proven, stale (and what changed) or not proven; no cluster is asked.
 
     Exit code 0 if every criterion is proven, and nothing that proved it has changed since.
     """
-    document = documents.read(path)
+    document = documents.read(path, dialect)
     paths = _require(_paths(logs, document), document)
     log = ticking.log_of(paths, document)
     standing = report.status(document, paths, log, _verdicts(log, document))
@@ -55,9 +57,9 @@ def status(path: Path, logs: tuple[Path, ...], *, as_json: bool) -> None:
         print_json(standing.model_dump(mode="json"))
     for criterion in () if as_json else standing.criteria:
         box, text = "x" if criterion.proven else " ", " ".join(criterion.text.split())
-        click.echo(f"[{box}] {criterion.id:<4} {criterion.state}: {text}")
+        say(f"[{box}] {criterion.id:<4} {criterion.state}: {text}")
         if not criterion.proven:
-            click.echo(f"         {criterion.reason}")
+            say(f"         {criterion.reason}")
     if standing.partial and not as_json:
         click.echo("This evidence is of a part of the suite.")
     sys.exit(0 if standing.proven else 1)
@@ -65,6 +67,8 @@ def status(path: Path, logs: tuple[Path, ...], *, as_json: bool) -> None:
 
 @click.command()
 @PATHS
+@DIALECT
+@PASSED_OVER
 @_EVIDENCE
 @click.option(
     "--accepted",
@@ -73,7 +77,15 @@ def status(path: Path, logs: tuple[Path, ...], *, as_json: bool) -> None:
     help="Compare with the accepted results of a folder, checklists that are called ID.md, instead of evidence.",
 )
 @click.option("--json", "as_json", is_flag=True, help="Print a list of objects instead of lines.")
-def audit(paths: Sequence[Path], logs: tuple[Path, ...], accepted: Path | None, *, as_json: bool) -> None:
+def audit(  # noqa: PLR0913 - one for each option
+    paths: Sequence[Path],
+    dialect: str,
+    logs: tuple[Path, ...],
+    accepted: Path | None,
+    *,
+    passed_over: bool,
+    as_json: bool,
+) -> None:
     """Compare what documents claim with what they define, and with evidence; exit code 1 if anything contradicts.
 
     Where there is no evidence, every claim is one that nobody proved here. A clone holds none: there, --accepted asks
@@ -82,7 +94,7 @@ def audit(paths: Sequence[Path], logs: tuple[Path, ...], accepted: Path | None, 
     if logs and accepted:
         raise errors.UsageError("--evidence and --accepted exclude each other.", instead="Leave one of them away.")
     rows, lines, count = [], [], 0
-    for document in documents_of(paths):
+    for document in documents_of(paths, dialect, tell=passed_over):
         if accepted:
             states = accepted_results.states(document, accepted)
             findings = findings_of(document, states, source="accepted result")
@@ -90,25 +102,28 @@ def audit(paths: Sequence[Path], logs: tuple[Path, ...], accepted: Path | None, 
             findings = findings_of(document, _states(_paths(logs, document), document))
         count += len(findings)
         for finding in findings:
-            place = f"{document.path}:{finding.position.line}:{finding.position.column}"
-            lines.append(f"{place}: {finding.message}")
-            rows.append({"path": str(document.path), "line": finding.position.line, "criterion": finding.criterion_id,
+            where = finding.path or document.path
+            lines.append(f"{where}:{finding.position.line}:{finding.position.column}: {finding.message}")
+            rows.append({"path": str(where), "line": finding.position.line, "criterion": finding.criterion_id,
                          "message": finding.message})  # fmt: skip
         lines.append(summary(document, findings))
     if as_json:
         print_json(rows)
     else:
-        click.echo("\n".join(lines))
+        say("\n".join(lines))
     sys.exit(1 if count else 0)
 
 
 @click.command()
 @DOCUMENT
+@DIALECT
 @_EVIDENCE
 @click.option("--write", is_flag=True, help="Tick and untick the boxes in the file.")
 @click.option("--check", is_flag=True, help="Exit with 1 if boxes and evidence disagree; change nothing.")
 @_AS_JSON
-def tick(path: Path, logs: tuple[Path, ...], *, write: bool, check: bool, as_json: bool) -> None:
+def tick(  # noqa: PLR0913 - one for each option
+    path: Path, dialect: str, logs: tuple[Path, ...], *, write: bool, check: bool, as_json: bool
+) -> None:
     """Show which boxes of a document the evidence ticks and unticks; with --write, do it.
 
     Only `proven` ticks. Only the byte between a box's brackets changes. Nothing is written if the evidence is
@@ -116,7 +131,7 @@ def tick(path: Path, logs: tuple[Path, ...], *, write: bool, check: bool, as_jso
     """
     if write and check:
         raise errors.UsageError("--write and --check exclude each other.", instead="Leave one of them away.")
-    document = documents.read(path)
+    document = documents.read(path, dialect)
     paths = _require(_paths(logs, document), document)
     log = ticking.log_of(paths, document)
     verdicts = _verdicts(log, document)
@@ -156,10 +171,10 @@ def _show(standing: report.Status, before: bytes, after: bytes) -> None:
     """Print the lines that change, and why a box that is ticked must not be."""
     old, new = (content.decode("utf-8", "replace").splitlines(keepends=True) for content in (before, after))
     names = (standing.document, f"{standing.document} (by evidence)")
-    click.echo("".join(difflib.unified_diff(old, new, *names, n=0)), nl=False)
+    click.echo(visible("".join(difflib.unified_diff(old, new, *names, n=0))), nl=False)
     for criterion in standing.criteria:
         if criterion.ticked and not criterion.proven:
-            click.echo(f"{criterion.id} is {criterion.state}: {' '.join(criterion.reason.split())}", err=True)
+            say(f"{criterion.id} is {criterion.state}: {' '.join(criterion.reason.split())}", err=True)
 
 
 def _count(changes: Mapping[str, bool]) -> str:

@@ -10,6 +10,7 @@ import re
 from typing import TYPE_CHECKING
 
 from workstream import errors
+from workstream.documents.parse import EDITION
 from workstream.evidence.provenance import document_sha256
 from workstream.evidence.verdict import context_sha256, edition_sha256, text_sha256
 
@@ -19,11 +20,7 @@ if TYPE_CHECKING:
     from workstream.documents import Document
 
 # Lines of `checklist.markdown`.
-_CRITERION = re.compile(r"^- \[[ x]\] \*\*(?P<id>[A-Z]+\d+)\*\* .*\n  - \*\*(?P<state>[a-z-]+)\*\*: ", re.MULTILINE)
-_EDITION = re.compile(
-    r"^- (?:document: .*, boxes blanked,|criteria and what gives them their meaning:) SHA-256 `([0-9a-f]{64})`$",
-    re.MULTILINE,
-)
+_CRITERION = re.compile(r"^- \[[ x]\] \*\*(?P<id>[A-Z0-9.-]+)\*\* .*\n  - \*\*(?P<state>[a-z-]+)\*\*: ", re.MULTILINE)
 
 
 def states(document: Document, folder: Path) -> dict[str, str] | None:
@@ -42,7 +39,7 @@ def states(document: Document, folder: Path) -> dict[str, str] | None:
     if not path.is_file():
         return None
     text = path.read_text(encoding="utf-8", errors="replace")
-    editions = set(_EDITION.findall(text))
+    editions = set(EDITION.findall(text))
     if not editions:
         raise errors.EvidenceError(
             f"{path} is no checklist that a run generated: it does not say which edition of a document was judged.",
