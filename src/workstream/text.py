@@ -14,7 +14,9 @@ def one_line(text: str, longest: int = LONGEST) -> str:
 
 
 # Control characters but tab and newline, marks that turn the direction of writing, and halves of characters.
-_UNSEEN = re.compile("[\\x00-\\x08\\x0b-\\x1f\\x7f-\\x9f\\u200e\\u200f\\u202a-\\u202e\\u2066-\\u2069\\ud800-\\udfff]")
+_UNSEEN = re.compile(
+    "[\\x00-\\x08\\x0b-\\x1f\\x7f-\\x9f\\u061c\\u200e\\u200f\\u2028-\\u202e\\u2066-\\u2069\\ud800-\\udfff]"
+)
 _PICTURES = 0x2400  # where Unicode has a picture of each control character of ASCII
 
 

@@ -16,6 +16,7 @@ import pytest
 
 from workstream import cli, documents, errors, evidence
 from workstream.evidence import Level, provenance, records
+from workstream.reports import checklist
 from workstream.reports import status as report
 from workstream.reports.timings import Timings
 
@@ -354,9 +355,11 @@ def test_criteria_are_listed_for_people_and_for_programs(run: Run, document: Pat
     _, out, _ = run("criteria", "--json", document.parent)
     assert json.loads(out)[1] == {
         "document": str(document),
+        "dialect": "workstream",
         "id": "AC2",
         "kind": "acceptance",
         "text": "Mail is kept safe",
+        "group": "",
         "line": 6,
         "ticked": True,
         "boxed": True,
@@ -612,3 +615,103 @@ def test_a_report_takes_evidence(run: Run, document: Path) -> None:
     code, out, err = run("report", document)
     assert (code, out) == (errors.EvidenceError.exit_code, "")
     assert "has no evidence" in err
+
+
+@pytest.mark.parametrize("command", ["criteria", "lint", "audit"])
+def test_a_folder_on_which_nothing_was_read_does_not_pass(run: Run, tmp_path: Path, command: str) -> None:
+    """A gate says how many files it passed over, why if asked, and does not end with 0."""
+    (tmp_path / "README.md").write_text("# About\n", encoding="utf-8")
+    code, out, err = run(command, tmp_path)
+    assert (code, out) == (errors.ForeignDocumentError.exit_code, "")
+    assert "0 documents read, 1 Markdown file passed over" in err
+
+    code, _, err = run(command, "--passed-over", tmp_path)
+    assert code == errors.ForeignDocumentError.exit_code
+    assert "README.md:1: this is no workstream document" in err
+
+
+@pytest.mark.parametrize("kind", ["binary", "UTF-16", "dangling", "pipe", "folder", "checklist", "node_modules"])
+def test_what_is_plainly_no_document_is_passed_over_and_counted(run: Run, document: Path, kind: str) -> None:
+    """One file that cannot be read hides no document beside it; whose name is none is no error."""
+    document.write_text(TEXT.replace("[x]", "[ ]"), encoding="utf-8")
+    other = document.with_name("note.md")
+    if kind == "binary":
+        other.write_bytes(b"GIF89a\0\1")
+    elif kind == "UTF-16":
+        other.write_bytes("# Note".encode("utf-16"))
+    elif kind == "dangling":
+        other.symlink_to("nowhere")
+    elif kind == "pipe":
+        os.mkfifo(other)
+    elif kind == "folder":
+        other.mkdir()
+    elif kind == "checklist":
+        read = documents.read(document)
+        log = evidence.read(prove(document, "AC1"))
+        text = checklist.markdown(read, log, evidence.verdicts(log, read))
+        document.with_name("WS-001-02.md").write_text(text, encoding="utf-8")
+    else:
+        other = document.parent / "node_modules" / "WS-001-03.md"
+        other.parent.mkdir()
+        other.write_text(TEXT, encoding="utf-8")
+    counted = kind not in {"folder", "node_modules"}
+
+    code, _, err = run("lint", document.parent)
+    assert code == 0
+    assert ("1 document read, 1 Markdown file passed over" in err) is counted
+    assert ("note.md" in run("lint", "--passed-over", document.parent)[2]) is (counted and kind != "checklist")
+
+
+def test_a_checklist_is_no_document(run: Run, document: Path) -> None:
+    """What a run left promises nothing, also if it is named."""
+    read = documents.read(document)
+    log = evidence.read(prove(document, "AC1"))
+    document.write_text(checklist.markdown(read, log, evidence.verdicts(log, read)), encoding="utf-8")
+
+    code, _, err = run("lint", document)
+    assert code == errors.ForeignDocumentError.exit_code
+    assert "the result of a run" in err
+
+
+def test_two_documents_with_one_id_are_told(run: Run, document: Path) -> None:
+    """The second is named, with the first; one that is named twice, or through a link, is one."""
+    text = TEXT.replace("[x]", "[ ]")
+    document.write_text(text, encoding="utf-8")
+    link = document.with_name("link.md")
+    link.symlink_to(document)
+    assert run("lint", document, document, document.parent)[0] == 0
+
+    other = document.with_name("WS-001-01-copy.md")
+    other.write_text(text, encoding="utf-8")
+    code, out, _ = run("lint", document, other)
+    assert code == 1
+    assert out.startswith(f"{other}:1:1: WS011 {document} is WS-001-01 too")
+
+
+@pytest.mark.parametrize("command", ["criteria", "lint", "audit", "status", "tick", "scaffold"])
+def test_an_empty_path_is_wrong_usage(run: Run, command: str) -> None:
+    """A variable that nobody set is not the working folder."""
+    code, out, err = run(command, "")
+
+    assert (code, out) == (errors.UsageError.exit_code, "")
+    assert "empty path" in err
+
+
+@pytest.mark.parametrize("sign", ["\x1b[2K\x1b[1G", "\b\b\b", "\u202e", "\x9b2K", "\x07"])
+def test_what_would_move_the_cursor_is_shown_and_not_sent(run: Run, document: Path, sign: str) -> None:
+    """An open box cannot make itself look ticked on a terminal."""
+    document.write_text(TEXT.replace("soon", f"soon{sign}- [x] done"), encoding="utf-8")
+    prove(document, "AC1")
+    for command in ("criteria", "audit", "status", "tick"):
+        extra = ("--evidence", document.parent / "evidence.jsonl") if command != "criteria" else ()
+        _, out, err = run(command, document, *extra)
+        assert sign not in out + err
+    assert "Mail arrives soon" in run("criteria", document)[1]
+
+
+def test_a_dialect_that_is_none_is_wrong_usage(run: Run, document: Path) -> None:
+    """The known ones are named."""
+    code, _, err = run("criteria", "--dialect", "klingon", document)
+
+    assert code == errors.UsageError.exit_code
+    assert "workstream" in err

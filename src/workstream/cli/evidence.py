@@ -11,7 +11,7 @@ import click
 
 from workstream import documents, errors, evidence
 from workstream.cli import sources
-from workstream.cli.shared import DOCUMENT, PATHS, documents_of, print_json, say
+from workstream.cli.shared import DIALECT, DOCUMENT, PASSED_OVER, PATHS, documents_of, print_json, say
 from workstream.documents import tick as boxes
 from workstream.documents.audit import audit as findings_of
 from workstream.documents.audit import summary
@@ -31,14 +31,15 @@ _AS_JSON = click.option(
 
 @click.command()
 @DOCUMENT
+@DIALECT
 @sources.EVIDENCE
 @_AS_JSON
-def status(path: Path, logs: tuple[Path, ...], *, as_json: bool) -> None:
+def status(path: Path, dialect: str, logs: tuple[Path, ...], *, as_json: bool) -> None:
     """Say which criteria are proven, stale (and what changed) or not proven; no cluster is asked.
 
     Exit code 0 if every criterion is proven, and nothing that proved it has changed since.
     """
-    document = documents.read(path)
+    document = documents.read(path, dialect)
     found = sources.require(document, logs)
     standing = report.status(document, found.paths, found.verdicts, partial=found.partial)
     if as_json:
@@ -55,23 +56,25 @@ def status(path: Path, logs: tuple[Path, ...], *, as_json: bool) -> None:
 
 @click.command()
 @PATHS
+@DIALECT
+@PASSED_OVER
 @sources.EVIDENCE
 @click.option("--json", "as_json", is_flag=True, help="Print a list of objects instead of lines.")
-def audit(paths: Sequence[Path], logs: tuple[Path, ...], *, as_json: bool) -> None:
+def audit(paths: Sequence[Path], dialect: str, logs: tuple[Path, ...], *, passed_over: bool, as_json: bool) -> None:
     """Compare what documents claim with what they define, and with evidence; exit code 1 if anything contradicts.
 
     A clone holds no evidence: there, what was accepted counts, as long as nothing changed that it rests on. Where there
     is neither, every claim is one that nobody proved.
     """
     rows, lines, count = [], [], 0
-    for document in documents_of(paths):
+    for document in documents_of(paths, dialect, tell=passed_over):
         states, source = _states(document, logs)
         findings = findings_of(document, states, source=source)
         count += len(findings)
         for finding in findings:
-            place = f"{document.path}:{finding.position.line}:{finding.position.column}"
-            lines.append(f"{place}: {finding.message}")
-            rows.append({"path": str(document.path), "line": finding.position.line, "criterion": finding.criterion_id,
+            where = finding.path or document.path
+            lines.append(f"{where}:{finding.position.line}:{finding.position.column}: {finding.message}")
+            rows.append({"path": str(where), "line": finding.position.line, "criterion": finding.criterion_id,
                          "message": finding.message})  # fmt: skip
         lines.append(summary(document, findings))
     if as_json:
@@ -83,11 +86,14 @@ def audit(paths: Sequence[Path], logs: tuple[Path, ...], *, as_json: bool) -> No
 
 @click.command()
 @DOCUMENT
+@DIALECT
 @sources.EVIDENCE
 @click.option("--write", is_flag=True, help="Tick and untick the boxes in the file.")
 @click.option("--check", is_flag=True, help="Exit with 1 if boxes and evidence disagree; change nothing.")
 @_AS_JSON
-def tick(path: Path, logs: tuple[Path, ...], *, write: bool, check: bool, as_json: bool) -> None:
+def tick(  # noqa: PLR0913 - one for each option
+    path: Path, dialect: str, logs: tuple[Path, ...], *, write: bool, check: bool, as_json: bool
+) -> None:
     """Show which boxes of a document the evidence ticks and unticks; with --write, do it.
 
     Only `proven` ticks. Only the byte between a box's brackets changes. Nothing is written if the evidence is
@@ -96,7 +102,7 @@ def tick(path: Path, logs: tuple[Path, ...], *, write: bool, check: bool, as_jso
     """
     if write and check:
         raise errors.UsageError("--write and --check exclude each other.", instead="Leave one of them away.")
-    document = documents.read(path)
+    document = documents.read(path, dialect)
     found = sources.require(document, logs)
     if found.log is not None:
         ticking.require_same(found.log, document)
@@ -147,7 +153,7 @@ def timings(log: Path, shortest: float, *, as_json: bool) -> None:
     if as_json:
         print_json(told.model_dump(mode="json"))
     else:
-        click.echo("\n".join(report_of_time.lines(told, shortest)))
+        say("\n".join(report_of_time.lines(told, shortest)))
 
 
 _SHAPES: dict[str, Callable[[], dict[str, object]]] = {
