@@ -5,6 +5,7 @@ import os
 import subprocess
 import sys
 import time
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 import pytest
@@ -15,7 +16,7 @@ from workstream.cluster.engine import Engine
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
-    from pathlib import Path
+
 
 MEGABYTE = 1_000_000
 DAY = 86400
@@ -164,6 +165,8 @@ def test_an_engine_that_runs_keeps_its_programs_and_its_images(
     command = [sys.executable, "-c", "import signal; signal.pause()", str(data)]
     with subprocess.Popen(command) as process:  # noqa: S603 - ours
         (no_engine / f"workstream-{cache.digest(str(own_cache / 'engine-data'))}").mkdir(parents=True)
+        while not Path(f"/proc/{process.pid}/cmdline").read_bytes():
+            pass  # a program that has just been started has no command line yet
         engine.socket.with_name("docker.pid").write_text(str(process.pid))
         runs = engine.process_id()
         housekeeping.keep_to_limits()

@@ -46,7 +46,7 @@ echo "$@" >> STATE/calls
 case "$1 $2" in
     "version --format") echo 28.2.2 ;;
     "ps --all") cat STATE/containers 2>/dev/null || true ;;
-    "inspect --format") echo workstream-mine ;;
+    "inspect --format") echo workstream-mine-c0ffee ;;
     "rm --force") rm STATE/containers ;;
     "network inspect") exit 1 ;;
     "network prune") while [ -e STATE/slow ]; do sleep 0.01; done; [ ! -e STATE/stuck ] ;;
@@ -232,6 +232,7 @@ def test_an_engine_that_was_killed_is_started_again_to_end_what_goes_on_without_
     assert list(machine.run.iterdir()) == []
 
 
+@pytest.mark.usefixtures("known_id")
 def test_by_hand_an_engine_that_was_killed_is_taken_over_too(machine: Machine) -> None:
     """`workstream cluster down` leaves nothing of it; where there was none, it starts none."""
     assert not provisioning.down("mine")
