@@ -162,12 +162,12 @@ def test_a_log_that_is_none_closes_the_gate_and_not_the_program(run: Run, projec
 
 
 def test_a_document_without_criteria_opens_nothing(run: Run, project: Project) -> None:
-    """Where nothing is promised, nothing is proven; a folder without documents is called wrongly."""
+    """Where nothing is promised, nothing is proven; a folder without documents is an error."""
     path = project.document()
     project.ran()
     assert run("gate", path)[:2] == (1, "The gate is closed: WS-900: no criteria.\n")
     (project.root / "empty").mkdir()
-    assert run("gate", "empty")[0] == errors.UsageError.exit_code
+    assert run("gate", "empty")[0] == errors.ForeignDocumentError.exit_code
 
 
 def test_without_regression_what_was_accepted_must_still_be_proven(run: Run, project: Project, tmp_path: Path) -> None:

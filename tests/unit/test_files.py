@@ -70,6 +70,12 @@ def run_of(tmp_path: Path) -> Iterator[Callable[[str], subprocess.Popen[str]]]:
         process.communicate()
 
 
+def _said(process: subprocess.Popen[str]) -> Path:
+    """Return the path that a process prints."""
+    assert process.stdout is not None
+    return Path(process.stdout.readline().strip())
+
+
 def test_a_folder_that_a_killed_process_left_is_removed_by_the_next(
     run_of: Callable[[str], subprocess.Popen[str]], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -79,8 +85,10 @@ def test_a_folder_that_a_killed_process_left_is_removed_by_the_next(
     for other in others:
         other.mkdir()
     (others[1] / ".lock").touch()
-    killed, alive = run_of("os.kill(os.getpid(), signal.SIGKILL)"), run_of("signal.pause()")
-    left, used = (Path(process.stdout.readline().strip()) for process in (killed, alive) if process.stdout)
+    alive = run_of("signal.pause()")
+    used = _said(alive)  # before the other: whoever begins looks for what was left
+    killed = run_of("os.kill(os.getpid(), signal.SIGKILL)")
+    left = _said(killed)
     killed.wait()
     assert left.is_dir()
     with files.temporary("exchange") as mine:

@@ -400,9 +400,10 @@ def test_images_are_brought_broken_while_a_control_breaks_the_product(
             cluster.provide("queue:dev", "queue:1")
     world.close(interrupted=False)
 
-    assert brought == ["queue:dev queue:1", "queue:dev-c queue:1", "queue:dev queue:1", "queue:dev queue:1"]
+    broken = f"queue:dev-c-{cache.digest('RUN false')}"
+    assert brought == ["queue:dev queue:1", f"{broken} queue:1", "queue:dev queue:1", "queue:dev queue:1"]
     (built,) = (real.folder / "built").read_text().splitlines()
-    assert "--tag queue:dev-c " in built
+    assert f"--tag {broken} " in built
 
 
 def a_control(**parts: object) -> Control:

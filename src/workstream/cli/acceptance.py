@@ -105,7 +105,7 @@ def verify(paths: Sequence[Path], signers: Path | None, *, as_json: bool) -> Non
 
 def _verified(paths: Sequence[Path], signers: Path | None) -> Iterator[_Checked]:
     """Yield what can be said of each accepted result, then of the documents of which nothing was accepted."""
-    found = {document.path.resolve(): document for document in documents_of(paths)}
+    found = {document.path.resolve(): document for document in (documents_of(paths) if paths else ())}
     kept = {path for path in map(accepted.find, found.values()) if path} | set(_kept_here())
     for path in sorted(kept):
         try:

@@ -52,9 +52,7 @@ def gate(  # noqa: PLR0913 - each option is one
     Exit code 0 if it may. What was accepted proves nothing here: evidence is asked for of each document. On GitHub,
     each criterion that keeps the gate closed is shown at its line, and the job's summary says it all.
     """
-    required = list(documents_of(paths))
-    if not required:
-        raise errors.UsageError("There is no document to be judged.", instead="Name the documents that must be proven.")
+    required = documents_of(paths)
     decision = gates.decide([_judged(document, logs, against) for document in required], gates.Policy(policy))
     if os.environ.get("GITHUB_ACTIONS") and not as_json:
         say("".join(f"{line}\n" for line in github.shown_at_lines(decision)), nl=False)
