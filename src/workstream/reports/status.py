@@ -54,6 +54,7 @@ class Status(BaseModel):
     Attributes:
         document: where the document was read.
         id: its id, `WS-001-04`.
+        dialect: the name of its form.
         evidence: where the evidence was read: one path, or several of runs that were parts of one suite.
         partial: whether the evidence is of a part of the suite.
         proven: whether every criterion is proven, and there is one.
@@ -66,6 +67,7 @@ class Status(BaseModel):
 
     document: str
     id: str
+    dialect: str
     evidence: tuple[str, ...]
     partial: bool
     proven: bool
@@ -110,6 +112,7 @@ def status(document: Document, paths: Sequence[Path], log: Log, verdicts: Sequen
     return Status(
         document=str(document.path),
         id=document.id,
+        dialect=document.dialect,
         evidence=tuple(str(path) for path in paths),
         partial=bool(log.selection and log.selection.partial),
         proven=bool(criteria) and all(criterion.proven for criterion in criteria),
