@@ -696,6 +696,7 @@ def test_a_ticked_task_that_rests_on_an_unproven_criterion_fails_the_check(run: 
     assert code == 1
     assert f"{tasks}:1: 1.2 is claimed, and is uncovered" in err
     assert "1.1 is claimed" not in err
+    assert "nothing is edited" in err
     code, out, _ = run("audit", path, "--evidence", log)
     assert (code, out.splitlines()[0]) == (1, f"{tasks}:1:1: 1.2 is claimed, and the evidence says: uncovered")
 

@@ -39,6 +39,9 @@ _AS_JSON = click.option(
 )
 
 
+_NOT_EDITED = "nothing is edited in a document of this form"
+
+
 @click.command()
 @DOCUMENT
 @DIALECT
@@ -149,7 +152,7 @@ def tick(  # noqa: PLR0913 - one for each option
         written = write and bool(standing.changes)
         print_json(report.Tick(**dict(standing), written=written).model_dump(mode="json"))
     else:
-        click.echo(f"{path}: {_count(standing.changes)}", err=True)
+        click.echo(f"{path}: {_count(standing.changes) if document.editable else _NOT_EDITED}", err=True)
     unproven = () if document.editable else _unproven(document, standing)
     for line in unproven if not as_json else ():
         say(line, err=True)
