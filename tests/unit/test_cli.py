@@ -155,6 +155,7 @@ def test_status_says_the_same_to_programs(run: Run, document: Path) -> None:
     assert said == {
         "document": str(document),
         "id": "WS-001-01",
+        "dialect": "workstream",
         "evidence": [str(log)],
         "partial": False,
         "proven": False,
@@ -715,3 +716,30 @@ def test_a_dialect_that_is_none_is_wrong_usage(run: Run, document: Path) -> None
 
     assert code == errors.UsageError.exit_code
     assert "workstream" in err
+
+
+def test_a_ticked_task_that_rests_on_an_unproven_criterion_fails_the_check(run: Run, tmp_path: Path) -> None:
+    """Where nothing is edited, `tick --check` compares what people ticked with evidence, and says where."""
+    folder = tmp_path / "letters"
+    folder.mkdir()
+    path = folder / "requirements.md"
+    path.write_text(
+        "# Letters\n\n### Requirement 1\n\n#### Acceptance Criteria\n\n1. Letters leave\n2. Letters stay\n",
+        encoding="utf-8",
+    )
+    tasks = folder / "tasks.md"
+    tasks.write_text("- [x] 1. Buy a coach\n  - _Requirements: 1_\n", encoding="utf-8")
+    log = prove(path, "1.1")
+    assert run("lint", tmp_path) == (0, "", "")
+
+    code, _, err = run("tick", folder, "--evidence", log, "--check")
+    assert code == 1
+    assert f"{tasks}:1: 1.2 is claimed, and is uncovered" in err
+    assert "1.1 is claimed" not in err
+    assert "nothing is edited" in err
+    code, out, _ = run("audit", path, "--evidence", log)
+    assert (code, out.splitlines()[0]) == (1, f"{tasks}:1:1: 1.2 is claimed, and the evidence says: uncovered")
+
+    tasks.write_text("- [ ] 1. Buy a coach\n  - _Requirements: 1_\n", encoding="utf-8")
+    assert run("tick", folder, "--evidence", log, "--check")[0] == 0
+    assert json.loads(run("tick", folder, "--evidence", log, "--json")[1])["dialect"] == "kiro"

@@ -29,6 +29,9 @@ _AS_JSON = click.option(
 )
 
 
+_NOT_EDITED = "nothing is edited in a document of this form"
+
+
 @click.command()
 @DOCUMENT
 @DIALECT
@@ -98,7 +101,8 @@ def tick(  # noqa: PLR0913 - one for each option
 
     Only `proven` ticks. Only the byte between a box's brackets changes. Nothing is written if the evidence is
     of another document, if a criterion changed since, or if tests of a criterion were left out. Where there is no
-    evidence, what was accepted counts, as long as nothing changed that it rests on.
+    evidence, what was accepted counts, as long as nothing changed that it rests on. In forms in which nothing is edited
+    (Kiro, BMAD), --check fails where a ticked task rests on a criterion that is not proven.
     """
     if write and check:
         raise errors.UsageError("--write and --check exclude each other.", instead="Leave one of them away.")
@@ -118,8 +122,11 @@ def tick(  # noqa: PLR0913 - one for each option
         written = write and bool(standing.changes)
         print_json(report.Tick(**dict(standing), written=written).model_dump(mode="json"))
     else:
-        say(f"{path}: {_count(standing.changes, found.name)}", err=True)
-    if check and standing.changes:
+        say(f"{path}: {_count(standing.changes, found.name) if document.editable else _NOT_EDITED}", err=True)
+    unproven = () if document.editable else _unproven(document, standing)
+    for line in unproven if not as_json else ():
+        say(line, err=True)
+    if check and (standing.changes or unproven):
         sys.exit(1)
 
 
@@ -181,6 +188,17 @@ def _show(standing: report.Status, before: bytes, after: bytes, source: str) -> 
     for criterion in standing.criteria:
         if criterion.ticked and not criterion.proven:
             say(f"{criterion.id} is {criterion.state}: {' '.join(criterion.reason.split())}", err=True)
+
+
+def _unproven(document: documents.Document, standing: report.Status) -> tuple[str, ...]:
+    """Return what a document claims in which nothing is edited, and evidence does not hold up: a line a claim."""
+    states = {criterion.id: criterion.state for criterion in standing.criteria if not criterion.proven}
+    return tuple(
+        f"{claim.path or document.path}:{claim.position.line}: {claim.criterion_id} is claimed, and is "
+        f"{states[claim.criterion_id]}"
+        for claim in document.claims
+        if claim.affirmed and claim.criterion_id in states
+    )
 
 
 def _count(changes: Mapping[str, bool], source: str) -> str:

@@ -85,7 +85,7 @@ def documents_of(paths: Sequence[Path], dialect: str = "", *, tell: bool = False
     """
     search = _Search(dialect)
     for path in paths:
-        if path.is_dir() and not documents.is_document(path):
+        if path.is_dir():
             search.folder(path)
         else:
             search.take(documents.read(path, dialect))

@@ -5,7 +5,7 @@ from __future__ import annotations
 from workstream.documents.dialects import NAMES as DIALECTS
 from workstream.documents.identity import identified, nearest, normalise
 from workstream.documents.model import Box, Claim, Criterion, Document, Kind, Position
-from workstream.documents.parse import is_document, parse, read
+from workstream.documents.parse import parse, read
 
 __all__ = [
     "DIALECTS",
@@ -16,7 +16,6 @@ __all__ = [
     "Kind",
     "Position",
     "identified",
-    "is_document",
     "nearest",
     "normalise",
     "parse",

@@ -60,6 +60,11 @@ class Listed:
     direct: bool
 
     @property
+    def ordered(self) -> bool:
+        """Whether its items are numbered."""
+        return any(item.parent is not None and item.parent.type == "ordered_list" for item in self.items)
+
+    @property
     def boxed(self) -> list[Statement]:
         """The items with a box."""
         return [statement for statement in self.statements if statement.box is not None]
@@ -106,7 +111,8 @@ class Section:
         return headed if headed and not self._are_groups(headed, used) else listed
 
     def _headed(self) -> list[Statement]:
-        level = min((level for level, _ in self.headings), default=0)
+        named = [level for level, statement in self.headings if claims.own_name(statement.text)]
+        level = min(named or [level for level, _ in self.headings], default=0)
         return [statement for other, statement in self.headings if other == level]
 
     @staticmethod
@@ -116,7 +122,11 @@ class Section:
             return True
         if any(claims.own_name(statement.text) for listed in lists for statement in listed.statements):
             return True
-        if any(map(_states_something, headings)):
+        if any(map(_is_numbered, headings)):
+            return False
+        if all(listed.ordered for listed in lists) and lists:
+            return True
+        if any(map(_is_sentence, headings)):
             return False
         beyond = [heading.line for heading in headings[1:]] + [max((_last(lists), headings[-1].line)) + 1]
         begins = [listed.statements[0].line for listed in lists if listed.statements]
@@ -140,12 +150,15 @@ class Section:
         yield from (listed.statements[0].line for listed in self.lists if id(listed) not in used and listed.statements)
 
 
-def _states_something(heading: Statement) -> bool:
-    """Whether a heading is a criterion by what it says: it has a number of its own, or is a sentence."""
+def _is_numbered(heading: Statement) -> bool:
+    """Whether a heading has a number of its own, as a criterion has."""
+    return bool(claims.own_name(heading.text) or _SCENARIO.match(heading.text))
+
+
+def _is_sentence(heading: Statement) -> bool:
     words = heading.text.split()
     small = sum(word[:1].islower() for word in words[1:])
-    is_sentence = len(words) >= _SENTENCE and small * 2 >= len(words) - 1
-    return is_sentence or bool(claims.own_name(heading.text) or _SCENARIO.match(heading.text))
+    return len(words) >= _SENTENCE and small * 2 >= len(words) - 1
 
 
 def _last(lists: Sequence[Listed]) -> int:

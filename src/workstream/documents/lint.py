@@ -35,6 +35,7 @@ CODES = {
     "WS011": "two documents with the same id",
     "WS012": "list of criteria that is passed over",
     "WS013": "bytes that are no UTF-8",
+    "WS014": "something that the document's form does not allow",
 }
 
 _SHORTEST = 2  # words of a statement that can be true or false
@@ -74,13 +75,14 @@ def lint(document: Document) -> tuple[Problem, ...]:
         *_unboxed(document),
         *_passed_over(document),
         *_commands(document),
+        *(Problem(fault.position, "WS014", fault.message, fault.path) for fault in document.faults),
     ]
     return tuple(sorted(problems, key=lambda problem: (problem.position.line, problem.position.column, problem.code)))
 
 
 def _criteria(document: Document) -> Iterator[Problem]:
     criteria = [criterion for criterion in document.criteria if criterion.kind is Kind.ACCEPTANCE]
-    if not criteria:
+    if not criteria and not document.faults:
         yield Problem(Position(1, 1), "WS001", "there are no acceptance criteria: list them as `- [ ]` boxes below "
                       "`**Acceptance Criteria:**`")  # fmt: skip
     seen: dict[str, str] = {}

@@ -18,6 +18,7 @@ class Kind(StrEnum):
     GOAL = "G"
     CONSTRAINT = "C"
     COMPLETION = "CC"
+    DONE = "DOD"  # what people check when all else is done; no criterion, and nothing proves it
 
 
 @dataclass(frozen=True, slots=True)
@@ -92,6 +93,22 @@ class Claim:
 
 
 @dataclass(frozen=True, slots=True)
+class Fault:
+    """Something of a document that its form does not allow.
+
+    Attributes:
+        path: the file in which it stands.
+        position: where.
+        message: what is wrong.
+
+    """
+
+    path: Path
+    position: Position
+    message: str
+
+
+@dataclass(frozen=True, slots=True)
 class Document:
     """One workstream document.
 
@@ -113,7 +130,8 @@ class Document:
         editable: whether its boxes may be ticked; where not, what is claimed is only compared with evidence.
         done: what it asks for beside its criteria, a definition of done: no test proves it, and no evidence ticks it.
         parts: further files that belong to it.
-        dangling: claims about requirements that are none, each with its path, place and what it names.
+        faults: what is wrong with it in the way of its own form: comments without their other half, tasks that name
+            requirements that are none.
         meaning: works out `context` when it is asked for.
 
     """
@@ -133,7 +151,7 @@ class Document:
     editable: bool = True
     done: tuple[Criterion, ...] = ()
     parts: tuple[Path, ...] = ()
-    dangling: tuple[tuple[Path, Position, str], ...] = ()
+    faults: tuple[Fault, ...] = ()
     meaning: Callable[[], str] = field(default=str, repr=False, compare=False)
 
     @property

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 
 from workstream import errors
 from workstream.documents import dialects
+from workstream.documents.dialects import kiro
 from workstream.documents.file import File
 
 if TYPE_CHECKING:
@@ -27,16 +28,11 @@ _GENERATED = re.compile(
 )
 
 
-def is_document(folder: Path) -> bool:  # noqa: ARG001 - no dialect has such yet
-    """Whether a folder is one document, and not a folder of documents."""
-    return False
-
-
 def read(path: Path, dialect: str = "") -> Document:
     """Read a document.
 
     Args:
-        path: the file.
+        path: the file; of a spec, its folder too.
         dialect: the name of its form; empty to find out.
 
     Raises:
@@ -47,6 +43,8 @@ def read(path: Path, dialect: str = "") -> Document:
     """
     try:
         about = path.stat()
+        if stat.S_ISDIR(about.st_mode) and (path / kiro.FILE).is_file():
+            return read(path / kiro.FILE, dialect)
         if not stat.S_ISREG(about.st_mode):
             what = "a folder" if stat.S_ISDIR(about.st_mode) else "no file"
             raise errors.DocumentError(f"{path} cannot be read: it is {what}.", instead="Name a Markdown file.")

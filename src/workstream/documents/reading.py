@@ -46,11 +46,13 @@ class Reading:
     Args:
         source: the file.
         title: the heading that holds the document's id: whatever else it says, it announces no criteria.
+        nested: whether items with boxes are criteria that stand in one without.
 
     """
 
     source: Source
     title: str
+    nested: bool = True
     rows: list[claims.Row] = field(default_factory=list)
     swallowed: list[Position] = field(default_factory=list)
 
@@ -106,6 +108,7 @@ class Reading:
                 self._enter(block, blocks[number + 1 : end_of_section(blocks, number)])
             elif block.type == "paragraph":
                 self._paragraph(block)
+                self._named_label(blocks, number)
             elif block.type in _LISTS:
                 self._list(block)
             elif block.type == "fence":
@@ -115,6 +118,25 @@ class Reading:
             elif block.type == "hr":
                 self._label = ""
         self._resolve()
+
+    def _named_label(self, blocks: Sequence[SyntaxTreeNode], number: int) -> None:
+        """Take a label that numbers itself, `**AC1: Letters leave**`, for what a heading would be."""
+        scope, text = self._scope(), own_text(blocks[number])
+        if (
+            scope is None
+            or self._report_level
+            or "\n" in text
+            or not titles.is_label(text)
+            or not claims.own_name(text)
+        ):
+            return
+        beyond = number + 1
+        while (
+            beyond < len(blocks) and blocks[beyond].type != "heading" and not claims.own_name(own_text(blocks[beyond]))
+        ):
+            beyond += 1
+        statement = Statement(text, self.source.line(blocks[number]), below=blocks[number + 1 : beyond])
+        self._section_of(scope).headings.append((_LOWEST_LEVEL + 1, statement))
 
     def _resolve(self) -> None:
         """Say which lists define, now that all were seen, and take the others for what they may claim."""
@@ -284,7 +306,7 @@ class Reading:
         """Yield the statements of a list; where an item without a box holds items with one, it names their group."""
         for item in items:
             box = self._box(item)
-            nested = [child for child in item.children if child.type in _LISTS] if box is None else []
+            nested = [child for child in item.children if child.type in _LISTS] if box is None and self.nested else []
             if any(self._box(node) for child in nested for node in child.walk() if node.type == "list_item"):
                 for child in nested:
                     yield from self._statements(child.children, item_text(item))

@@ -57,6 +57,7 @@ class Status(BaseModel):
     Attributes:
         document: where the document was read.
         id: its id, `WS-001-04`.
+        dialect: the name of its form.
         evidence: where the evidence was read: one path, or several of runs that were parts of one suite; of an
             accepted result its path.
         partial: whether the evidence is of a part of the suite.
@@ -70,6 +71,7 @@ class Status(BaseModel):
 
     document: str
     id: str
+    dialect: str
     evidence: tuple[str, ...]
     partial: bool
     proven: bool
@@ -114,6 +116,7 @@ def status(document: Document, paths: Sequence[Path], verdicts: Sequence[Verdict
     return Status(
         document=str(document.path),
         id=document.id,
+        dialect=document.dialect,
         evidence=tuple(str(path) for path in paths),
         partial=partial,
         proven=bool(criteria) and all(criterion.proven for criterion in criteria),

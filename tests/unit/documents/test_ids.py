@@ -104,7 +104,12 @@ def test_one_id_written_in_two_ways_is_one() -> None:
 def test_a_name_and_a_title_that_agree_make_an_id_of_any_shape() -> None:
     """Where criteria stand below; notes and decisions that are numbered so are none."""
     assert read("# LET-012: Letters" + CRITERIA, "LET-012-letters.md").id == "LET-012"
-    for text, name in (("# LET-012: Letters\n\nNothing.\n", "LET-012.md"), ("# LET-012: Letters" + CRITERIA, "x.md")):
+    for text, name in (
+        ("# LET-012: Letters\n\nNothing.\n", "LET-012.md"),
+        ("# LET-012: Letters\n\n## Constraints\n\n- No owls\n", "LET-012.md"),
+        ("# LET-012: Letters" + CRITERIA, "x.md"),
+        ("# Letters" + CRITERIA, "ts-ws-007-01.md"),
+    ):
         with pytest.raises(errors.ForeignDocumentError):
             read(text, name)
 

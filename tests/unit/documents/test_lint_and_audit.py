@@ -35,6 +35,7 @@ BAD = {
     "WS010": GOOD + "- [] Mail is kept\n",
     "WS012": GOOD + "\n**For the hall:**\n\n- [x] Mail is shown there\n",
     "WS013": GOOD.replace("Mail arrives", "Po\u017ata arrives"),
+    "WS014": "---\nid: LET-7\n---\n\n## Acceptance Criteria\n<!-- AC:BEGIN -->\n- [ ] #1 Mail arrives soon\n",
 }
 TOGETHER = {"WS011"}  # found in several documents, and not in one
 

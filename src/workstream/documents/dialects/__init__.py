@@ -9,7 +9,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Protocol
 
 from workstream import errors
-from workstream.documents.dialects import workstream
+from workstream.documents.dialects import backlog, bmad, kiro, workstream
 
 if TYPE_CHECKING:
     from workstream.documents.file import File
@@ -34,7 +34,8 @@ class Dialect(Protocol):
         """
 
 
-ALL: tuple[Dialect, ...] = (workstream,)
+# In this order: an id of ours goes before what a file looks like, and the comments of a task go before both.
+ALL: tuple[Dialect, ...] = (backlog, workstream, kiro, bmad)
 NAMES = tuple(dialect.NAME for dialect in ALL)
 
 
