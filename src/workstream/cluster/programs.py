@@ -9,6 +9,7 @@ import os
 import re
 import sys
 import tempfile
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -20,7 +21,7 @@ from workstream.processes import Environment
 from workstream.progress import say, step
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping, Sequence
+    from collections.abc import Collection, Iterable, Mapping, Sequence
 
 # What is built from which package of the module.
 _PACKAGES = {
@@ -232,4 +233,19 @@ def _go() -> Tool:
 
 def environment(tools: Mapping[str, Tool]) -> Environment:
     """Return what lets these tools be found under their names before any other."""
-    return Environment(folders=tuple(dict.fromkeys(tool.path.parent for tool in tools.values() if tool.built)))
+    folders = tuple(dict.fromkeys(tool.path.parent for tool in tools.values() if tool.built))
+    taken = {tool.name for tool in tools.values() if not tool.built}
+    return Environment(folders=tuple(_without(folder, taken) for folder in folders))
+
+
+def _without(folder: Path, names: Collection[str]) -> Path:
+    """Return a folder of programs that were built, without those of PATH: an earlier run may have built them."""
+    there = sorted(name for name in names if (folder / name).exists())
+    if not there:
+        return folder
+    rest = folder / f"without-{'-'.join(there)}"
+    rest.mkdir(exist_ok=True)
+    for name in (name for name in TOOLS if name not in there and (folder / name).exists()):
+        with suppress(FileExistsError):  # another run made it
+            (rest / name).symlink_to(folder / name)
+    return rest

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from workstream import errors, limits
+from workstream import errors, limits, processes
 from workstream.cluster import cache, programs
 from workstream.cluster.versions import pinned
 
@@ -204,3 +204,23 @@ def test_without_a_compiler_the_pinned_one_is_fetched(
 
     assert found["helm"].exists()
     assert len((tmp_path / "calls").read_text().splitlines()) == 2
+
+
+def test_a_program_of_path_is_not_hidden_by_one_that_an_earlier_run_built(
+    pretend: Callable[[str, str], Path], tmp_path: Path
+) -> None:
+    """What is told to be used is what is used; the others are those that were built."""
+    built = tmp_path / "built"
+    built.mkdir()
+    for name in ("kind", "helm"):
+        (built / name).write_text("#!/bin/sh\necho built\n")
+        (built / name).chmod(0o755)
+    users = pretend("helm", "echo the users")
+    tools = {
+        "kind": programs.Tool("kind", built / "kind", "0.30.0", built=True),
+        "helm": programs.Tool("helm", users, "3.18.6", built=False),
+    }
+    for _ in range(2):
+        environment = programs.environment(tools)
+        said = [processes.run([name], limit=limits.QUERY, environment=environment).stdout for name in ("kind", "helm")]
+        assert said == ["built\n", "the users\n"]
