@@ -70,7 +70,7 @@ class Real:
     def cluster(self, _engine: Engine, _tools: dict[str, Tool], _options: Options) -> Any:  # noqa: ANN401 - a context
         """Give a cluster; nothing can be brought there."""
         nothing = cast("Any", None)
-        found = Cluster(self.folder / "kubeconfig", "kind-mine", "mine", nothing, nothing)
+        found = Cluster(self.folder / "kubeconfig", "kind-mine", "mine", nothing, nothing, "its-own")
         return self._part("cluster", found)
 
 
@@ -436,7 +436,7 @@ def test_an_interrupted_run_ends_what_is_under_way_before_it_takes_away(
 def test_the_cluster_of_others_is_lent_too(
     lent: tuple[World, Path], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """It is reached by the file that the lender wrote, and images are pushed from every process."""
+    """It is reached by the file that the lender wrote, in the same namespace; every process pushes images."""
     pushed: list[tuple[str, str]] = []
 
     def push(_engine: Engine, image: str, registry: str) -> Any:  # noqa: ANN401 - `images.Provided`
@@ -448,6 +448,7 @@ def test_the_cluster_of_others_is_lent_too(
     found = borrowed.cluster()
 
     assert (found.context, found.kubeconfig, found.ours) == ("theirs", tmp_path / "kubeconfig", False)
+    assert found.namespace == "its-own"
     assert found.provide("queue:1") == "registry.example/queue:1"
     assert pushed == [("queue:1", "registry.example")]
     borrowed.close(interrupted=False)

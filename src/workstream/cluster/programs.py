@@ -10,6 +10,7 @@ import os
 import re
 import sys
 import tempfile
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -23,7 +24,7 @@ from workstream.processes import Environment
 from workstream.progress import say, step
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping, Sequence
+    from collections.abc import Collection, Iterable, Mapping, Sequence
 
 # What is built from which package of the module.
 _PACKAGES = {
@@ -251,10 +252,25 @@ def environment(tools: Mapping[str, Tool]) -> Environment:
     A helm that we built leaves what it compiles for itself in our cache folder, and not in the user's; what the user's
     helm knows of repositories it finds.
     """
-    folders = tuple(dict.fromkeys(tool.path.parent for tool in tools.values() if tool.built))
+    built = tuple(dict.fromkeys(tool.path.parent for tool in tools.values() if tool.built))
+    taken = {tool.name for tool in tools.values() if not tool.built}
+    folders = tuple(_without(folder, taken) for folder in built)
     if "helm" not in tools or not tools["helm"].built or os.environ.get("HELM_CACHE_HOME"):
         return Environment(folders=folders)
     usual = platformdirs.user_cache_path("helm")
     repositories = os.environ.get("HELM_REPOSITORY_CACHE") or str(usual / "repository")
     variables = {"HELM_CACHE_HOME": str(cache.folder() / "helm"), "HELM_REPOSITORY_CACHE": repositories}
     return Environment(variables, folders)
+
+
+def _without(folder: Path, names: Collection[str]) -> Path:
+    """Return a folder of programs that were built, without those of PATH: an earlier run may have built them."""
+    there = sorted(name for name in names if (folder / name).exists())
+    if not there:
+        return folder
+    rest = folder / f"without-{'-'.join(there)}"
+    rest.mkdir(exist_ok=True)
+    for name in (name for name in TOOLS if name not in there and (folder / name).exists()):
+        with suppress(FileExistsError):  # another run made it
+            (rest / name).symlink_to(folder / name)
+    return rest

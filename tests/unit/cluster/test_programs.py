@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from workstream import errors, limits
+from workstream import errors, limits, processes
 from workstream.cluster import cache, programs
 from workstream.cluster.versions import pinned
 
@@ -250,3 +250,23 @@ def test_where_helms_cache_is_the_users_affair_it_stays_that(
     tool = programs.Tool("helm", tmp_path / "helm", "4.0.5", built=built)
 
     assert set(programs.environment({"helm": tool})) == ({"PATH"} if built else set())
+
+
+def test_a_program_of_path_is_not_hidden_by_one_that_an_earlier_run_built(
+    pretend: Callable[[str, str], Path], tmp_path: Path
+) -> None:
+    """What is told to be used is what is used; the others are those that were built."""
+    built = tmp_path / "built"
+    built.mkdir()
+    for name in ("kind", "helm"):
+        (built / name).write_text("#!/bin/sh\necho built\n")
+        (built / name).chmod(0o755)
+    users = pretend("helm", "echo the users")
+    tools = {
+        "kind": programs.Tool("kind", built / "kind", "0.30.0", built=True),
+        "helm": programs.Tool("helm", users, "3.18.6", built=False),
+    }
+    for _ in range(2):
+        environment = programs.environment(tools)
+        said = [processes.run([name], limit=limits.QUERY, environment=environment).stdout for name in ("kind", "helm")]
+        assert said == ["built\n", "the users\n"]
