@@ -99,6 +99,14 @@ def test_next_names_what_is_not_proven_the_worst_first_and_one_command(run: Run)
     guidance.Next.model_validate(found)
 
 
+def test_what_failed_comes_before_what_has_no_test(run: Run, story: type[Story], tmp_path: Path) -> None:
+    """The worst is next, wherever it stands in the document."""
+    told = story("Mail arrives", "Mail is kept").bind("test_mail.py::test", "AC2").ran("test_mail.py::test", *BROKE)
+    leave(told, tmp_path)
+
+    assert [one["id"] for one in said(run, "next")[1]["criteria"]] == ["AC2", "AC1"]
+
+
 @pytest.mark.usefixtures("mixed")
 def test_next_says_the_same_to_people(run: Run) -> None:
     """The sentence, a line for each criterion, and the command."""
@@ -187,6 +195,7 @@ def test_what_is_explained_is_small_whatever_the_evidence_holds(run: Run, story:
     assert (code, len(out) < 65_536) == (1, True), len(out)
     assert (len(found["told"]), found["tests_left_out"]) == (5, 35)
     assert all(one["ended"] for one in found["told"])
+    assert len(found["facts"]) == 20
     assert {(len(one["seen"]), one["left_out"]) for one in found["told"]} == {(6, 24)}
     assert found["told"][0]["seen"][0]["value"].endswith("… (20000 characters)")
 

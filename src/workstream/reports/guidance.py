@@ -25,7 +25,6 @@ if TYPE_CHECKING:
     from workstream.evidence.freshness import Basis
 
 _LONGEST_REASON = 1000
-_LONGEST_VALUE = 600
 _MOST_TESTS = 5
 _MOST_SEEN = 6  # of one test: the last ones, which are nearest to how it ended
 _MOST_FILES = 30
@@ -264,7 +263,7 @@ def _told(test: str, says: str, path: str, log: Log | None) -> Told:
         seen=tuple(
             Seen(
                 what=one_line(one.what),
-                value=one_line(checklist.shown(one), _LONGEST_VALUE),
+                value=checklist.shown(one),
                 level=one.level,
                 when=one.when,
                 time=one.time,
