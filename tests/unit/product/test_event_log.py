@@ -12,31 +12,28 @@ from support import event_log
 START = 1_767_323_045_000  # 2026-01-02T03:04:05Z
 
 
-def line(kind: str, seconds: float | None = None, **more: Any) -> dict[str, Any]:  # noqa: ANN401 - JSON
+def line(kind: str, more: dict[str, Any], seconds: float | None = None) -> dict[str, Any]:
     """Return an event, some seconds after the application began."""
     when = {} if seconds is None else {"Timestamp": START + int(1000 * seconds)}
     return {"Event": f"SparkListener{kind}", **when, **more}
 
 
-def stage(number: int, began: float, ended: float | None) -> dict[str, Any]:
+def stage(number: int, times: dict[str, int]) -> dict[str, Any]:
     """Return the completion of a stage; one that was skipped has no times."""
-    times = {} if ended is None else {
-        "Submission Time": START + int(1000 * began), "Completion Time": START + int(1000 * ended)
-    }  # fmt: skip
-    info = {"Stage ID": number, "Stage Name": "collect", "Number of Tasks": 4, **times}
-    return line("StageCompleted", None, **{"Stage Info": info})
+    info = {"Stage ID": number, "Stage Name": "collect", "Number of Tasks": 4}
+    return line("StageCompleted", {"Stage Info": info | times})
 
 
 LINES = [
-    line("ApplicationStart", 0, **{"App ID": "app-1"}),
-    line("EnvironmentUpdate", None, **{"Spark Properties": {}}),
-    line("ExecutorAdded", 1, **{"Executor ID": "0", "Executor Info": {"Host": "10.0.0.1"}}),
-    line("ExecutorAdded", 2, **{"Executor ID": "1", "Executor Info": {"Host": "10.0.0.2"}}),
-    stage(0, 3, 4),
-    stage(1, 0, None),
-    line("ExecutorRemoved", 5, **{"Executor ID": "0", "Removed Reason": "Command exited with code 137"}),
+    line("ApplicationStart", {"App ID": "app-1"}, 0),
+    line("EnvironmentUpdate", {"Spark Properties": {}}),
+    line("ExecutorAdded", {"Executor ID": "0", "Executor Info": {"Host": "10.0.0.1"}}, 1),
+    line("ExecutorAdded", {"Executor ID": "1", "Executor Info": {"Host": "10.0.0.2"}}, 2),
+    stage(0, {"Submission Time": START + 3000, "Completion Time": START + 4000}),
+    stage(1, {}),
+    line("ExecutorRemoved", {"Executor ID": "0", "Removed Reason": "Command exited with code 137"}, 5),
 ]
-END = line("ApplicationEnd", 9)
+END = line("ApplicationEnd", {}, 9)
 
 
 def told(*lines: dict[str, Any]) -> list[tuple[str, str, float, float]]:
