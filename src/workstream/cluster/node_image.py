@@ -219,7 +219,8 @@ def _preload(engine: Engine, stages: Mapping[str, str], name: str, work: Path) -
         engine.run(*ctr, "import", "--no-unpack", "/images.tar", limit=limits.IMAGE_BUILD)
         listed = engine.run(*ctr, "list", "--quiet").stdout.split()
         for image, built in named.items():
-            engine.run(*ctr, "tag", images.listed_as(built, listed), image)
+            there = images.listed_as(built, listed)
+            engine.run(*ctr, "tag", there, images.full_name(image, there.partition("/")[0]))
         engine.run(*ctr, "remove", *listed)
         engine.run("exec", helper, "rm", "/images.tar")
         engine.run("kill", "--signal", "TERM", helper)
