@@ -4,8 +4,6 @@ import os
 import shutil
 import stat
 import tempfile
-import threading
-from contextlib import suppress
 from pathlib import Path
 
 import pytest
@@ -161,36 +159,6 @@ def test_a_file_that_vanished_is_an_error(file: Path) -> None:
     os.remove(file)  # noqa: PTH107 - as somebody else would
     with pytest.raises(errors.TickRefusedError, match="cannot be written"):
         ticking.write(file, before.content, b"new")
-
-
-def test_what_somebody_appends_meanwhile_is_never_lost(file: Path) -> None:
-    """Whoever writes to the document while boxes are ticked finds every line again."""
-    ended = threading.Event()
-    written: list[str] = []
-
-    def write() -> None:
-        while not ended.is_set():
-            line = f"note {len(written)}\n"
-            with file.open("a", encoding="utf-8") as log:
-                log.write(line)
-            written.append(line)
-            ended.wait(0.002)
-
-    writer = threading.Thread(target=write)
-    writer.start()
-    ticked = False
-    try:
-        for _ in range(100):
-            before = documents.read(file)
-            with suppress(errors.TickRefusedError):
-                ticking.write(file, before.content, ticking.tick(before, {"AC1": not ticked}))
-                ticked = not ticked
-    finally:
-        ended.set()
-        writer.join()
-
-    assert written
-    assert [line for line in written if line not in file.read_text(encoding="utf-8")] == []
 
 
 def test_what_is_written_in_the_moment_of_the_exchange_is_put_back(file: Path, monkeypatch: pytest.MonkeyPatch) -> None:
