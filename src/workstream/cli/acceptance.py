@@ -103,9 +103,19 @@ def verify(paths: Sequence[Path], signers: Path | None, *, as_json: bool) -> Non
     sys.exit(errors.AcceptedError.exit_code if refused else int(any(one.problems for one in checked)))
 
 
+def _named(paths: Sequence[Path]) -> list[documents.Document]:
+    """Return the documents that paths name; none is no error where there are accepted results to look at."""
+    try:
+        return documents_of(paths) if paths else []
+    except errors.ForeignDocumentError:
+        if not list(_kept_here()):
+            raise
+        return []
+
+
 def _verified(paths: Sequence[Path], signers: Path | None) -> Iterator[_Checked]:
     """Yield what can be said of each accepted result, then of the documents of which nothing was accepted."""
-    found = {document.path.resolve(): document for document in (documents_of(paths) if paths else ())}
+    found = {document.path.resolve(): document for document in _named(paths)}
     kept = {path for path in map(accepted.find, found.values()) if path} | set(_kept_here())
     for path in sorted(kept):
         try:
