@@ -90,6 +90,7 @@ POLL_SECONDS = 0.5  # between two looks at something that is waited for
 LOOK_SECONDS = 3.0  # between two looks at what a program that takes long waits for
 SETTLED_SECONDS = 5.0  # what holds something up for so long is told
 SHORTEST_STEP_SECONDS = 0.1  # what took less is no step that evidence holds
+SILENCE_LOOK_SECONDS = 1.0  # between two looks at what a test does while nothing is said
 QUIET_SECONDS = 10.0  # a test that waits for something for so long is told, with what it waits for
 SHORTEST_STEP_SECONDS = 0.1  # what took less is no step that evidence holds
 HEARTBEAT_SECONDS = 30.0  # between two lines that say that a step, or a test, is still at work

@@ -21,31 +21,12 @@ from workstream.reports import status as report
 from workstream.reports.timings import Timings
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
-
     from pydantic import BaseModel
+    from tests.unit.conftest import Run
 
-    Run = Callable[..., tuple[int, str, str]]
 
 REFERENCE = Path(__file__).parents[2] / "docs" / "reference"
 TEXT = "## WS-001-01: Mail\n\n### Acceptance Criteria\n\n- [ ] Mail arrives soon\n- [x] Mail is kept safe\n"
-
-
-@pytest.fixture
-def run(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> Run:
-    """Give a way to run the command: exit code, output, complaints."""
-
-    def call(*arguments: object) -> tuple[int, str, str]:
-        monkeypatch.setattr(sys, "argv", ["workstream", *map(str, arguments)])
-        code = 0
-        try:
-            cli.main()
-        except SystemExit as ended:
-            code = int(ended.code or 0)
-        out, err = capsys.readouterr()
-        return code, out, err
-
-    return call
 
 
 @pytest.fixture

@@ -4,44 +4,25 @@ from __future__ import annotations
 
 import json
 import subprocess
-import sys
 from typing import TYPE_CHECKING
 
 import pytest
 
-from workstream import cli, errors
+from workstream import errors
 from workstream.evidence import provenance, records
 
 if TYPE_CHECKING:
     from collections.abc import Callable
     from pathlib import Path
 
-    from tests.unit.conftest import Story
+    from tests.unit.conftest import Run, Story
 
-    Run = Callable[..., tuple[int, str, str]]
 
 TEXT = "## WS-900: Story\n\n### Acceptance Criteria\n\n- [x] Mail arrives soon\n- [ ] Mail is kept\n"
 UNSIGNED = (
     "WS-900: not signed: whoever can write to this repository could have typed it. A gate trusts only its own run.\n"
 )
 TEST = "test_mail.py::test_it"
-
-
-@pytest.fixture
-def run(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> Run:
-    """Give a way to run the command: exit code, output, complaints."""
-
-    def call(*arguments: object) -> tuple[int, str, str]:
-        monkeypatch.setattr(sys, "argv", ["workstream", *map(str, arguments)])
-        code = 0
-        try:
-            cli.main()
-        except SystemExit as ended:
-            code = int(ended.code or 0)
-        out, err = capsys.readouterr()
-        return code, out, err
-
-    return call
 
 
 @pytest.fixture

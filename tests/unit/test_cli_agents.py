@@ -3,43 +3,28 @@
 from __future__ import annotations
 
 import json
-import sys
 from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from workstream import cli, errors
+from workstream import errors
 from workstream.evidence import records
 from workstream.evidence.records import Level, Result
 from workstream.reports import guidance
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
     from pathlib import Path
 
-    from tests.unit.conftest import Story
+    from tests.unit.conftest import Run, Story
 
-    Run = Callable[..., tuple[int, str, str]]
 
 BROKE = (Result.PASSED, Result.FAILED, Result.PASSED)
 
 
-@pytest.fixture
-def run(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], tmp_path: Path) -> Run:
-    """Give a way to run the command in an empty project: exit code, output, complaints."""
+@pytest.fixture(autouse=True)
+def in_an_empty_project(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    """Work in an empty folder: what was left here is none of these tests'."""
     monkeypatch.chdir(tmp_path)
-
-    def call(*arguments: object) -> tuple[int, str, str]:
-        monkeypatch.setattr(sys, "argv", ["workstream", *map(str, arguments)])
-        code = 0
-        try:
-            cli.main()
-        except SystemExit as ended:
-            code = int(ended.code or 0)
-        out, err = capsys.readouterr()
-        return code, out, err
-
-    return call
 
 
 def said(run: Run, *arguments: object) -> tuple[int, dict[str, Any]]:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import sys
 import threading
 from contextlib import contextmanager
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
@@ -11,41 +10,21 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from workstream import cli, documents, errors
+from workstream import documents, errors
 from workstream.evidence import provenance, records
 from workstream.evidence.records import Level, Result
 from workstream.reports import github, runner
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
+    from collections.abc import Iterator
     from pathlib import Path
 
-    from tests.unit.conftest import Story
+    from tests.unit.conftest import Run, Story
 
-    Run = Callable[..., tuple[int, str, str]]
 
 PASSED = (Result.PASSED,) * 3
 FAILED = (Result.PASSED, Result.FAILED, Result.PASSED)
 HOSTILE = "</td>|`@everyone` ::error::x %0A ${{ secrets }} ##[add-mask]x\x1b[31m\x00"
-
-
-@pytest.fixture
-def run(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> Run:
-    """Give a way to run the command outside of GitHub: exit code, output, complaints."""
-    for name in ("GITHUB_ACTIONS", "GITHUB_STEP_SUMMARY", "GITHUB_EVENT_PATH", "GITHUB_TOKEN"):
-        monkeypatch.delenv(name, raising=False)
-
-    def call(*arguments: object) -> tuple[int, str, str]:
-        monkeypatch.setattr(sys, "argv", ["workstream", *map(str, arguments)])
-        code = 0
-        try:
-            cli.main()
-        except SystemExit as ended:
-            code = int(ended.code or 0)
-        out, err = capsys.readouterr()
-        return code, out, err
-
-    return call
 
 
 class Project:

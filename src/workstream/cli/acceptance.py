@@ -42,12 +42,7 @@ def accept(path: Path, logs: tuple[Path, ...]) -> None:
     criteria. The same evidence gives the same bytes.
     """
     document = documents.read(path)
-    found = sources.logs_of(document, logs)
-    if not found:
-        raise errors.EvidenceError(
-            f"{path} has no evidence: no folder above it holds what a run on {document.id} left.",
-            instead="Run the suite (pytest --workstream DOCUMENT), or name an evidence.jsonl with --evidence.",
-        )
+    found = sources.require_logs(document, logs)
     source = sources.from_logs(document, found)
     assert source.log is not None  # noqa: S101 - of logs there is one
     ticking.require_same(source.log, document)
@@ -181,9 +176,7 @@ def _add_signature(checked: _Checked, path: Path, signers: Path | None) -> None:
             key = signature.key_of(path)
             checked.notes.append(f"signed with {key}; whose that is, --signers says.")
         else:
-            checked.notes.append(
-                "not signed: whoever can write to this repository could have typed it. A gate trusts only its own run."
-            )
+            checked.notes.append(_UNSIGNED)
     except errors.AcceptedError as error:
         checked.problems.append(str(error))
         checked.refused = True

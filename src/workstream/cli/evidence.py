@@ -149,13 +149,7 @@ def timings(log: Path, shortest: float, *, as_json: bool) -> None:
     path = log
     if log.suffix != ".jsonl":
         document = documents.read(log)
-        paths = sources.logs_of(document, ())
-        if not paths:
-            raise errors.EvidenceError(
-                f"{log} has no evidence: no folder above it holds what a run on {document.id} left.",
-                instead="Run the suite (pytest --workstream DOCUMENT), or name an evidence.jsonl.",
-            )
-        (path,) = paths
+        (path,) = sources.require_logs(document)
     told = report_of_time.timings(path, evidence.read(path))
     if as_json:
         print_json(told.model_dump(mode="json"))

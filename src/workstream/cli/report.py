@@ -7,6 +7,7 @@ from pathlib import Path
 import click
 
 from workstream import documents, errors, evidence, files
+from workstream.cli import sources
 from workstream.cli.shared import DOCUMENT
 from workstream.evidence import freshness
 from workstream.reports import page
@@ -32,12 +33,7 @@ def report(path: Path, log: Path | None, output: Path | None) -> None:
     the exit code is 31.
     """
     document = documents.read(path)
-    found = log or evidence.find(document)
-    if found is None:
-        raise errors.EvidenceError(
-            f"{document.path} has no evidence: no folder above it holds what a run on {document.id} left.",
-            instead="Run the suite (pytest --workstream DOCUMENT), or name an evidence.jsonl with --evidence.",
-        )
+    (found,) = sources.require_logs(document, (log,) if log else ())
     target = output or found.with_name(page.NAME)
     try:
         files.write(target, _page(document, evidence.read(found)))

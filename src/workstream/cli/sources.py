@@ -89,6 +89,22 @@ def logs_of(document: Document, chosen: Sequence[Path]) -> tuple[Path, ...]:
     return (log,)
 
 
+def require_logs(document: Document, chosen: Sequence[Path] = ()) -> tuple[Path, ...]:
+    """Return where the evidence of a document is; see `logs_of`.
+
+    Raises:
+        errors.EvidenceError: there is none.
+
+    """
+    logs = logs_of(document, chosen)
+    if not logs:
+        raise errors.EvidenceError(
+            f"{document.path} has no evidence: no folder above it holds what a run on {document.id} left.",
+            instead="Run the suite (pytest --workstream DOCUMENT), or name an evidence.jsonl with --evidence.",
+        )
+    return logs
+
+
 def from_logs(document: Document, logs: tuple[Path, ...]) -> Source:
     """Return what evidence says of a document as of now.
 

@@ -15,7 +15,6 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
 _LONGEST = 300  # characters of what is waited for that fit into a line
-_TICK_SECONDS = 1.0
 
 
 @dataclass(eq=False)
@@ -88,7 +87,7 @@ class Silence:
             self._test = None
 
     def _watch(self) -> None:
-        while not self._ended.wait(_TICK_SECONDS):
+        while not self._ended.wait(limits.SILENCE_LOOK_SECONDS):
             test = self._test
             seen = _look(test) if test else None
             if test is None or seen is None:
