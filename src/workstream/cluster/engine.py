@@ -160,7 +160,7 @@ _FIRST_API = (1, 41)
 
 
 @dataclass(frozen=True, slots=True)
-class Silence:
+class NoEngine:
     """There is no engine that answers.
 
     Attributes:
@@ -171,7 +171,7 @@ class Silence:
     reason: str
 
 
-def answering() -> Engine | Silence:
+def answering() -> Engine | NoEngine:
     """Return the engine that the docker client on PATH reaches.
 
     Raises:
@@ -180,25 +180,25 @@ def answering() -> Engine | Silence:
 
     """
     docker = processes.find("docker")
-    silence = Silence("there is no docker on PATH")
+    no_engine = NoEngine("there is no docker on PATH")
     if docker is not None:
         try:
             command = [docker, "version", "--format", "{{json .}}"]
             printed = processes.run(command, limit=limits.QUERY).stdout
         except errors.ProgramFailedError as error:
-            silence = Silence((error.stderr.strip() or error.what).splitlines()[-1])
+            no_engine = NoEngine((error.stderr.strip() or error.what).splitlines()[-1])
         except errors.ProgramTimeoutError as error:
-            silence = Silence(error.what)
+            no_engine = NoEngine(error.what)
         else:
             return Engine(docker, _fit(docker, printed), private=False)
     chosen = [f"{name}={os.environ[name]}" for name in _CHOSEN if os.environ.get(name)]
     if chosen:
         raise errors.EngineUnavailableError(
-            f"The Docker engine of {' '.join(chosen)} does not answer: {silence.reason}",
+            f"The Docker engine of {' '.join(chosen)} does not answer: {no_engine.reason}",
             instead="Start it; or unset the variable for the engine of this machine, or a private one.",
             more="docker version",
         )
-    return silence
+    return no_engine
 
 
 def _fit(docker: str, printed: str) -> str:

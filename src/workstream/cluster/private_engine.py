@@ -32,11 +32,11 @@ MOUNTS = Path("/proc/self/mountinfo")
 BRIDGE_FILTER = Path("/proc/sys/net/bridge/bridge-nf-call-iptables")  # whether the firewall sees what bridges pass on
 
 
-def require_possible(silence: str) -> None:
+def require_possible(no_engine: str) -> None:
     """Raise errors.EngineUnavailableError if a private engine cannot run here, saying why.
 
     Args:
-        silence: why there is no other.
+        no_engine: why none answers.
 
     """
     reasons = [
@@ -47,7 +47,7 @@ def require_possible(silence: str) -> None:
     obstacles = [reason for reason in reasons if reason]
     if obstacles:
         raise errors.EngineUnavailableError(
-            f"No Docker engine answers: {silence}\nA private one cannot run here: {'; '.join(obstacles)}.",
+            f"No Docker engine answers: {no_engine}\nA private one cannot run here: {'; '.join(obstacles)}.",
             instead="Start Docker, or set DOCKER_HOST to an engine that runs.",
             more="docker version",
         )

@@ -49,13 +49,13 @@ def test_an_engine_that_does_not_answer_is_none_and_the_client_says_why(
     """A docker client that reaches nothing counts as no engine; its last words are kept."""
     pretend("docker", script)
 
-    assert engine.answering() == engine.Silence(reason)
+    assert engine.answering() == engine.NoEngine(reason)
 
 
 @pytest.mark.usefixtures("bare_path")
 def test_without_a_client_there_is_no_engine() -> None:
     """It is the client that reaches one."""
-    assert engine.answering() == engine.Silence("there is no docker on PATH")
+    assert engine.answering() == engine.NoEngine("there is no docker on PATH")
 
 
 @pytest.mark.parametrize("variable", ["DOCKER_HOST", "DOCKER_CONTEXT"])
