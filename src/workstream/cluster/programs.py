@@ -24,7 +24,7 @@ from workstream.processes import Environment
 from workstream.progress import say, step
 
 if TYPE_CHECKING:
-    from collections.abc import Collection, Iterable, Mapping, Sequence
+    from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 
 # What is built from which package of the module.
 _PACKAGES = {
@@ -37,6 +37,9 @@ _PACKAGES = {
     "local-path-provisioner": "github.com/rancher/local-path-provisioner",
     "network-policies": "./cmd/network-policies",
 }
+# What imports a package under a name that differs from the others' only by a capital letter, as
+# github.com/Sirupsen/logrus: Go refuses that within one call.
+_APART = ("local-path-provisioner",)
 _BUILT_AS = {"server": "etcd"}  # Go names a program after the last part of its package
 
 TOOLS = ("kind", "helm", "kubectl")
@@ -185,11 +188,20 @@ def _compile(names: Sequence[str], home: Path) -> None:
             cache.telling_of_shortage("compiling"),
             step("tools", f"compiling {', '.join(names)} with Go {go.version}"),
         ):
-            _go_build(go.path, names, work)
+            for group in _groups(names):
+                _go_build(go.path, group, work)
         for path in (work / "bin").iterdir():
             path.rename(home / _BUILT_AS.get(path.name, path.name))
     finally:
         cache.remove(work)
+
+
+def _groups(names: Sequence[str]) -> Iterator[Sequence[str]]:
+    """Yield what is compiled by one call of Go each; what one has compiled is there for the next."""
+    together = [name for name in names if name not in _APART]
+    if together:
+        yield together
+    yield from ([name] for name in names if name in _APART)
 
 
 def _go_build(go: Path, names: Sequence[str], work: Path) -> None:
