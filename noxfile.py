@@ -17,7 +17,7 @@ DOCUMENT = "workstreams/WS-001-04-external-shuffle-service.md"
 RESOURCES = "src/workstream/resources"
 
 # Options of ours that may be typed without `workstream-` behind `nox -s acceptance --`.
-SHORT = ("--cluster-name", "--controls", "--keep", "--kube-context", "--registry", "--repeat")
+SHORT = ("--cluster-name", "--controls", "--keep", "--kube-context", "--namespace", "--registry", "--repeat")
 
 nox.needs_version = ">=2025.5.1"
 nox.options.sessions = ["tests"]
@@ -51,12 +51,27 @@ def acceptance(session: nox.Session) -> None:
 
 
 @nox.session
+def gate(session: nox.Session) -> None:
+    """Say whether a change may land, by the evidence that `nox -s acceptance` left; options go to `workstream gate`."""
+    _install(session)
+    _run_to_its_own_exit_code(session, "workstream", "gate", "workstreams", "--comment", *session.posargs)
+
+
+@nox.session
 def controls(session: nox.Session) -> None:
     """See whether the suite notices: the same criteria on products that are broken on purpose, one after the other."""
     _install(session)
     quiet = ["--tb=no", "--show-capture=no", "-rN"]  # tests fail here by design; the matrix says what that means
     chosen = ["--workstream", DOCUMENT, "--workstream-controls", "tests/controls", *_in_full(session.posargs)]
     _run_to_its_own_exit_code(session, "pytest", "tests/acceptance", *quiet, *chosen)
+
+
+@nox.session
+def browser(session: nox.Session) -> None:
+    """Open the report in the machine's Chromium: wide, on a phone, light, dark, by keyboard; it keeps pictures."""
+    _install(session)
+    session.install("--quiet", "--require-hashes", "-r", "requirements/browser.txt")
+    session.run("python", "-m", "pytest", "tests/browser", *session.posargs)  # `python -m` finds tests.unit, too
 
 
 @nox.session
@@ -89,7 +104,7 @@ def generated(session: nox.Session) -> None:
 @nox.session(venv_backend="none")
 def lock(session: nox.Session) -> None:
     """Lock the newest Python packages with their hashes; say what is newer than the other pins."""
-    for name, groups in {"nox": ["bootstrap"], "development": ["development"]}.items():
+    for name, groups in {"nox": ["bootstrap"], "browser": ["browser"], "development": ["development"]}.items():
         options = ["--quiet", "--universal", "--generate-hashes", "--python-version", "3.11", "--upgrade"]
         plain = ["--no-emit-index-url", "--no-emit-find-links", "--custom-compile-command", "nox -s lock"]
         project = ["pyproject.toml"] if name == "development" else []
@@ -126,6 +141,7 @@ def _lint(session: nox.Session) -> None:
     session.run("mypy")
     session.run("mypy", "conftest.py")
     session.run("lint-imports", "--no-cache", silent=True)
+    session.run("actionlint")
     session.run("python", "docs/generate.py", "--check")
 
 

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 
 from workstream import errors
 from workstream.evidence import records
+from workstream.reports.status import Status
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -52,6 +53,11 @@ def evidence_schema() -> str:
     return json.dumps(records.schema(), indent=2, sort_keys=True) + "\n"
 
 
+def status_schema() -> str:
+    """Return the JSON Schema of `verdicts.json`, which is what `workstream status --json` prints."""
+    return json.dumps(Status.model_json_schema(), indent=2, sort_keys=True) + "\n"
+
+
 def traps() -> str:
     """Return what looks like proof and is not, from the tests that try it."""
     head = [
@@ -74,9 +80,17 @@ def traps() -> str:
 
 def _situations() -> Iterator[tuple[str, str]]:
     """Yield the situations of the tests, which are a literal, with their verdicts."""
-    for statement in ast.parse((UNIT / _TRAPS[0]).read_text(encoding="utf-8")).body:
-        if isinstance(statement, ast.Assign) and ast.unparse(statement.targets[0]) == "SITUATIONS":
-            yield from ((name, verdict) for name, (_, verdict) in ast.literal_eval(statement.value).items())
+    yield from ((name, verdict) for name, (_, verdict) in _literal(_TRAPS[0], "SITUATIONS").items())
+
+
+def _literal(module: str, name: str) -> dict[str, tuple[str, ...]]:
+    """Return a mapping that a module of the unit tests holds as a literal."""
+    for statement in ast.parse((UNIT / module).read_text(encoding="utf-8")).body:
+        if isinstance(statement, ast.Assign) and ast.unparse(statement.targets[0]) == name:
+            found: dict[str, tuple[str, ...]] = ast.literal_eval(statement.value)
+            return found
+    message = f"{module} has no {name}"
+    raise LookupError(message)
 
 
 def _tests(name: str) -> Iterator[str]:
@@ -88,7 +102,42 @@ def _tests(name: str) -> Iterator[str]:
             yield f"| `{statement.name}` | {' '.join(sentence.split())} |"
 
 
-PAGES = {"exit-codes.md": exit_codes, "evidence.schema.json": evidence_schema, "traps.md": traps}
+def cheats() -> str:
+    """Return what was tried to come by a ticked box, from the tests that try it."""
+    head = [
+        "# Ways to a box that nobody earned",
+        "",
+        "Made by `nox -s generated` from `tests/unit/test_cheats.py`, which tries each of them in a repository",
+        "whose first criterion is proven, accepted and signed, and whose second fails. The columns say what",
+        "[`workstream verify`](accepted-results.md#verify) says where nobody has to sign, what it says with",
+        "`--signers`, and what the [gate](gate.md) says by a run of its own, with the accepted results of the",
+        "branch that the change is to land on.",
+        "",
+        "| way | unsigned | with signers | the gate's own run |",
+        "| --- | --- | --- | --- |",
+    ]
+    rows = [f"| {way} | {' | '.join(columns)} |" for way, (_, *columns) in _literal("test_cheats.py", "CHEATS").items()]
+    tail = [
+        "",
+        "**What passes unsigned** was typed by somebody who can write to the repository. That is what unsigned",
+        "means, and why neither the gate nor `--signers` believes it.",
+        "",
+        "**What passes the gate** are changes of the suite, of words around the criteria, or of what it takes to",
+        "prove one: nothing can tell that a test of the same name asks less than it did. `workstream diff` names",
+        "what changed since the acceptance, and a person has to read it; so has whoever signs. A change of the",
+        "workflow, of the harness that it installs, or of the programs of the machine that runs it is the same:",
+        "keep them where the change cannot write.",
+    ]
+    return "\n".join([*head, *rows, *tail, ""])
+
+
+PAGES = {
+    "exit-codes.md": exit_codes,
+    "evidence.schema.json": evidence_schema,
+    "verdicts.schema.json": status_schema,
+    "traps.md": traps,
+    "cheats.md": cheats,
+}
 
 
 def main() -> None:

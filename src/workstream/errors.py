@@ -105,6 +105,13 @@ class ChartError(WorkstreamError):
     summary = "the chart does not render, or its release could not be installed"
 
 
+class EngineUnfitError(WorkstreamError):
+    """The Docker engine that answers cannot be used: Podman, rootless, Windows containers, too old."""
+
+    exit_code = 19
+    summary = "the Docker engine that answers cannot be used: Podman, rootless, Windows containers, too old"
+
+
 class PodError(WorkstreamError):
     """A pod is in a state that it cannot leave by itself: crash loop, image that cannot be pulled."""
 
@@ -172,6 +179,17 @@ class BusyError(WorkstreamError):
     summary = "another run holds what this one needs"
 
 
+class RightMissingError(WorkstreamError):
+    """The account that a run acts as on a cluster of others may not do something; what failed has the right's name."""
+
+    exit_code = 27
+    summary = "the account that the run acts as on a cluster of others lacks a right"
+
+    def __init__(self, what: str, *, instead: str = "", more: str = "") -> None:
+        advice = "Let it be given the right, or use another account."
+        super().__init__(what, instead=instead or advice, more=more or "docs/how-to/use-an-existing-cluster.md")
+
+
 class PartialRunError(WorkstreamError):
     """A run was a part of the suite: what it ran holds, and proves no criterion whose other tests it left out."""
 
@@ -212,3 +230,17 @@ class ControlError(WorkstreamError):
 
     exit_code = 34
     summary = "a control cannot be read, or does not fit the document"
+
+
+class AcceptedError(WorkstreamError):
+    """An accepted result was changed, or is not signed by somebody who may sign."""
+
+    exit_code = 35
+    summary = "an accepted result was changed, or is not signed by somebody who may sign"
+
+
+class PublishError(WorkstreamError):
+    """GitHub does not take a comment. What it was to say stands in the job's summary, too."""
+
+    exit_code = 36
+    summary = "GitHub did not take the comment on a pull request: told as a warning"

@@ -41,6 +41,7 @@ class Reach(BaseModel):
         kubeconfig: see `Cluster`.
         context: likewise.
         name: likewise.
+        namespace: likewise.
         ours: likewise.
 
     """
@@ -48,6 +49,7 @@ class Reach(BaseModel):
     kubeconfig: Path
     context: str
     name: str
+    namespace: str
     ours: bool
 
 
@@ -193,7 +195,8 @@ def _serialised(part: Part, value: object) -> JsonValue:
     if part == "tools":
         return _TOOLS.dump_python(value, mode="json")  # type: ignore[arg-type,no-any-return]
     cluster: Cluster = value  # type: ignore[assignment]
-    reach = Reach(kubeconfig=cluster.kubeconfig, context=cluster.context, name=cluster.name, ours=cluster.ours)
+    names = ("kubeconfig", "context", "name", "namespace", "ours")
+    reach = Reach.model_validate({name: getattr(cluster, name) for name in names})
     return reach.model_dump(mode="json")
 
 

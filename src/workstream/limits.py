@@ -11,6 +11,9 @@ from dataclasses import dataclass
 from workstream import errors
 
 PATIENCE_VARIABLE = "WORKSTREAM_PATIENCE"
+CACHE_SIZE_VARIABLE = "WORKSTREAM_CACHE_SIZE"
+CACHE_AGE_VARIABLE = "WORKSTREAM_CACHE_AGE"
+_MOST_GIGABYTES = _MOST_DAYS = 1e6  # as good as for ever
 _MOST_PATIENCE = 100.0  # four days for the longest limit; infinity is more than the operating system can wait
 
 
@@ -40,23 +43,57 @@ def patience() -> float:
         errors.UsageError: the variable holds no number above zero and up to 100.
 
     """
-    text = os.environ.get(PATIENCE_VARIABLE) or "1"
+    return _number(PATIENCE_VARIABLE, "1", _MOST_PATIENCE, "2")
+
+
+def cache_bytes() -> float:
+    """Return how large the cache may be, in bytes: 20 GB unless the environment says another number of them.
+
+    Raises:
+        errors.UsageError: the variable holds no number above zero.
+
+    """
+    return 1e9 * _number(CACHE_SIZE_VARIABLE, "20", _MOST_GIGABYTES, "40")
+
+
+def cache_seconds() -> float:
+    """Return for how long something stays in the cache that no run uses: 30 days, unless the environment says another.
+
+    Raises:
+        errors.UsageError: the variable holds no number above zero.
+
+    """
+    return 86400 * _number(CACHE_AGE_VARIABLE, "30", _MOST_DAYS, "90")
+
+
+def _number(variable: str, usual: str, most: float, example: str) -> float:
+    """Return the number that a variable holds.
+
+    Raises:
+        errors.UsageError: it holds none, or one out of bounds.
+
+    """
+    text = os.environ.get(variable) or usual
     try:
-        factor = float(text)
+        number = float(text)
     except ValueError:
-        factor = 0.0
-    if not 0 < factor <= _MOST_PATIENCE:
+        number = 0.0
+    if not 0 < number <= most:
         raise errors.UsageError(
-            f"{PATIENCE_VARIABLE}={text}: expected a number above zero, at most {_MOST_PATIENCE:g}.",
-            instead=f"Unset it, or try {PATIENCE_VARIABLE}=2.",
+            f"{variable}={text}: expected a number above zero, at most {most:g}.",
+            instead=f"Unset it, or try {variable}={example}.",
         )
-    return factor
+    return number
 
 
 POLL_SECONDS = 0.5  # between two looks at something that is waited for
 LOOK_SECONDS = 3.0  # between two looks at what a program that takes long waits for
 SETTLED_SECONDS = 5.0  # what holds something up for so long is told
-HEARTBEAT_SECONDS = 30.0  # between two lines that say that a step is still at work
+SHORTEST_STEP_SECONDS = 0.1  # what took less is no step that evidence holds
+SILENCE_LOOK_SECONDS = 1.0  # between two looks at what a test does while nothing is said
+QUIET_SECONDS = 10.0  # a test that waits for something for so long is told, with what it waits for
+SHORTEST_STEP_SECONDS = 0.1  # what took less is no step that evidence holds
+HEARTBEAT_SECONDS = 30.0  # between two lines that say that a step, or a test, is still at work
 
 # Room on the cache's disk, in bytes: twice of what was measured.
 ENGINE_BYTES = INPUT_BYTES = BASE_IMAGE_BYTES = 1_000_000_000
@@ -81,6 +118,7 @@ CLUSTER_CREATE = Limit("kind create cluster", 420)
 CLUSTER_DELETE = Limit("kind delete cluster", 120)
 NODES_READY = Limit("nodes ready", 180)
 DIAGNOSTICS = Limit("collecting diagnostics", 120)
+NAMESPACE_REMOVAL = Limit("removal of a namespace", 180)
 RELEASE_INSTALL = Limit("install or upgrade of a release", 300)
 HOOK = Limit("one hook of a release", 240)  # shorter than the whole, so that Helm says which it was
 RELEASE_UNINSTALL = Limit("removal of a release", 180)

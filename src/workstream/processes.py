@@ -21,8 +21,8 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from workstream import errors, limits
-from workstream.progress import logger
+from workstream import errors, limits, shortage
+from workstream.progress import logger, waiting
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Collection, Sequence
@@ -136,8 +136,10 @@ def run(  # noqa: PLR0913 - a program has this many sides
             stderr=subprocess.PIPE,
         )
     started = time.monotonic()
+    said: list[str] = []
     try:
-        out, err = _communicate(process, limit, meanwhile)
+        with waiting(lambda: "; it said last: ".join([shlex.join(arguments), *said])):
+            out, err = _communicate(process, limit, meanwhile, said)
     except subprocess.TimeoutExpired as expired:
         stop(process)
         raise _too_slow(arguments, limit, expired) from None
@@ -171,20 +173,20 @@ def _reading(text: bytes | None) -> Iterator[int]:
 
 
 def _communicate(
-    process: subprocess.Popen[bytes], limit: Limit, meanwhile: Callable[[], object] | None
+    process: subprocess.Popen[bytes], limit: Limit, meanwhile: Callable[[], object] | None, said: list[str]
 ) -> tuple[bytes | None, bytes | None]:
-    """Wait for the end of a program and return what it printed and complained about."""
-    if meanwhile is None:
-        return process.communicate(timeout=limit.seconds)
+    """Wait for the end of a program and return what it printed and complained about; keep what it says meanwhile."""
     ends = time.monotonic() + limit.seconds
     while True:
         remaining = max(0.0, ends - time.monotonic())
         try:
             return process.communicate(timeout=min(limits.LOOK_SECONDS, remaining))
-        except subprocess.TimeoutExpired:
+        except subprocess.TimeoutExpired as expired:
             if remaining <= limits.LOOK_SECONDS:
                 raise
-        meanwhile()
+            said[:] = (_text(expired.stderr) or _text(expired.stdout)).split("\n")[-2:-1]  # its last whole line
+        if meanwhile is not None:
+            meanwhile()
 
 
 def start(  # noqa: PLR0913 - see `run`
@@ -293,6 +295,27 @@ def has_ended(process_id: int) -> bool:
     return state in {"Z", "X"}  # nobody reaps it where the first process of a container is no init
 
 
+def started_otherwise() -> Iterator[tuple[str, float]]:
+    """Yield the programs that run and that this process started, but not through this module.
+
+    Yields:
+        The command as one would type it, and when it began, on Python's monotonic clock; nothing without a /proc.
+
+    """
+    with _running_lock:
+        ours = {process.pid for process in [*_running, *_outliving]}
+    for folder in Path("/proc").glob("[0-9]*"):
+        try:
+            fields = (folder / "stat").read_text(encoding="utf-8", errors="replace").rpartition(")")[2].split()
+            command = (folder / "cmdline").read_bytes().split(b"\0")[:-1]
+        except (FileNotFoundError, PermissionError, ProcessLookupError):
+            continue
+        if int(fields[1]) == os.getpid() and int(folder.name) not in ours and command:
+            began = (int(fields[19]) + 1) / os.sysconf("SC_CLK_TCK")  # in that hundredth of a second, at the latest
+            ahead = time.clock_gettime(time.CLOCK_BOOTTIME) - time.monotonic()  # it goes on in a suspended machine
+            yield shlex.join(_text(argument) for argument in command), began - ahead
+
+
 @atexit.register
 def _disown() -> None:
     """Mark what outlives us as ended: Python would complain that it still runs, as it is meant to."""
@@ -347,9 +370,11 @@ def _cannot_start(
     if folder is not None and not folder.is_dir():
         return errors.ProgramMissingError(f"cannot run {arguments[0]} in {folder}: there is no such folder")
     reason = (error.strerror if isinstance(error, OSError) else "") or str(error)
+    short = shortage.of(error) if isinstance(error, OSError) else ""
     return errors.ProgramMissingError(
         f"cannot run {arguments[0]}: {reason}",
-        instead=f"Install {arguments[0]} for this kind of machine, or put the folder that holds it first on PATH.",
+        instead=short
+        or f"Install {arguments[0]} for this kind of machine, or put the folder that holds it first on PATH.",
     )
 
 
@@ -371,5 +396,6 @@ def _failed(completed: Completed) -> errors.ProgramFailedError:
         returncode=completed.returncode,
         stdout=completed.stdout,
         stderr=completed.stderr,
+        instead=shortage.advice(f"{completed.stderr}\n{completed.stdout}"),
         more=completed.line,
     )

@@ -5,7 +5,7 @@ from __future__ import annotations
 from concurrent.futures import Future
 from contextlib import ExitStack, contextmanager
 from dataclasses import replace
-from threading import Lock, Thread
+from threading import RLock, Thread
 from typing import TYPE_CHECKING, Any, TypeVar
 
 from workstream import errors, lending, processes
@@ -14,7 +14,7 @@ from workstream.controls.helm import broken_helm
 from workstream.controls.image import broken_image
 from workstream.lending import Lender
 from workstream.processes import Environment
-from workstream.progress import say
+from workstream.progress import say, timed
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -31,6 +31,26 @@ if TYPE_CHECKING:
 T = TypeVar("T")
 
 
+class _Awaited(Future[T]):
+    """What a thread is to bring; whoever waits for it is seen to wait.
+
+    Args:
+        thread: the thread's name.
+
+    """
+
+    def __init__(self, thread: str) -> None:
+        super().__init__()
+        self._thread = thread
+
+    def result(self, timeout: float | None = None) -> T:
+        """Return the result, once it is there."""
+        if self.done():
+            return super().result(timeout)
+        with timed("wait", f"for {self._thread}", waits_for=self._thread):
+            return super().result(timeout)
+
+
 class World:
     """Engine, tools and cluster, each begun when it is first wanted, and all taken away at the end.
 
@@ -45,7 +65,8 @@ class World:
         self._options = options
         self._stack = ExitStack()
         self._threads: list[Thread] = []
-        self._lock = Lock()
+        self._count = 0
+        self._lock = RLock()
         self._begun: dict[Part, Future[object]] = {}
         self._control: Control | None = None
         self._broken_programs = Environment()
@@ -166,12 +187,20 @@ class World:
             image = broken_image(self._control, self.engine(), image)
         return cluster.provide(image, name)
 
-    def background(self, work: Callable[[], T]) -> Future[T]:
+    def background(self, work: Callable[[], T], name: str = "") -> Future[T]:
         """Do something in the background.
 
         In a thread of its own: a pool whose threads all wait for the cluster would have none left to bring it up.
+
+        Args:
+            work: what is to be done.
+            name: what it brings, as no other of this run is called.
+
         """
-        future: Future[T] = Future()
+        with self._lock:
+            self._count += 1
+            name = name or f"background {self._count}"
+        future: Future[T] = _Awaited(name)
 
         def run() -> None:
             try:
@@ -181,7 +210,7 @@ class World:
             else:
                 future.set_result(result)
 
-        thread = Thread(target=run, name="world")
+        thread = Thread(target=run, name=name)
         self._threads.append(thread)
         thread.start()
         return future
@@ -189,7 +218,7 @@ class World:
     def _once(self, name: Part, work: Callable[[], T]) -> Future[T]:
         with self._lock:
             if name not in self._begun:
-                self._begun[name] = self.background(work)
+                self._begun[name] = self.background(work, name)
         return self._begun[name]  # type: ignore[return-value] # likewise
 
     def close(self, *, interrupted: bool) -> None:
@@ -240,4 +269,4 @@ class Borrowed(World):
     @contextmanager
     def _cluster_ready(self, engine: Engine, tools: dict[str, Tool]) -> Iterator[Cluster]:
         reach = lending.cluster(self._folder)
-        yield provisioning.lent_cluster(engine, tools, self._options, reach.kubeconfig)
+        yield provisioning.lent_cluster(engine, tools, self._options, reach.kubeconfig, reach.namespace)

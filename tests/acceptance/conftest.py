@@ -2,24 +2,25 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 import pytest
-from testcontainers.core.network import Network
 
-from support import image
-from support.applications import SMALL_MACHINE, SPREAD, Submitter
-from support.containers import LABELS, Lab
+from support import containers, image, node_folders, staging
+from support.applications import SMALL_MACHINE, Submitter
 from support.install import install
 from support.places import CHART, DEFAULT_IMAGE, IMAGE, JOBS, RELEASE
-from workstream import errors
+from workstream import errors, processes
 from workstream.cluster import helm
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
     from concurrent.futures import Future
 
+    from support.containers import Lab
     from support.install import Change
+    from support.staging import Place
     from workstream.cluster.access import Cluster
     from workstream.cluster.engine import Engine
     from workstream.cluster.helm import Manifest, Release
@@ -65,12 +66,8 @@ def spark_image(image_under_way: Future[str], engine: Engine, subject: Subject) 
 @pytest.fixture(scope="session")
 def lab(spark_image: str, engine: Engine) -> Iterator[Lab]:
     """Give a place to try containers: the image, and a network of their own."""
-    (label,) = (f"label={key}={value}" for key, value in LABELS.items())
-    for found in engine.run("ps", "--all", "--quiet", "--filter", label).stdout.split():
-        engine.run("rm", "--force", "--volumes", found)
-    engine.run("network", "prune", "--force", "--filter", label)
-    with Network(docker_network_kw={"labels": LABELS}) as network:
-        yield Lab(spark_image, network)
+    with containers.lab(engine, spark_image) as found:
+        yield found
 
 
 @pytest.fixture(scope="session")
@@ -84,23 +81,54 @@ def values(image_in_cluster: Future[str]) -> dict[str, Any]:
 
 
 @pytest.fixture(scope="session")
-def release(cluster: Cluster, spark_image: str, values: dict[str, Any], subject: Subject) -> Iterator[Release]:
+def place_of_commands(values: dict[str, Any], tmp_path_factory: pytest.TempPathFactory) -> Place:
+    """Give where completion commands run: here, or where the chart's default image is one that nodes can pull."""
+    return staging.place(tmp_path_factory.mktemp("staged"), values)
+
+
+@pytest.fixture(scope="session")
+def eligible_nodes(cluster: Cluster) -> frozenset[str]:
+    """Give the names of the eligible nodes; a criterion that speaks of them is blocked where they cannot be listed."""
+    return cluster.eligible_nodes()
+
+
+@pytest.fixture(scope="session")
+def clean_nodes(cluster: Cluster, image_in_cluster: Future[str]) -> Iterator[None]:
+    """Leave no folders of the product on the nodes of a cluster of others."""
+    if cluster.ours:
+        yield
+        return
+    name = image_in_cluster.result()
+    before = node_folders.look(cluster, name)
+    yield
+    with processes.cleaning_up():
+        node_folders.remove(cluster, name, before)
+
+
+@pytest.fixture(scope="session")
+def release(
+    cluster: Cluster, spark_image: str, values: dict[str, Any], subject: Subject, clean_nodes: None
+) -> Iterator[Release]:
     """Give the release that the document speaks of, installed anew and whole; on a cluster of others, leave none."""
-    del spark_image  # described, because the release runs it
+    del spark_image, clean_nodes  # described, because the release runs it; and cleaned behind it
     subject.describe_input("chart", CHART)
     subject.describe_input("the suite's jobs", JOBS)
+    there = replace(RELEASE, namespace=cluster.namespace)
     if cluster.ours:  # and was kept, perhaps: its pods may run an older image of the same name
-        helm.uninstall(cluster, RELEASE)
-    elif helm.exists(cluster, RELEASE):
+        helm.uninstall(cluster, there)
+    elif helm.exists(cluster, there):
         raise errors.ChartError(
-            f"{cluster.name} has a release {RELEASE.name} in {RELEASE.namespace} that this run did not install.",
-            instead=f"If it may go: helm uninstall {RELEASE.name} --namespace {RELEASE.namespace}",
+            f"{cluster.name} has a release {there.name} in {there.namespace} that this run did not install.",
+            instead=f"If it may go: helm uninstall {there.name} --namespace {there.namespace}",
         )
-    revision = install(cluster, RELEASE, values)
-    subject.describe("release", f"{RELEASE.name} in {RELEASE.namespace}, revision {revision}")
-    yield RELEASE
-    if not cluster.ours:
-        helm.uninstall(cluster, RELEASE)
+    try:
+        revision = install(cluster, there, values)
+        subject.describe("release", f"{there.name} in {there.namespace}, revision {revision}")
+        yield there
+    finally:
+        if not cluster.ours:
+            with processes.cleaning_up():
+                helm.uninstall(cluster, there)
 
 
 @pytest.fixture
@@ -113,9 +141,10 @@ def change(cluster: Cluster, release: Release, values: dict[str, Any]) -> Iterat
 @pytest.fixture(scope="session")
 def submitter(cluster: Cluster, release: Release, subject: Subject) -> Submitter:
     """Give what submits applications to the release, as a user would, but for what the evidence lists."""
+    found = Submitter(cluster, release)
     subject.describe("what applications are told because the machine is small", SMALL_MACHINE)
-    subject.describe("what applications are told so that small ones use every node", SPREAD)
-    return Submitter(cluster, release)
+    subject.describe("what applications are told so that small ones use every node", found.spread)
+    return found
 
 
 @pytest.fixture(scope="session")

@@ -8,7 +8,8 @@ from typing import TYPE_CHECKING
 import pytest
 
 from support import shuffle
-from support.places import SHUFFLE_PORT
+from support.install import known_workers
+from support.places import MASTER_PORT, SHUFFLE_PORT
 
 if TYPE_CHECKING:
     from workstream.cluster.access import Cluster
@@ -21,30 +22,30 @@ SPARKS_OWN_LINE = f"Starting shuffle service on port {SHUFFLE_PORT}"
 
 
 @pytest.mark.criterion("WS-001-04", "A shuffle service pod runs on each eligible node")
-def test_every_eligible_node_runs_one_ready_shuffle_pod(cluster: Cluster, release: Release, evidence: Recorder) -> None:
+def test_every_eligible_node_runs_one_ready_shuffle_pod(
+    cluster: Cluster, release: Release, eligible_nodes: frozenset[str], evidence: Recorder
+) -> None:
     """Every eligible node, and no other, runs exactly one shuffle pod; all are ready and never restarted."""
     pods = shuffle.pods(cluster, release, "shuffle")
-    eligible = cluster.eligible_nodes()
-    evidence.record("eligible nodes", eligible, command="kubectl get nodes")
+    evidence.record("eligible nodes", eligible_nodes, command="kubectl get nodes")
     evidence.record("shuffle pods", pods, command=f"kubectl get pods -l {shuffle.SELECTOR} -o wide")
 
-    assert eligible
-    assert sorted(pod.node for pod in pods) == sorted(eligible), "nodes with a shuffle pod, and eligible nodes"
+    assert eligible_nodes
+    assert sorted(pod.node for pod in pods) == sorted(eligible_nodes), "nodes with a shuffle pod, and eligible nodes"
     assert [pod.name for pod in pods if not pod.ready or pod.restarts] == [], "pods that are not ready or restarted"
 
 
 @pytest.mark.criterion("WS-001-04", "Port 7337 of the shuffle service is reachable from every worker")
 def test_every_worker_reaches_the_shuffle_pod_of_its_node(
-    cluster: Cluster, release: Release, evidence: Recorder
+    cluster: Cluster, release: Release, eligible_nodes: frozenset[str], evidence: Recorder
 ) -> None:
     """From inside every worker the address that its executors use is answered, and by the shuffle pod of its node."""
     workers = shuffle.pods(cluster, release, "worker")
     services = {pod.node: pod for pod in shuffle.pods(cluster, release, "shuffle")}
     connected, answered, holders = {}, {}, {}
     for worker in workers:
-        connected[f"{worker.name} → {worker.address}:{SHUFFLE_PORT}"] = shuffle.connects(
-            cluster, release, worker, worker.address
-        )
+        opened = shuffle.connects(cluster, release, worker, worker.address)
+        connected[f"{worker.name} → {worker.address}:{SHUFFLE_PORT}"] = opened
         answered[worker.node] = shuffle.answers(cluster, release, worker, worker.address)
         holders[worker.node] = {
             "shuffle pod": shuffle.listeners(cluster, release, services[worker.node])["ours"]
@@ -52,6 +53,11 @@ def test_every_worker_reaches_the_shuffle_pod_of_its_node(
             else [],
             "worker pod": shuffle.listeners(cluster, release, worker)["ours"],
         }
+        there = services[worker.node].name if worker.node in services else worker.address
+        evidence.link(worker.name, there, SHUFFLE_PORT, opened=opened)
+    known = known_workers(cluster, release)
+    for worker in [worker for worker in workers if worker.address in known]:
+        evidence.link(worker.name, shuffle.pods(cluster, release, "master")[0].name, MASTER_PORT)
     evidence.record(
         "TCP connections from inside the workers",
         connected,
@@ -60,7 +66,7 @@ def test_every_worker_reaches_the_shuffle_pod_of_its_node(
     evidence.record("how a worker's request in Spark's protocol was answered, by node", answered)
     evidence.record(f"programs that listen on {SHUFFLE_PORT}, by node and pod", holders)
 
-    assert {worker.node for worker in workers} == cluster.eligible_nodes()
+    assert {worker.node for worker in workers} == eligible_nodes
     assert connected
     assert [where for where, opened in connected.items() if not opened] == [], "connections that do not open"
     assert [node for node, said in answered.items() if said != shuffle.ANSWERED] == [], (

@@ -56,11 +56,16 @@ def test_an_application_runs_with_the_service_and_the_worker_daemon_without(
 
 @pytest.mark.criterion("WS-001-04", "Jobs with several stages succeed, and the service serves their shuffle")
 def test_a_word_count_is_right_and_its_shuffle_crosses_the_network(
-    cluster: Cluster, release: Release, word_count: Application, evidence: Recorder
+    cluster: Cluster,
+    release: Release,
+    word_count: Application,
+    eligible_nodes: frozenset[str],
+    evidence: Recorder,
 ) -> None:
     """The counts are exact, several stages ran, bytes came from other hosts, every shuffle pod knew executors."""
     history = word_count.history
     known = shuffle.registered(cluster, release, word_count.id)
+    word_count.draw(evidence)
     evidence.record("counts", word_count.said["counts"], command=word_count.command)
     evidence.record("stages", history.stages)
     evidence.record("shuffle bytes read from other hosts", history.bytes_read_remote)
@@ -77,7 +82,7 @@ def test_a_word_count_is_right_and_its_shuffle_crosses_the_network(
     # One executor a host: what is read from another executor is read from another host.
     assert sorted(history.executors.values()) == sorted(set(history.executors.values())), "hosts of the executors"
     assert remote > 0, "no shuffle byte crossed the network"
-    assert set(known) == cluster.eligible_nodes()
+    assert set(known) == eligible_nodes
     assert [node for node, executors in known.items() if not executors] == [], "nodes whose shuffle pod knew none"
 
 
@@ -89,7 +94,8 @@ def test_every_executor_registers_with_the_shuffle_pod_of_its_node(
     cluster: Cluster, release: Release, word_count: Application, evidence: Recorder
 ) -> None:
     """Each executor is known to the DaemonSet's pod on its own node, and to no other."""
-    node_of = {pod.address: pod.node for pod in shuffle.pods(cluster, release, "worker")}
+    workers = {pod.address: pod for pod in shuffle.pods(cluster, release, "worker")}
+    node_of = {address: pod.node for address, pod in workers.items()}
     ran = {number: node_of.get(host, host) for number, host in word_count.history.executors.items()}
     known = shuffle.registered(cluster, release, word_count.id)
     owner = cluster.kubectl(
@@ -99,6 +105,10 @@ def test_every_executor_registers_with_the_shuffle_pod_of_its_node(
     evidence.record(f"executors of {word_count.id}, by the node that they ran on", ran)
     evidence.record("executors, by the node of the shuffle pod that knows them", known)
     evidence.record("owners of the shuffle pods", owner)
+    services = {pod.node: pod.name for pod in shuffle.pods(cluster, release, "shuffle")}
+    for node in [node for node, numbers in known.items() if numbers]:
+        for worker in [pod for pod in workers.values() if pod.node == node]:
+            evidence.link(worker.name, services[node], SHUFFLE_PORT)
 
     assert set(owner) == {"DaemonSet"}, "who made the shuffle pods"
     assert {number: node for node, numbers in known.items() for number in numbers} == ran, (

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from support import shuffle
-from support.applications import KEYS, MAPS, NUMBERS, REDUCES, Application, Submitter, expected_sums
+from support.applications import KEYS, NUMBERS, REDUCES, Application, Submitter, expected_sums
 from support.extra_pods import driver_pod, outsider, stranger
 from support.install import known_workers, told_by_master
 from support.places import SHUFFLE_FOLDER, SHUFFLE_PORT, WORKER_PORT
@@ -45,11 +45,13 @@ def map_work(application: Application) -> dict[str, Any]:
     }
 
 
-DONE_ONCE = {
-    "map tasks that ran": MAPS,
-    "stages that wrote shuffle bytes": 1,
-    "driver held shuffle files for lost": False,
-}
+def done_once(job: Running) -> dict[str, Any]:
+    """Return what `map_work` is of a job whose map work was done once."""
+    return {
+        "map tasks that ran": job.submitter.cores,
+        "stages that wrote shuffle bytes": 1,
+        "driver held shuffle files for lost": False,
+    }
 
 
 @pytest.fixture
@@ -62,7 +64,9 @@ def reduces() -> int:
 def pausing(submitter: Submitter, reduces: int) -> Iterator[Running]:
     """Give a job that did its map work and waits at a pipe."""
     submitter.cluster.execute(submitter.release.namespace, submitter.place, "rm", "--force", PIPE)
-    arguments = (*map(str, (NUMBERS, max(KEYS, reduces), MAPS, reduces)), PIPE, str(int(limits.JOB.seconds)))
+    # A map task for every core, so that every node has map work to lose.
+    numbers = (NUMBERS, max(KEYS, reduces), submitter.cores, reduces)
+    arguments = (*map(str, numbers), PIPE, str(int(limits.JOB.seconds)))
     with submitter.running("executor_loss.py", *arguments) as job:
         job.paused_at(PIPE)
         yield job
@@ -92,30 +96,40 @@ def end(job: Running, evidence: Recorder) -> Application:
     """Wait for a job's end, and record what it did."""
     began = time.monotonic()
     application = job.ended()
+    application.draw(evidence)
     evidence.record("sums", application.said["sums"], command=application.command)
     evidence.record("map work", map_work(application))
     evidence.record("stages that ran, in order", application.history.stages)
     evidence.record("executors lost, and why", application.history.lost_executors)
+    failed = [line for line in application.log.splitlines() if "FetchFailed(" in line]
+    evidence.record("fetches that failed, in the driver's words (the first ones)", failed[:3])
     evidence.record("seconds from the fault's end to the job's", round(time.monotonic() - began, 1))
     return application
 
 
 @pytest.mark.criterion("WS-001-04", "Shuffle data outlives the executors that wrote it")
 def test_the_map_work_of_killed_executors_is_not_done_again(
-    cluster: Cluster, release: Release, paused: Running, evidence: Recorder
+    cluster: Cluster,
+    release: Release,
+    paused: Running,
+    eligible_nodes: frozenset[str],
+    evidence: Recorder,
 ) -> None:
     """With every executor killed between map and reduce the sums are exact, and the map work was done once."""
-    killed = shuffle.kill_executors(cluster, release)
+    with evidence.fault("every executor is killed", lambda: shuffle.executors(cluster, release)):
+        killed = shuffle.kill_executors(cluster, release)
     application = finish(paused, evidence)
     evidence.record("executors killed between map and reduce, by node", killed, command="pkill -KILL in every worker")
     # The stages of the job before the pause are 0 and 1.
     read = sum(stage.bytes_read_remote for stage in application.history.stages if stage.id > 1)
     evidence.record("shuffle bytes read from other hosts after that", read)
 
-    assert set(killed) == cluster.eligible_nodes(), "nodes with a worker, and eligible nodes"
+    assert set(killed) == eligible_nodes, "nodes with a worker, and eligible nodes"
     assert [node for node, count in killed.items() if not count] == [], "nodes where there was no executor to kill"
     assert application.said["sums"] == expected_sums(), "the sums are wrong"
-    assert map_work(application) == DONE_ONCE, "the map work was done again: nobody served what dead executors wrote"
+    assert map_work(application) == done_once(paused), (
+        "the map work was done again: nobody served what dead executors wrote"
+    )
     assert len(application.history.writing[0].hosts) == len(killed), "hosts that had map output to lose"
     assert read > 0, "nothing of the dead executors' files crossed the network"
 
@@ -123,14 +137,20 @@ def test_the_map_work_of_killed_executors_is_not_done_again(
 @pytest.mark.criterion("WS-001-04", SURVIVES_RESTART)
 @pytest.mark.parametrize("reduces", [MANY])
 def test_a_service_that_is_killed_under_load_serves_what_dead_executors_wrote(
-    cluster: Cluster, release: Release, paused: Running, evidence: Recorder
+    cluster: Cluster,
+    release: Release,
+    paused: Running,
+    eligible_nodes: frozenset[str],
+    evidence: Recorder,
 ) -> None:
     """With the executors killed before, and every service while reducers fetch, the map work was done once."""
-    killed = shuffle.kill_executors(cluster, release)
+    with evidence.fault("every executor is killed", lambda: shuffle.executors(cluster, release)):
+        killed = shuffle.kill_executors(cluster, release)
     finished = paused.finished_tasks()
     paused.go_on(PIPE)
     paused.until_finished(finished + 1)
-    before = shuffle.kill_services(cluster, release)
+    with evidence.fault("every shuffle service is killed while reducers fetch"):  # no time to look: they fetch on
+        before = shuffle.kill_services(cluster, release)
     fetched = paused.finished_tasks() - finished
     began = time.monotonic()
     application = end(paused, evidence)
@@ -141,10 +161,10 @@ def test_a_service_that_is_killed_under_load_serves_what_dead_executors_wrote(
     evidence.record("seconds from the kill until all was over", round(time.monotonic() - began, 1))
 
     assert [node for node, count in killed.items() if not count] == [], "nodes where there was no executor to kill"
-    assert len(before) == len(cluster.eligible_nodes()), "shuffle pods whose service was killed"
+    assert len(before) == len(eligible_nodes), "shuffle pods whose service was killed"
     assert 0 < fetched < MANY, "reduce tasks that had ended: the services were not killed under load"
     assert application.said["sums"] == expected_sums(MANY), "the sums are wrong"
-    assert map_work(application) == DONE_ONCE, "the map work was done again: the service forgot the executors"
+    assert map_work(application) == done_once(paused), "the map work was done again: the service forgot the executors"
 
 
 @pytest.mark.criterion("WS-001-04", SURVIVES_RESTART)
@@ -179,20 +199,28 @@ def test_a_service_that_is_away_for_longer_than_spark_would_wait_serves_what_dea
     assert given_up == 0, "the service was away for seconds, and executors gave up their fetches"
     assert retries > SPARKS_RETRIES, "the service was not away for longer than Spark itself would wait"
     assert application.said["sums"] == expected_sums(), "the sums are wrong"
-    assert map_work(application) == DONE_ONCE, "the map work was done again: fetches did not wait for the service"
+    assert map_work(application) == done_once(paused), (
+        "the map work was done again: fetches did not wait for the service"
+    )
 
 
 @pytest.mark.criterion("WS-001-04", SURVIVES_RESTART)
 def test_a_shuffle_pod_that_comes_back_serves_what_dead_executors_wrote(
-    cluster: Cluster, release: Release, paused: Running, evidence: Recorder
+    cluster: Cluster,
+    release: Release,
+    paused: Running,
+    eligible_nodes: frozenset[str],
+    evidence: Recorder,
 ) -> None:
     """With executors killed and every shuffle pod replaced between map and reduce, the map work was done once."""
-    killed = shuffle.kill_executors(cluster, release)
+    with evidence.fault("every executor is killed", lambda: shuffle.executors(cluster, release)):
+        killed = shuffle.kill_executors(cluster, release)
     began = time.monotonic()
-    replaced = {
-        victim.name: shuffle.delete_and_await(cluster, release, victim, "shuffle").name
-        for victim in shuffle.pods(cluster, release, "shuffle")
-    }
+    with evidence.fault("every shuffle pod is deleted", lambda: shuffle.pods(cluster, release, "shuffle")):
+        replaced = {
+            victim.name: shuffle.delete_and_await(cluster, release, victim, "shuffle").name
+            for victim in shuffle.pods(cluster, release, "shuffle")
+        }
     evidence.record("seconds until every pod was replaced", round(time.monotonic() - began, 1))
     application = finish(paused, evidence)
     evidence.record("executors killed between map and reduce, by node", killed)
@@ -200,9 +228,9 @@ def test_a_shuffle_pod_that_comes_back_serves_what_dead_executors_wrote(
     evidence.record("executors that registered with the new pods", shuffle.registered(cluster, release, application.id))
 
     assert [node for node, count in killed.items() if not count] == [], "nodes where there was no executor to kill"
-    assert len(replaced) == len(cluster.eligible_nodes()), "shuffle pods that were replaced"
+    assert len(replaced) == len(eligible_nodes), "shuffle pods that were replaced"
     assert application.said["sums"] == expected_sums(), "the sums are wrong"
-    assert map_work(application) == DONE_ONCE, "the map work was done again: the service forgot the executors"
+    assert map_work(application) == done_once(paused), "the map work was done again: the service forgot the executors"
 
 
 def all_pods(cluster: Cluster, release: Release) -> set[str]:
@@ -217,10 +245,12 @@ def test_an_upgrade_and_a_rollback_cost_a_running_job_nothing(
     """An upgrade and a rollback replace every shuffle pod, one of a driver's property none: map work was done once."""
     first = {pod.name for pod in shuffle.pods(cluster, release, "shuffle")}
     began = time.monotonic()
-    upgraded = change({"shuffleService": {"memory": "320m"}})
+    with evidence.fault("the release is upgraded", lambda: shuffle.pods(cluster, release, "shuffle")):
+        upgraded = change({"shuffleService": {"memory": "320m"}})
     second = {pod.name for pod in shuffle.pods(cluster, release, "shuffle")}
     middle = time.monotonic()
-    rolled_back = helm.rollback(cluster, release)
+    with evidence.fault("the upgrade is rolled back", lambda: shuffle.pods(cluster, release, "shuffle")):
+        rolled_back = helm.rollback(cluster, release)
     third = {pod.name for pod in shuffle.pods(cluster, release, "shuffle")}
     evidence.record("revisions, by upgrade and by rollback", [upgraded, rolled_back], command="helm history spark-sa")
     evidence.record("seconds of the upgrade and of the rollback", [middle - began, time.monotonic() - middle])
@@ -235,7 +265,7 @@ def test_an_upgrade_and_a_rollback_cost_a_running_job_nothing(
     assert second.isdisjoint(third), "the rollback replaced no shuffle pod"
     assert replaced == set(), "pods that were replaced for a property that only drivers read"
     assert application.said["sums"] == expected_sums(), "the sums are wrong"
-    assert map_work(application) == DONE_ONCE, "the map work was done again"
+    assert map_work(application) == done_once(paused), "the map work was done again"
 
 
 @pytest.mark.criterion("WS-001-04", "Jobs with several stages succeed, and the service serves their shuffle")
@@ -249,7 +279,8 @@ def test_a_job_survives_the_loss_of_a_worker_pod(
     left = f"{SHUFFLE_FOLDER}/spark-0f1e2d3c-0000-4000-8000-000000000000"
     cluster.execute(release.namespace, victim.name, "sh", "-c", f"mkdir -m 700 {left} && mkdir -m 700 {left}/root")
     began = time.monotonic()
-    successor = shuffle.delete_and_await(cluster, release, victim, "worker")
+    with evidence.fault("a worker's pod is deleted", lambda: shuffle.pods(cluster, release, "worker")):
+        successor = shuffle.delete_and_await(cluster, release, victim, "worker")
     waiting.until(
         lambda: successor.address in known_workers(cluster, release),
         limits.PODS_READY,
@@ -300,7 +331,7 @@ def test_an_application_outlives_its_master(
 
     assert application.id == number, "the application's id"
     assert application.said["sums"] == expected_sums(), "the sums are wrong"
-    assert map_work(application) == DONE_ONCE, "the map work was done again"
+    assert map_work(application) == done_once(paused_elsewhere), "the map work was done again"
 
 
 @pytest.mark.criterion("WS-001-04", "Jobs with several stages succeed, and the service serves their shuffle")
@@ -399,7 +430,7 @@ def test_a_task_that_takes_all_memory_fails_by_itself(
 ) -> None:
     """Its Python process meets a limit of its own, below the pod's: worker and executors live, the answer is exact."""
     workers = shuffle.pods(cluster, release, "worker")
-    application = submitter.run("greedy.py", str(NUMBERS), str(KEYS), str(MAPS))
+    application = submitter.run("greedy.py", str(NUMBERS), str(KEYS), str(submitter.cores))
     used = {pod.node: shuffle.memory(cluster, release, pod) for pod in workers}
     failed = application.log.count("MemoryError")
     evidence.record("sums", application.said["sums"], command=application.command)
@@ -437,5 +468,5 @@ def test_with_authentication_jobs_succeed_and_an_outsider_gets_nothing(
         "what a pod without the secret was given: the service asks nobody who he is"
     )
     assert application.said["sums"] == expected_sums(), "the sums are wrong"
-    assert map_work(application) == DONE_ONCE, "the map work was done again"
+    assert map_work(application) == done_once(job), "the map work was done again"
     assert told == "true", "the application ran without authentication"

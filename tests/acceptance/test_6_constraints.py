@@ -25,7 +25,9 @@ if TYPE_CHECKING:
     "No PersistentVolume holds shuffle data: a folder of the node is enough for standalone",
     level="cluster",
 )
-def test_no_persistent_volume_holds_shuffle_data(cluster: Cluster, release: Release, evidence: Recorder) -> None:
+def test_no_persistent_volume_holds_shuffle_data(
+    cluster: Cluster, release: Release, eligible_nodes: frozenset[str], evidence: Recorder
+) -> None:
     """No worker and no shuffle pod mounts a claim, and all that they keep for executors is one folder of the node."""
     selector = f"app.kubernetes.io/instance={release.name},app.kubernetes.io/component in (shuffle,worker)"
     pods = [pod for pod in cluster.pods(release.namespace, selector) if pod.metadata.deletion_timestamp is None]
@@ -45,7 +47,7 @@ def test_no_persistent_volume_holds_shuffle_data(cluster: Cluster, release: Rele
     evidence.record("folders of the node, by pod", folders, command=command)
     evidence.record("where shuffle data is written and read, by pod", told, command=command)
 
-    assert len(pods) == 2 * len(cluster.eligible_nodes()), "pods of workers and of the service"
+    assert len(pods) == 2 * len(eligible_nodes), "pods of workers and of the service"
     assert [name for name, found in claims.items() if found] == [], "pods that mount a claim for shuffle data"
     assert all(found == [SHUFFLE_FOLDER] for found in folders.values()), "folders of the node"
     assert all(found == [SHUFFLE_FOLDER] for found in told.values()), "where shuffle data is"
@@ -105,6 +107,7 @@ def test_switched_off_nothing_is_left_and_jobs_succeed_and_on_again_it_is_back(
         if one["name"].startswith(f"{release.name}-shuffle") or one.get("labels", {}).get("app") == "spark-shuffle"
     ]
     application = submitter.run("word_count.py")
+    application.draw(evidence)
     told = application.history.properties.get("spark.shuffle.service.enabled")
     began = time.monotonic()
     change({})

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import os
+import sys
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import pytest
 from hypothesis import settings
 
-from workstream import documents, evidence
+from workstream import cli, documents, evidence
 from workstream.evidence import provenance, records
 from workstream.evidence.records import Level, Result
 
@@ -18,6 +19,7 @@ if TYPE_CHECKING:
 
     from pydantic import JsonValue
 
+    Run = Callable[..., tuple[int, str, str]]
 # A busy machine is no reason for a test to fail.
 settings.register_profile("unit", deadline=None)
 settings.load_profile("unit")
@@ -142,3 +144,22 @@ def pretend(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Callable[[str, s
         return path
 
     return put
+
+
+@pytest.fixture
+def run(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> Run:
+    """Give a way to run the command, outside of GitHub: exit code, output, complaints."""
+    for name in ("GITHUB_ACTIONS", "GITHUB_STEP_SUMMARY", "GITHUB_EVENT_PATH", "GITHUB_TOKEN"):
+        monkeypatch.delenv(name, raising=False)
+
+    def call(*arguments: object) -> tuple[int, str, str]:
+        monkeypatch.setattr(sys, "argv", ["workstream", *map(str, arguments)])
+        code = 0
+        try:
+            cli.main()
+        except SystemExit as ended:
+            code = int(ended.code or 0)
+        out, err = capsys.readouterr()
+        return code, out, err
+
+    return call

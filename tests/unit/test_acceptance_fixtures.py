@@ -10,9 +10,12 @@ from threading import Thread
 from typing import TYPE_CHECKING, Any, ClassVar, cast
 
 import pytest
+import yaml
 
-from support import image
-from support.containers import LABELS, Lab
+from support import image, staging
+from support.containers import Lab, labels
+from support.places import CHART, ROOT
+from workstream.cluster import cache
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -60,6 +63,29 @@ def test_the_image_is_built_from_what_was_there_when_it_began(tmp_path: Path, mo
     assert (copies / "entrypoint.sh").stat().st_mode & 0o111
 
 
+def test_commands_run_where_the_charts_default_image_is_one_that_nodes_can_pull(tmp_path: Path) -> None:
+    """In a copy of the charts that differs in those values and no other; which they are is told."""
+    place = staging.place(tmp_path, {"image": {"repository": "r.example/team/spark", "tag": "3.5.7-51a7"}})
+    there = place.folder / CHART.relative_to(ROOT)
+    before, after = (yaml.safe_load((one / "values.yaml").read_text(encoding="utf-8")) for one in (CHART, there))
+    files = {path.relative_to(CHART) for path in CHART.rglob("*") if path.is_file()}
+
+    assert place.differs == {
+        "image.repository": ["workstream/spark", "r.example/team/spark"],
+        "image.tag": ["", "3.5.7-51a7"],
+    }
+    before["image"] |= {"repository": "r.example/team/spark", "tag": "3.5.7-51a7"}
+    assert after == before
+    assert {path.relative_to(there) for path in there.rglob("*") if path.is_file()} == files
+    assert all((there / name).read_bytes() == (CHART / name).read_bytes() for name in files - {Path("values.yaml")})
+
+
+def test_commands_run_here_where_nodes_have_the_charts_default_image(tmp_path: Path) -> None:
+    """Nothing is copied, and there is nothing to tell."""
+    assert staging.place(tmp_path, {}) == staging.Place(ROOT, {})
+    assert list(tmp_path.iterdir()) == []
+
+
 class Api(BaseHTTPRequestHandler):
     """An engine that tells its version, and makes no container."""
 
@@ -98,12 +124,15 @@ def wanted(monkeypatch: pytest.MonkeyPatch) -> Iterator[list[dict[str, Any]]]:
 
 
 @pytest.mark.parametrize("user", ["", "1234"])
-def test_a_container_carries_the_label_by_which_the_next_run_finds_it(wanted: list[dict[str, Any]], user: str) -> None:
-    """Whoever starts it: a run that is killed leaves its containers, and the next one removes them by that label."""
+def test_a_container_carries_the_labels_by_which_the_next_run_finds_it(
+    wanted: list[dict[str, Any]], user: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Whoever starts it: a run that is killed leaves its containers, and the next one removes them by those labels."""
+    monkeypatch.setenv(cache.FOLDER_VARIABLE, str(tmp_path))
     lab = Lab("w/spark:1", cast("Any", None))
     with pytest.raises(Exception, match="no container today"):
         lab.ended("true", user=user)
 
     (container,) = wanted
-    assert LABELS.items() <= container["Labels"].items()
+    assert labels().items() <= container["Labels"].items()
     assert container.get("User") == (user or None)

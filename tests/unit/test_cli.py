@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import fcntl
 import importlib
 import json
 import os
@@ -17,33 +18,15 @@ from workstream import cli, documents, errors, evidence
 from workstream.evidence import Level, provenance, records
 from workstream.reports import checklist
 from workstream.reports import status as report
+from workstream.reports.timings import Timings
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
-
     from pydantic import BaseModel
+    from tests.unit.conftest import Run
 
-    Run = Callable[..., tuple[int, str, str]]
 
 REFERENCE = Path(__file__).parents[2] / "docs" / "reference"
 TEXT = "## WS-001-01: Mail\n\n### Acceptance Criteria\n\n- [ ] Mail arrives soon\n- [x] Mail is kept safe\n"
-
-
-@pytest.fixture
-def run(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> Run:
-    """Give a way to run the command: exit code, output, complaints."""
-
-    def call(*arguments: object) -> tuple[int, str, str]:
-        monkeypatch.setattr(sys, "argv", ["workstream", *map(str, arguments)])
-        code = 0
-        try:
-            cli.main()
-        except SystemExit as ended:
-            code = int(ended.code or 0)
-        out, err = capsys.readouterr()
-        return code, out, err
-
-    return call
 
 
 @pytest.fixture
@@ -153,6 +136,7 @@ def test_status_says_the_same_to_programs(run: Run, document: Path) -> None:
     assert said == {
         "document": str(document),
         "id": "WS-001-01",
+        "dialect": "workstream",
         "evidence": [str(log)],
         "partial": False,
         "proven": False,
@@ -232,7 +216,7 @@ def test_json_can_be_read_whatever_the_terminal_shows(command: str, document: Pa
 
 @pytest.mark.parametrize(
     ("name", "printed"),
-    [("status", report.Status), ("tick", report.Tick), ("evidence", None)],
+    [("status", report.Status), ("tick", report.Tick), ("timings", Timings), ("evidence", None)],
 )
 def test_the_shapes_of_json_can_be_asked_for(run: Run, name: str, printed: type[BaseModel] | None) -> None:
     """`workstream schema` prints the schema of what is printed and written; the reference names every field."""
@@ -242,6 +226,33 @@ def test_the_shapes_of_json_can_be_asked_for(run: Run, name: str, printed: type[
     page = (REFERENCE / "documents.md").read_text(encoding="utf-8")
     told = re.findall(r"^\| `(\w+)` \|", page.partition("## As JSON")[2], re.MULTILINE)
     assert told == [*report.Status.model_fields, "written", *report.CriterionStatus.model_fields]
+
+
+def test_timings_say_where_the_time_went(run: Run, document: Path) -> None:
+    """The tree and the critical path, for people and for programs; of a document, those of its last run."""
+    log = prove(document, "AC1", project=document.parent)
+    assert run("timings", log)[0] == errors.EvidenceError.exit_code, "it tells of no steps"
+
+    began = "2026-01-02T03:04:05.000+00:00"
+    long = {"record": "step", "id": "1", "thread": "main", "subject": "test", "doing": "test_mail", "began": began}
+    short = {**long, "id": "2", "parent": "1", "subject": "wait", "doing": "until it is there"}
+    with log.open("a", encoding="utf-8") as file:
+        file.writelines(json.dumps(step) + "\n" for step in ({**long, "seconds": 9.5}, {**short, "seconds": 0.5}))
+    code, out, err = run("timings", document)
+    assert (code, err) == (0, f"evidence: {log}\n")
+    assert "9.5 s in all" in out
+    assert re.findall(r"^ +([\d.]+)  at +([\d.]+)  (\S.*)$", out, re.MULTILINE) == [
+        ("9.5", "0.0", "test: test_mail"),
+        ("9.0", "0.5", "test: test_mail"),
+    ]
+    assert "0.5  in pieces shorter than 1 s" in out
+    assert "  wait: until it is there" in run("timings", log, "--shortest", "0.5")[1]
+    told = Timings.model_validate_json(run("timings", log, "--json")[1])
+    assert [(step.depth, step.seconds) for step in told.steps] == [(0, 9.5), (1, 0.5)]
+    assert [(piece.doing, piece.seconds) for piece in told.critical_path] == [
+        ("until it is there", 0.5),
+        ("test_mail", 9),
+    ]
 
 
 @pytest.mark.parametrize("place", ["", "docs", "docs/plan", "tests/deep", "elsewhere"])
@@ -306,73 +317,6 @@ def test_what_a_run_leaves_is_found(run: Run, pytester: pytest.Pytester) -> None
     assert "[x] AC2  proven" in run("status", document)[1]
 
 
-def accept(path: Path, log: Path) -> Path:
-    """Keep the checklist of a run as the accepted result; return the folder of those."""
-    document, found = documents.read(path), evidence.read(log)
-    folder = path.parent / "accepted"
-    folder.mkdir(exist_ok=True)
-    text = checklist.markdown(document, found, evidence.verdicts(found, document))
-    (folder / f"{document.id}.md").write_text(text, encoding="utf-8")
-    return folder
-
-
-def test_audit_takes_accepted_results_where_there_is_no_evidence(run: Run, document: Path) -> None:
-    """A ticked box holds if the checklist that was accepted proved it; evidence that is at hand is not asked."""
-    log = prove(document, "AC2")
-    folder = accept(document, log)
-    log.unlink()
-    prove(document, "AC1", project=document.parent)
-    claimed = "WS-001-01: 1 of 2 criteria claimed"
-    assert run("audit", document, "--accepted", folder) == (0, f"{claimed}, no contradiction found.\n", "")
-
-    document.write_text(TEXT.replace("[ ]", "[x]"), encoding="utf-8")
-    code, out, _ = run("audit", document, "--accepted", folder)
-    assert (code, out.count("is ticked")) == (1, 1)
-    assert "AC1 is ticked, and the accepted result says: uncovered" in out
-
-
-def test_an_accepted_result_is_of_one_edition_of_a_document(run: Run, document: Path) -> None:
-    """After another word in or around a criterion it holds up nothing; ticks and reports are no other edition."""
-    folder = accept(document, prove(document, "AC1", "AC2"))
-    document.write_text(TEXT.replace("[ ]", "[x]"), encoding="utf-8")
-    assert run("audit", document, "--accepted", folder)[0] == 0
-    reported = TEXT + "\n### Execution Report\n\n- [x] Mail arrives soon\n"
-    document.write_text(reported, encoding="utf-8")
-    assert run("audit", document, "--accepted", folder)[0] == 0
-
-    for text in (TEXT + "\nSoon is a week.\n", TEXT.replace("soon", "late"), TEXT.replace("safe", "safe\n  - and dry")):
-        document.write_text(text, encoding="utf-8")
-        code, out, _ = run("audit", document, "--accepted", folder)
-        assert code == 1
-        assert "AC2 is ticked, and the accepted result says: another edition of the document" in out
-
-
-def test_a_checklist_that_says_only_the_whole_documents_hash_is_compared_by_that(run: Run, document: Path) -> None:
-    """Those that were accepted before they said more hold for the same document with other ticks, and for no other."""
-    folder = accept(document, prove(document, "AC1", "AC2"))
-    path = folder / "WS-001-01.md"
-    lines = path.read_text(encoding="utf-8").splitlines(keepends=True)
-    path.write_text("".join(line for line in lines if "what gives them" not in line), encoding="utf-8")
-    document.write_text(TEXT.replace("[ ]", "[x]"), encoding="utf-8")
-    assert run("audit", document, "--accepted", folder)[0] == 0
-    document.write_text(TEXT + "\n### Execution Report\n", encoding="utf-8")
-    assert run("audit", document, "--accepted", folder)[0] == 1
-
-
-def test_what_is_no_accepted_result_holds_up_nothing(run: Run, document: Path) -> None:
-    """No file is a finding for each tick, a file that no run generated an error; and evidence is another question."""
-    folder = document.parent / "accepted"
-    folder.mkdir()
-    code, out, _ = run("audit", document, "--accepted", folder)
-    assert (code, "AC2 is ticked, and there is no accepted result" in out) == (1, True)
-    (folder / "WS-001-01.md").write_text(
-        "- [x] **AC2** Mail is kept safe\n  - **proven**: I say so.\n", encoding="utf-8"
-    )
-    assert run("audit", document, "--accepted", folder)[0] == errors.EvidenceError.exit_code
-    both = run("audit", document, "--accepted", folder, "--evidence", folder / "evidence.jsonl")
-    assert both[0] == errors.UsageError.exit_code
-
-
 def test_audit_takes_the_evidence_of_several_documents(run: Run, document: Path) -> None:
     """Each document is held against its own evidence, and one of which there is none against nothing."""
     other = document.with_name("WS-001-02.md")
@@ -393,9 +337,11 @@ def test_criteria_are_listed_for_people_and_for_programs(run: Run, document: Pat
     _, out, _ = run("criteria", "--json", document.parent)
     assert json.loads(out)[1] == {
         "document": str(document),
+        "dialect": "workstream",
         "id": "AC2",
         "kind": "acceptance",
         "text": "Mail is kept safe",
+        "group": "",
         "line": 6,
         "ticked": True,
         "boxed": True,
@@ -573,3 +519,208 @@ def test_scaffold_writes_failing_tests_once(run: Run, document: Path, pytester: 
         assert code == errors.UsageError.exit_code
         assert str(place) in err
     assert module.read_text(encoding="utf-8") == "mine"
+
+
+def test_the_cache_is_shown_and_emptied(run: Run, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """What is in it, by which limits it goes, and what stays because a run uses it."""
+    monkeypatch.setenv("WORKSTREAM_CACHE", str(tmp_path))
+    for name in ("thing/0123456789abcdef", "used/0123456789abcdef"):
+        (tmp_path / name).mkdir(parents=True)
+        (tmp_path / name / "file").write_bytes(os.urandom(12_000_000))
+    with (tmp_path / "used/0123456789abcdef/file").open() as file:
+        fcntl.flock(file, fcntl.LOCK_SH)  # of a file in it: that is no use of the whole
+        used = os.open(tmp_path / "used/0123456789abcdef", os.O_RDONLY)
+        fcntl.flock(used, fcntl.LOCK_SH)
+        code, shown, _ = run("cache", "show")
+        assert code == 0
+        assert re.search(r"^  0\.01 GB  thing \(0123456789abcdef\), used last 2\d{3}-", shown, re.MULTILINE)
+        assert "  0.01 GB  used (0123456789abcdef), in use by a run\n" in shown
+        assert shown.endswith(
+            f"{tmp_path}: 0.02 GB of 20.00 GB (WORKSTREAM_CACHE_SIZE); "
+            "what no run has used for 30 days goes (WORKSTREAM_CACHE_AGE)\n"
+        )
+        code, cleaned, _ = run("cache", "clean")
+        os.close(used)
+    assert code == 0
+    assert re.search(r"^removed:   0\.01 GB  thing ", cleaned, re.MULTILINE)
+    assert re.search(r"^kept:      0\.01 GB  used .*in use by a run$", cleaned, re.MULTILINE)
+    assert cleaned.endswith(f"{tmp_path}: 0.01 GB removed\n")
+    assert [path.name for path in tmp_path.iterdir()] == ["used"]
+
+
+def test_a_report_is_made_again_from_a_log(run: Run, document: Path) -> None:
+    """Beside the evidence, or where one likes; the same bytes each time, and the path is printed."""
+    log = prove(document, "AC1", project=document.parent)
+    elsewhere = document.parent / "out" / "page.html"
+    assert run("report", document)[:2] == (0, f"{log.parent / 'report.html'}\n")
+    assert run("report", document, "--evidence", log, "--output", elsewhere)[:2] == (0, f"{elsewhere}\n")
+    page = elsewhere.read_bytes()
+    assert page == (log.parent / "report.html").read_bytes()
+    assert b"criteria are proven; not proven" in page
+    assert run("report", document)[0] == 0
+    assert page == (log.parent / "report.html").read_bytes()
+
+
+@pytest.mark.parametrize(
+    ("content", "sentence"),
+    [
+        ("", "does not start with the one session line"),
+        ('{"record": "session", "schema_version": "3.0"}\n', "version 3.0 of the log"),
+        ("<b>no log</b>\n", "this is no line of an evidence log"),
+    ],
+    ids=["empty", "newer", "none"],
+)
+def test_a_log_that_cannot_be_read_says_so_in_the_report_itself(
+    run: Run, document: Path, content: str, sentence: str
+) -> None:
+    """Whoever opens the page reads why; the command fails as every other does."""
+    log = document.with_name("evidence.jsonl")
+    log.write_text(content)
+    code, out, err = run("report", document, "--evidence", log)
+    page = document.with_name("report.html")
+    assert (code, out) == (errors.EvidenceError.exit_code, f"{page}\n")
+    assert sentence in err
+    assert sentence in page.read_text().replace("&#39;", "'")
+    assert "Nothing is proven by what cannot be read." in page.read_text()
+
+
+def test_a_report_of_a_log_that_breaks_off_says_so(run: Run, document: Path) -> None:
+    """Whatever of the last line is there; the run itself came to no report."""
+    log = prove(document, "AC1", project=document.parent)
+    log.write_bytes(log.read_bytes().rpartition(b'{"record":"end"')[0] + b'{"record":"observation","te')
+    assert run("report", document)[0] == 0
+    assert "The evidence breaks off" in (log.parent / "report.html").read_text()
+
+
+def test_a_report_takes_evidence(run: Run, document: Path) -> None:
+    """Without it no page is written."""
+    code, out, err = run("report", document)
+    assert (code, out) == (errors.EvidenceError.exit_code, "")
+    assert "has no evidence" in err
+
+
+@pytest.mark.parametrize("command", ["criteria", "lint", "audit"])
+def test_a_folder_on_which_nothing_was_read_does_not_pass(run: Run, tmp_path: Path, command: str) -> None:
+    """A gate says how many files it passed over, why if asked, and does not end with 0."""
+    (tmp_path / "README.md").write_text("# About\n", encoding="utf-8")
+    code, out, err = run(command, tmp_path)
+    assert (code, out) == (errors.ForeignDocumentError.exit_code, "")
+    assert "0 documents read, 1 Markdown file passed over" in err
+
+    code, _, err = run(command, "--passed-over", tmp_path)
+    assert code == errors.ForeignDocumentError.exit_code
+    assert "README.md:1: this is no workstream document" in err
+
+
+@pytest.mark.parametrize("kind", ["binary", "UTF-16", "dangling", "pipe", "folder", "checklist", "node_modules"])
+def test_what_is_plainly_no_document_is_passed_over_and_counted(run: Run, document: Path, kind: str) -> None:
+    """One file that cannot be read hides no document beside it; whose name is none is no error."""
+    document.write_text(TEXT.replace("[x]", "[ ]"), encoding="utf-8")
+    other = document.with_name("note.md")
+    if kind == "binary":
+        other.write_bytes(b"GIF89a\0\1")
+    elif kind == "UTF-16":
+        other.write_bytes("# Note".encode("utf-16"))
+    elif kind == "dangling":
+        other.symlink_to("nowhere")
+    elif kind == "pipe":
+        os.mkfifo(other)
+    elif kind == "folder":
+        other.mkdir()
+    elif kind == "checklist":
+        read = documents.read(document)
+        log = evidence.read(prove(document, "AC1"))
+        text = checklist.markdown(read, log, evidence.verdicts(log, read))
+        document.with_name("WS-001-02.md").write_text(text, encoding="utf-8")
+    else:
+        other = document.parent / "node_modules" / "WS-001-03.md"
+        other.parent.mkdir()
+        other.write_text(TEXT, encoding="utf-8")
+    counted = kind not in {"folder", "node_modules"}
+
+    code, _, err = run("lint", document.parent)
+    assert code == 0
+    assert ("1 document read, 1 Markdown file passed over" in err) is counted
+    assert ("note.md" in run("lint", "--passed-over", document.parent)[2]) is (counted and kind != "checklist")
+
+
+def test_a_checklist_is_no_document(run: Run, document: Path) -> None:
+    """What a run left promises nothing, also if it is named."""
+    read = documents.read(document)
+    log = evidence.read(prove(document, "AC1"))
+    document.write_text(checklist.markdown(read, log, evidence.verdicts(log, read)), encoding="utf-8")
+
+    code, _, err = run("lint", document)
+    assert code == errors.ForeignDocumentError.exit_code
+    assert "the result of a run" in err
+
+
+def test_two_documents_with_one_id_are_told(run: Run, document: Path) -> None:
+    """The second is named, with the first; one that is named twice, or through a link, is one."""
+    text = TEXT.replace("[x]", "[ ]")
+    document.write_text(text, encoding="utf-8")
+    link = document.with_name("link.md")
+    link.symlink_to(document)
+    assert run("lint", document, document, document.parent)[0] == 0
+
+    other = document.with_name("WS-001-01-copy.md")
+    other.write_text(text, encoding="utf-8")
+    code, out, _ = run("lint", document, other)
+    assert code == 1
+    assert out.startswith(f"{other}:1:1: WS011 {document} is WS-001-01 too")
+
+
+@pytest.mark.parametrize("command", ["criteria", "lint", "audit", "status", "tick", "scaffold"])
+def test_an_empty_path_is_wrong_usage(run: Run, command: str) -> None:
+    """A variable that nobody set is not the working folder."""
+    code, out, err = run(command, "")
+
+    assert (code, out) == (errors.UsageError.exit_code, "")
+    assert "empty path" in err
+
+
+@pytest.mark.parametrize("sign", ["\x1b[2K\x1b[1G", "\b\b\b", "\u202e", "\x9b2K", "\x07"])
+def test_what_would_move_the_cursor_is_shown_and_not_sent(run: Run, document: Path, sign: str) -> None:
+    """An open box cannot make itself look ticked on a terminal."""
+    document.write_text(TEXT.replace("soon", f"soon{sign}- [x] done"), encoding="utf-8")
+    prove(document, "AC1")
+    for command in ("criteria", "audit", "status", "tick"):
+        extra = ("--evidence", document.parent / "evidence.jsonl") if command != "criteria" else ()
+        _, out, err = run(command, document, *extra)
+        assert sign not in out + err
+    assert "Mail arrives soon" in run("criteria", document)[1]
+
+
+def test_a_dialect_that_is_none_is_wrong_usage(run: Run, document: Path) -> None:
+    """The known ones are named."""
+    code, _, err = run("criteria", "--dialect", "klingon", document)
+
+    assert code == errors.UsageError.exit_code
+    assert "workstream" in err
+
+
+def test_a_ticked_task_that_rests_on_an_unproven_criterion_fails_the_check(run: Run, tmp_path: Path) -> None:
+    """Where nothing is edited, `tick --check` compares what people ticked with evidence, and says where."""
+    folder = tmp_path / "letters"
+    folder.mkdir()
+    path = folder / "requirements.md"
+    path.write_text(
+        "# Letters\n\n### Requirement 1\n\n#### Acceptance Criteria\n\n1. Letters leave\n2. Letters stay\n",
+        encoding="utf-8",
+    )
+    tasks = folder / "tasks.md"
+    tasks.write_text("- [x] 1. Buy a coach\n  - _Requirements: 1_\n", encoding="utf-8")
+    log = prove(path, "1.1")
+    assert run("lint", tmp_path) == (0, "", "")
+
+    code, _, err = run("tick", folder, "--evidence", log, "--check")
+    assert code == 1
+    assert f"{tasks}:1: 1.2 is claimed, and is uncovered" in err
+    assert "1.1 is claimed" not in err
+    assert "nothing is edited" in err
+    code, out, _ = run("audit", path, "--evidence", log)
+    assert (code, out.splitlines()[0]) == (1, f"{tasks}:1:1: 1.2 is claimed, and the evidence says: uncovered")
+
+    tasks.write_text("- [ ] 1. Buy a coach\n  - _Requirements: 1_\n", encoding="utf-8")
+    assert run("tick", folder, "--evidence", log, "--check")[0] == 0
+    assert json.loads(run("tick", folder, "--evidence", log, "--json")[1])["dialect"] == "kiro"

@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import io
 import logging
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 import pytest
@@ -10,7 +11,6 @@ from workstream import limits, progress
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
-    from pathlib import Path
 
 
 @pytest.fixture
@@ -54,3 +54,18 @@ def test_commands_go_to_the_file_and_not_to_the_terminal(shown: io.StringIO, tmp
 
     assert "$ ls" in (tmp_path / "run.log").read_text()
     assert shown.getvalue() == ""
+
+
+def test_a_log_that_can_no_longer_be_written_says_so_once(shown: io.StringIO) -> None:
+    """On a full disk the run goes on, and what it says does not drown in tracebacks of logging."""
+    handler = progress.attach(progress.file(Path("/dev/full")), logging.DEBUG)
+    for number in range(3):
+        progress.say("images", f"line {number}")
+    progress.forget(handler)
+
+    assert [line.partition("s  ")[2] for line in shown.getvalue().splitlines()] == [
+        "images       line 0",
+        "log          /dev/full ends here: [Errno 28] No space left on device",
+        "images       line 1",
+        "images       line 2",
+    ]

@@ -102,7 +102,7 @@ def test_the_packages_that_the_project_builds_on_stay_in_use(package: str) -> No
 def test_the_hooks_that_others_use_pass_here(hook: dict[str, str]) -> None:
     """The documents of this repository are in order by the rules that it offers, in a clone without evidence too."""
     paths = [path.relative_to(ROOT).as_posix() for path in tracked()]
-    chosen = [path for path in paths if re.search(hook["files"], path) and not re.search(hook["exclude"], path)]
+    chosen = [path for path in paths if re.search(hook["files"], path)]
     program, *arguments = hook["entry"].split()
     called = [sys.executable, "-c", f"from {program} import cli; cli.main()", *arguments, *chosen]
     ended = subprocess.run(called, cwd=ROOT, capture_output=True, text=True, check=False)  # noqa: S603 - ours
@@ -130,6 +130,17 @@ def test_nothing_in_the_harness_knows_the_product() -> None:
 
     assert PACKAGE / "resources" / "versions.toml" in files
     assert [path for path in files if "spark" in path.read_text(encoding="utf-8").lower()] == []
+
+
+def test_a_control_that_means_one_worker_finds_it_on_every_cluster_of_ours() -> None:
+    """Names of nodes carry the id of a cache folder: a control selects a node by a label that we gave to it."""
+    nodes = yaml.safe_load((PACKAGE / "resources" / "kind.yaml").read_text(encoding="utf-8"))["nodes"]
+    labels = [set(node.get("labels", {}).items()) for node in nodes]
+    control = yaml.safe_load((ROOT / "tests/controls/one-node-left-out.yaml").read_text(encoding="utf-8"))
+    (patch,) = control["patches"]
+    wanted = set(patch["merge"]["spec"]["template"]["spec"]["nodeSelector"].items())
+
+    assert [node["role"] for node, given in zip(nodes, labels, strict=True) if wanted <= given] == ["worker"]
 
 
 @pytest.mark.parametrize("name", ["README.md", ".ci/run", ".github/workflows/acceptance.yml"])
@@ -179,7 +190,7 @@ def test_the_node_programs_have_the_version_that_is_pinned() -> None:
 
 
 def test_a_wheel_holds_what_a_checkout_holds(tmp_path: Path) -> None:
-    """Whoever installs the package has all that is here: modules, recipe, versions, the schema of evidence."""
+    """Whoever installs the package has all that is here: modules, recipe, versions, schemas."""
     command = [sys.executable, "-m", "hatchling", "build", "--target", "wheel", "--directory", str(tmp_path)]
     subprocess.run(command, cwd=ROOT, check=True, capture_output=True)  # noqa: S603 - ours
     (wheel,) = tmp_path.glob("*.whl")
@@ -187,8 +198,8 @@ def test_a_wheel_holds_what_a_checkout_holds(tmp_path: Path) -> None:
         packed = {name: archive.read(name) for name in archive.namelist() if ".dist-info/" not in name}
     files = [path for path in PACKAGE.rglob("*") if path.is_file() and "__pycache__" not in path.parts]
     ours = {path.relative_to(PACKAGE.parent).as_posix(): path.read_bytes() for path in files}
-    schema = ROOT / "docs" / "reference" / "evidence.schema.json"
-    ours["workstream/evidence/evidence.schema.json"] = schema.read_bytes()
+    for name in ("evidence/evidence.schema.json", "reports/verdicts.schema.json"):
+        ours[f"workstream/{name}"] = (ROOT / "docs" / "reference" / Path(name).name).read_bytes()
 
     assert sorted(packed) == sorted(ours)
     assert [name for name, content in packed.items() if content != ours[name]] == []

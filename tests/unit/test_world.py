@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any, cast
 import pytest
 
 from workstream import errors, limits, processes
-from workstream.cluster import images, provisioning, waiting
+from workstream.cluster import cache, images, provisioning, waiting
 from workstream.cluster.access import Cluster
 from workstream.cluster.engine import Engine
 from workstream.cluster.programs import Tool
@@ -70,7 +70,7 @@ class Real:
     def cluster(self, _engine: Engine, _tools: dict[str, Tool], _options: Options) -> Any:  # noqa: ANN401 - a context
         """Give a cluster; nothing can be brought there."""
         nothing = cast("Any", None)
-        found = Cluster(self.folder / "kubeconfig", "kind-mine", "mine", nothing, nothing)
+        found = Cluster(self.folder / "kubeconfig", "kind-mine", "mine", nothing, nothing, "its-own")
         return self._part("cluster", found)
 
 
@@ -231,7 +231,8 @@ def test_another_process_gets_what_this_one_has(lent: tuple[World, Path], real: 
     assert tools["host"] == f"unix://{home / 'socket'}"
     assert tools["path"] == [str(home / "built"), str(home / "engine")]
     kubeconfig = str(home / "cache" / "clusters" / "mine" / "kubeconfig")
-    assert cluster["told"] == ["kind-mine", "mine", kubeconfig, True, "mine"]
+    ours = f"mine-{cache.home_id()[:6]}"
+    assert cluster["told"] == [f"kind-{ours}", "mine", kubeconfig, True, ours]
     assert len({tools["pid"], cluster["pid"], os.getpid()}) == 3
     assert real.log == ["engine up", "tools up", "cluster up"]
 
@@ -399,9 +400,10 @@ def test_images_are_brought_broken_while_a_control_breaks_the_product(
             cluster.provide("queue:dev", "queue:1")
     world.close(interrupted=False)
 
-    assert brought == ["queue:dev queue:1", "queue:dev-c queue:1", "queue:dev queue:1", "queue:dev queue:1"]
+    broken = f"queue:dev-c-{cache.digest('RUN false')}"
+    assert brought == ["queue:dev queue:1", f"{broken} queue:1", "queue:dev queue:1", "queue:dev queue:1"]
     (built,) = (real.folder / "built").read_text().splitlines()
-    assert "--tag queue:dev-c " in built
+    assert f"--tag {broken} " in built
 
 
 def a_control(**parts: object) -> Control:
@@ -434,7 +436,7 @@ def test_an_interrupted_run_ends_what_is_under_way_before_it_takes_away(
 def test_the_cluster_of_others_is_lent_too(
     lent: tuple[World, Path], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """It is reached by the file that the lender wrote, and images are pushed from every process."""
+    """It is reached by the file that the lender wrote, in the same namespace; every process pushes images."""
     pushed: list[tuple[str, str]] = []
 
     def push(_engine: Engine, image: str, registry: str) -> Any:  # noqa: ANN401 - `images.Provided`
@@ -446,6 +448,7 @@ def test_the_cluster_of_others_is_lent_too(
     found = borrowed.cluster()
 
     assert (found.context, found.kubeconfig, found.ours) == ("theirs", tmp_path / "kubeconfig", False)
+    assert found.namespace == "its-own"
     assert found.provide("queue:1") == "registry.example/queue:1"
     assert pushed == [("queue:1", "registry.example")]
     borrowed.close(interrupted=False)

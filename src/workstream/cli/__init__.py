@@ -21,8 +21,17 @@ _COMMANDS = {
     "status": ("evidence", "Say what is proven, and what became stale."),
     "audit": ("evidence", "Find what documents claim and evidence does not hold up."),
     "tick": ("evidence", "Tick the boxes that evidence proves."),
+    "report": ("report", "Make the report of a run again, as a page."),
+    "timings": ("evidence", "Say where the time of a run went."),
+    "accept": ("acceptance", "Keep what a run proved, in a file that travels with the repository."),
+    "verify": ("acceptance", "Check what was accepted: unaltered, by whom, and whether it still holds."),
+    "diff": ("acceptance", "Say what changed since a result was accepted."),
+    "next": ("agents", "Say what is not proven, and the one command to run."),
+    "explain": ("agents", "Say all that is known of one criterion."),
+    "gate": ("gate", "Say in one sentence whether a change may land."),
     "schema": ("evidence", "Print the JSON Schema of an evidence log, or of what --json prints."),
     "cluster": ("cluster", "Bring up the cluster of a run, look at it, take it away."),
+    "cache": ("cache", "Show and empty the folder that keeps what was built."),
 }
 
 
@@ -36,8 +45,8 @@ class _Menu(click.Group):
         if cmd_name not in _COMMANDS:
             return None
         module = importlib.import_module(f"{__name__}.{_COMMANDS[cmd_name][0]}")
-        command: click.Command = vars(module)[cmd_name]
-        return command
+        commands = [one for one in vars(module).values() if isinstance(one, click.Command)]
+        return next(one for one in commands if one.name == cmd_name)
 
     def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:  # noqa: ARG002 - likewise
         with formatter.section("Commands"):

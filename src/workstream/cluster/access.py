@@ -4,21 +4,26 @@ from __future__ import annotations
 
 import ipaddress
 import json
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from email.utils import parsedate_to_datetime
 from functools import cached_property
-from typing import TYPE_CHECKING, Any, Protocol
+from typing import TYPE_CHECKING, Any, Protocol, TypeVar
 from urllib.parse import urlsplit
 
 from kubernetes import client, config
+from kubernetes.client import rest
+from kubernetes.client.exceptions import ApiException
 from pytest_kubernetes.providers.external import ExternalManagerBase
+from urllib3.exceptions import HTTPError
+from urllib3.util import Retry
 
 from workstream import errors, limits, processes
 from workstream.cluster.images import Images
 from workstream.processes import Environment
+from workstream.progress import say
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Collection
+    from collections.abc import Callable, Collection, Mapping
     from datetime import datetime
     from pathlib import Path
 
@@ -27,7 +32,37 @@ if TYPE_CHECKING:
 
     from workstream.cluster.images import Provided
 
+T = TypeVar("T")
+
+DEFAULT_NAMESPACE = "default"
+STAYS = "stays: "  # what the name begins with of what is noticed to stay where it is when a run is over
+
+_FORBIDDEN = 403
 _REPELLING = {"NoSchedule", "NoExecute"}
+
+# An API server that is being restarted, or has too much to do, answers again within seconds; only reads are repeated.
+_RETRIES = Retry(
+    total=5,
+    backoff_factor=0.5,
+    status_forcelist=(429, 500, 502, 503, 504),
+    allowed_methods=("GET",),
+    raise_on_status=False,
+)
+
+
+class _Requests(rest.RESTClientObject):
+    """Says in our words that an API server does not answer."""
+
+    def request(self, *arguments: Any, **named: Any) -> Any:  # noqa: ANN401 - whatever the client passes on
+        """Ask, as the client does."""
+        try:
+            return super().request(*arguments, **named)
+        except HTTPError as error:
+            raise errors.ClusterFailedError(
+                f"The cluster's API server does not answer: {error}",
+                instead="If its node was stopped or the engine ended, run again: the cluster is made anew.",
+            ) from error
+
 
 # What the pods of every DaemonSet tolerate: the DaemonSet controller sees to it.
 _TOLERATED = {
@@ -76,6 +111,11 @@ _UNSET = dict.fromkeys(
 _NO_PREFERENCES = {"KUBERC": "off"}
 
 
+def _remembering(kubeconfig: Path) -> dict[str, str]:
+    """Return what lets kubectl and Helm keep what they remember of an API beside a file, and not in ~/.kube."""
+    return {"KUBECACHEDIR": str(kubeconfig.with_name("kube-cache"))}
+
+
 class Provide(Protocol):
     """Makes an image of the engine available to a cluster's pods."""
 
@@ -96,6 +136,10 @@ def unnoticed(_name: str, _value: JsonValue) -> None:
     """Ignore what is seen."""
 
 
+def unshown(_seen: Mapping[str, JsonValue]) -> None:
+    """Draw nothing."""
+
+
 @dataclass(frozen=True)
 class Cluster:
     """A cluster that answers.
@@ -106,10 +150,16 @@ class Cluster:
         name: what people call it.
         provide: makes an image of the engine available to its pods; see `Provide`.
         manager: the same cluster as pytest-kubernetes knows it.
+        namespace: the one for whatever a run makes there; kubectl and helm use it unless they are told another. It is
+            there.
         ours: whether this project made it, so that whatever is on it may be removed.
         images: what was brought to it, and what its pods were seen to run.
         notice: is called with what is seen of it that tests did not ask for: a name, and a value.
+        show: is called with what was there of it at a moment; see `sight`.
+        namespaces: where the run has installed something.
         programs: what lets kubectl and helm be found; by default they are on PATH.
+        unseen: what the account that the run acts as may not see, and that was told.
+        node_images: tells what its nodes were made of, each image once: name, and digest; nothing if nobody knows.
 
     """
 
@@ -118,10 +168,15 @@ class Cluster:
     name: str
     provide: Provide
     manager: AClusterManager
+    namespace: str = DEFAULT_NAMESPACE
     ours: bool = True
     images: Images = field(default_factory=Images, compare=False)
     notice: Callable[[str, JsonValue], None] = field(default=unnoticed, compare=False)
+    show: Callable[[Mapping[str, JsonValue]], None] = field(default=unshown, compare=False)
+    namespaces: set[str] = field(default_factory=set, compare=False)
     programs: Environment = field(default_factory=Environment)
+    unseen: set[str] = field(default_factory=set, compare=False)
+    node_images: Callable[[], list[str]] = field(default=list, compare=False)
 
     @cached_property
     def _api(self) -> client.ApiClient:
@@ -131,7 +186,10 @@ class Cluster:
         host = urlsplit(settings.host).hostname or ""
         if _is_this_machine(host):
             settings.no_proxy = ",".join(filter(None, [settings.no_proxy, host]))
-        return client.ApiClient(settings)
+        settings.retries = _RETRIES
+        api = client.ApiClient(settings)
+        api.rest_client = _Requests(settings)
+        return api
 
     @cached_property
     def core(self) -> client.CoreV1Api:
@@ -148,10 +206,19 @@ class Cluster:
         """Jobs and CronJobs."""
         return client.BatchV1Api(self._api)
 
+    @cached_property
+    def storage(self) -> client.StorageV1Api:
+        """Classes of storage."""
+        return client.StorageV1Api(self._api)
+
     @property
     def environment(self) -> Environment:
         """What makes kubectl and helm use this cluster."""
-        where = {"KUBECONFIG": str(self.kubeconfig), "HELM_KUBECONTEXT": self.context}
+        where = {
+            "KUBECONFIG": str(self.kubeconfig),
+            "HELM_KUBECONTEXT": self.context,
+            **_remembering(self.kubeconfig),
+        }
         return self.programs | Environment({**_UNSET, **_NO_PREFERENCES, **where})
 
     @cached_property
@@ -164,12 +231,56 @@ class Cluster:
         headers = client.VersionApi(self._api).get_code_with_http_info()[2]
         return parsedate_to_datetime(headers["Date"])
 
+    def allowed(self, call: Callable[[], T]) -> T:
+        """Return what a call of the API returns.
+
+        Raises:
+            errors.RightMissingError: the account that the run acts as may not; the message has the right's name.
+
+        """
+        try:
+            return call()
+        except ApiException as error:
+            if error.status != _FORBIDDEN:
+                raise
+            raise errors.RightMissingError(_message(error)) from error
+
+    def if_allowed(self, what: str, call: Callable[[], Any]) -> list[Any]:
+        """Return what a call of the API lists that nothing is proven by: nothing if that is forbidden.
+
+        Args:
+            what: what is listed, for the one line that tells people that it cannot be seen.
+            call: lists it.
+
+        """
+        try:
+            return list(self.allowed(call).items)
+        except errors.RightMissingError as error:
+            self.miss(what, error.what)
+            return []
+
+    def miss(self, what: str, why: str) -> None:
+        """Tell once that something cannot be seen, and so is not looked at."""
+        if what not in self.unseen:
+            self.unseen.add(what)
+            say("cluster", f"{what} cannot be seen, and the run goes on without: {why}")
+
     def nodes(self) -> list[client.V1Node]:
-        """Return all nodes, by name."""
-        return sorted(self.core.list_node().items, key=lambda node: str(node.metadata.name))
+        """Return all nodes, by name.
+
+        Raises:
+            errors.RightMissingError: the account that the run acts as may not list them.
+
+        """
+        return sorted(self.allowed(self.core.list_node).items, key=lambda node: str(node.metadata.name))
 
     def eligible_nodes(self) -> frozenset[str]:
-        """Return the names of the nodes that take pods of a DaemonSet that names no tolerations."""
+        """Return the names of the nodes that take pods of a DaemonSet that names no tolerations.
+
+        Raises:
+            errors.RightMissingError: see `nodes`.
+
+        """
         return frozenset(
             node.metadata.name
             for node in self.nodes()
@@ -177,8 +288,13 @@ class Cluster:
         )
 
     def pods(self, namespace: str, selector: str) -> list[client.V1Pod]:
-        """Return the pods that a label selector finds, by name."""
-        pods = self.core.list_namespaced_pod(namespace, label_selector=selector).items
+        """Return the pods that a label selector finds, by name.
+
+        Raises:
+            errors.RightMissingError: the account that the run acts as may not list them.
+
+        """
+        pods = self.allowed(lambda: self.core.list_namespaced_pod(namespace, label_selector=selector)).items
         return sorted(pods, key=lambda pod: str(pod.metadata.name))
 
     def logs(
@@ -239,6 +355,13 @@ class Cluster:
         return self.kubectl("--namespace", namespace, "exec", pod, *chosen, "--", *command, limit=limit, accept=accept)
 
 
+class _TheirManager(ExternalManagerBase):
+    """A cluster of others, as pytest-kubernetes knows it."""
+
+    def delete(self) -> None:
+        """Do nothing: that of pytest-kubernetes deletes the kubeconfig file, after each test, and not the cluster."""
+
+
 @dataclass(frozen=True, slots=True)
 class External:
     """A cluster that somebody else made.
@@ -248,6 +371,8 @@ class External:
         registry: where its nodes pull images from; empty if none was named.
         kubeconfig: the file that says how to reach it, and knows nothing else; it holds credentials.
         push: pushes an image (first argument) to a registry (second).
+        notice: see `Cluster`.
+        show: see `Cluster`.
         programs: see `Cluster`.
 
     """
@@ -256,6 +381,8 @@ class External:
     registry: str
     kubeconfig: Path
     push: Callable[[str, str], Provided]
+    notice: Callable[[str, JsonValue], None] = unnoticed
+    show: Callable[[Mapping[str, JsonValue]], None] = unshown
     programs: Environment = field(default_factory=Environment)
 
 
@@ -263,7 +390,7 @@ def existing(there: External) -> Cluster:
     """Return a cluster that is there, by its context.
 
     A program that is told no context, like completion commands of a document, must not act on another cluster: we use a
-    kubeconfig file that knows this context only, with the namespace `default`.
+    kubeconfig file that knows this context only. See `within` for its namespace.
 
     Args:
         there: the cluster; its kubeconfig file is written.
@@ -275,9 +402,10 @@ def existing(there: External) -> Cluster:
     cluster = reached(there)
     try:
         only = ["kubectl", "--context", there.context, "config", "view", "--minify", "--flatten", "--raw"]
-        printed = processes.run(only, limit=limits.QUERY, environment=there.programs).stdout
+        # Some kubectl look at the cluster whatever they are asked for, and remember what they saw.
+        environment = there.programs | Environment(_remembering(there.kubeconfig))
+        printed = processes.run(only, limit=limits.QUERY, environment=environment).stdout
         there.kubeconfig.write_text(printed, encoding="utf-8")
-        cluster.kubectl("config", "set-context", there.context, "--namespace", "default")
         cluster.kubectl("get", "--raw", "/readyz", request_timeout(), limit=limits.QUERY)
     except errors.WorkstreamError as error:
         raise errors.ClusterFailedError(
@@ -301,10 +429,37 @@ def reached(there: External) -> Cluster:
             )
         pushed = there.push(image, there.registry)
         images.bring(pushed.name, pushed.digests)
+        there.notice(
+            f"{STAYS}image {pushed.name}",
+            f"{pushed.digests[0]}, in the registry; nodes that pulled it keep it until their kubelet makes room",
+        )
         return pushed.name
 
     context = there.context
-    manager = ExternalManagerBase(context, None, there.kubeconfig)
+    manager = _TheirManager(context, None, there.kubeconfig)
     return Cluster(
-        there.kubeconfig, context, context, provide, manager, ours=False, images=images, programs=there.programs
+        there.kubeconfig,
+        context,
+        context,
+        provide,
+        manager,
+        ours=False,
+        images=images,
+        notice=there.notice,
+        show=there.show,
+        programs=there.programs,
     )
+
+
+def within(cluster: Cluster, namespace: str) -> Cluster:
+    """Return a cluster with another namespace for what a run makes, which its kubeconfig file then says too."""
+    cluster.kubectl("config", "set-context", cluster.context, "--namespace", namespace)
+    return replace(cluster, namespace=namespace)
+
+
+def _message(error: ApiException) -> str:
+    """Return what the API server says of an error."""
+    try:
+        return str(json.loads(error.body)["message"])
+    except (KeyError, TypeError, ValueError):
+        return str(error.reason)

@@ -2,7 +2,8 @@
 
 An entry appears under its name only when it is whole (built beside it, then renamed), and only one process
 builds at a time (a lock that dies with its holder), so that a build that was cut off is never taken for a
-finished one and two runs at once do not harm each other.
+finished one and two runs at once do not harm each other. A process that uses an entry holds a lock on it: what is
+locked is not removed (see `housekeeping`).
 """
 
 from __future__ import annotations
@@ -10,22 +11,27 @@ from __future__ import annotations
 import fcntl
 import hashlib
 import os
+import re
+import secrets
 import shutil
 import tempfile
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, TextIO
 
 import platformdirs
 
-from workstream import errors
+from workstream import errors, files, shortage
 from workstream.progress import logger, step
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
 FOLDER_VARIABLE = "WORKSTREAM_CACHE"
+_ID_BYTES = 8
+_BUILDING = ".building-"  # how the name of what is being built, or removed, begins
+_BLOCK_BYTES = 512  # of what the operating system counts a file's room in
 
 
 def folder() -> Path:
@@ -34,6 +40,19 @@ def folder() -> Path:
     path = Path(chosen).expanduser().absolute() if chosen else platformdirs.user_cache_path("workstream")
     path.mkdir(parents=True, exist_ok=True)
     return path
+
+
+def home_id() -> str:
+    """Return the id of the cache folder, 16 hexadecimal digits: whose it is what is made on an engine of others.
+
+    It is random and made once, because two cache folders may have the same path: those of two containers. A copy of a
+    cache folder has the same id, unless the file `id` is left out.
+    """
+    path = folder() / "id"
+    with lock("id"):
+        if not path.exists():
+            files.replace(path, secrets.token_hex(_ID_BYTES).encode())
+        return path.read_text(encoding="ascii")
 
 
 def digest(*inputs: str | Path) -> str:
@@ -68,19 +87,27 @@ def lock(name: str) -> Iterator[None]:
 
 @contextmanager
 def exclusive(name: str, what: str) -> Iterator[None]:
-    """Hold the lock of that name, or refuse at once; it dies with the process.
+    """Hold the lock of that name, or refuse at once; it dies with the process, and leaves no file.
 
     Raises:
         errors.BusyError: another process holds it.
 
     """
-    with _lock_file(name) as file:
-        if not _taken(file):
-            raise errors.BusyError(
-                f"Another run uses {what}.",
-                instead="Wait for it to end, or choose another name with --workstream-cluster-name.",
-            )
-        yield
+    while True:
+        with _lock_file(name) as file:
+            if not _taken(file):
+                raise errors.BusyError(
+                    f"Another run uses {what}.",
+                    instead="Wait for it to end, or choose another name with --workstream-cluster-name "
+                    "(`workstream cluster` calls it --cluster-name).",
+                )
+            if not _is_there(file.fileno(), Path(file.name)):
+                continue  # whoever held it until now has taken the file away: a newcomer would lock another
+            try:
+                yield
+            finally:
+                Path(file.name).unlink(missing_ok=True)
+            return
 
 
 @dataclass(frozen=True, slots=True)
@@ -100,13 +127,21 @@ class Lease:
 
 
 @contextmanager
-def lease(name: str) -> Iterator[Lease]:
-    """Share the thing of that name with others, once nobody holds it alone; the hold dies with the process."""
+def lease(name: str, *, first: Callable[[], object] | None = None) -> Iterator[Lease]:
+    """Share the thing of that name with others, once nobody holds it alone; the hold dies with the process.
+
+    Args:
+        name: what it is.
+        first: is called if nobody else holds it; whoever comes meanwhile waits.
+
+    """
     with _lock_file(f"{name}-leases") as file:
+        if first is not None and _taken(file):
+            first()
         try:
             fcntl.flock(file, fcntl.LOCK_SH | fcntl.LOCK_NB)
         except BlockingIOError:
-            with step("cache", f"waiting for whoever stops the {name}"):
+            with step("cache", f"waiting for whoever has the {name} alone"):
                 fcntl.flock(file, fcntl.LOCK_SH)
         yield Lease(file)
 
@@ -117,13 +152,98 @@ def _lock_file(name: str) -> TextIO:
     return path.open("a")
 
 
-def _taken(file: TextIO) -> bool:
+def _taken(file: TextIO | int) -> bool:
     """Take a lock if nobody holds it; return whether it is ours now."""
     try:
         fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
     except BlockingIOError:
         return False
     return True
+
+
+def _is_there(opened: int, path: Path) -> bool:
+    """Whether a path still leads to what was opened."""
+    try:
+        return os.path.samestat(os.fstat(opened), path.stat())
+    except FileNotFoundError:
+        return False
+
+
+_KEY = re.compile(r"[0-9a-f]{16}")  # what `digest` returns
+_used: dict[Path, int] = {}  # what this process uses, and the open folder whose lock says so
+
+
+def entries() -> Iterator[Path]:
+    """Yield the folders of built things."""
+    for path in folder().glob("*/*"):
+        if _KEY.fullmatch(path.name) and path.is_dir():
+            yield path
+
+
+def use(path: Path) -> bool:
+    """Say that this process uses a folder of the cache: it is not removed before the process ends.
+
+    Returns:
+        Whether it is there.
+
+    """
+    if path in _used and _is_there(_used[path], path):
+        return True
+    try:
+        opened = os.open(path, os.O_RDONLY | os.O_DIRECTORY)
+    except FileNotFoundError:
+        return False
+    fcntl.flock(opened, fcntl.LOCK_SH)
+    if not _is_there(opened, path):  # it was removed while we waited for the lock
+        os.close(opened)
+        return False
+    os.utime(path)
+    _used[path] = opened
+    return True
+
+
+def in_use(path: Path) -> bool:
+    """Whether a process uses a folder of the cache, this one too."""
+    opened = os.open(path, os.O_RDONLY | os.O_DIRECTORY)
+    try:
+        return not _taken(opened)
+    finally:
+        os.close(opened)
+
+
+def discard(path: Path) -> bool:
+    """Remove a folder of the cache unless a process uses it; return whether it is gone."""
+    try:
+        opened = os.open(path, os.O_RDONLY | os.O_DIRECTORY)
+    except FileNotFoundError:
+        return True
+    # Whoever builds beside it removes what is left of it, if this is cut off.
+    going = path.with_name(f"{_BUILDING}{path.name}")
+    try:
+        if not _taken(opened):
+            return False
+        remove(going)
+        path.rename(going)
+    finally:
+        os.close(opened)
+    remove(going)
+    if path.parent != folder():
+        with suppress(OSError):  # there is something else in it
+            path.parent.rmdir()
+    return True
+
+
+def size(path: Path) -> int:
+    """Return the room on the disk that a folder takes, in bytes; what goes meanwhile does not count."""
+    total, pending = 0, [path]
+    while pending:
+        with suppress(OSError), os.scandir(pending.pop()) as found:
+            for one in found:
+                with suppress(OSError):
+                    total += one.stat(follow_symlinks=False).st_blocks * _BLOCK_BYTES
+                if one.is_dir(follow_symlinks=False):
+                    pending.append(Path(one.path))
+    return total
 
 
 def entry(name: str, key: str, build: Callable[[Path], None], *, needs_bytes: int = 0) -> Path:
@@ -140,24 +260,43 @@ def entry(name: str, key: str, build: Callable[[Path], None], *, needs_bytes: in
 
     """
     path = folder() / name / key
-    if path.is_dir():
+    if use(path):
         logger.debug("%s is in the cache: %s", name, path)
         return path
     with lock(name):
-        if path.is_dir():  # another run made it while this one waited
-            return path
-        path.parent.mkdir(parents=True, exist_ok=True)
-        for leftover in path.parent.glob(".building-*"):  # of a run that was cut off: the lock is ours
-            remove(leftover)
-        require_space(needs_bytes, name)
-        building = Path(tempfile.mkdtemp(prefix=".building-", dir=path.parent))
-        try:
-            build(building)
-            building.chmod(0o755)
-            building.rename(path)
-        finally:
-            remove(building)
+        while not use(path):  # another run made it while this one waited
+            path.parent.mkdir(parents=True, exist_ok=True)
+            for leftover in path.parent.glob(f"{_BUILDING}*"):  # of a run that was cut off: the lock is ours
+                remove(leftover)
+            require_space(needs_bytes, name)
+            building = Path(tempfile.mkdtemp(prefix=_BUILDING, dir=path.parent))
+            try:
+                with telling_of_shortage(name):
+                    build(building)
+                building.chmod(0o755)
+                building.rename(path)
+            finally:
+                remove(building)
     return path
+
+
+@contextmanager
+def telling_of_shortage(what: str) -> Iterator[None]:
+    """Turn an error of a machine that ran out of something into one of ours.
+
+    Raises:
+        errors.NoSpaceError: the disk is full, or something else is used up.
+
+    """
+    try:
+        yield
+    except OSError as error:
+        advice = shortage.of(error)
+        if not advice:
+            raise
+        raise errors.NoSpaceError(
+            f"{what}: {error.filename or folder()}: {error.strerror}.", instead=advice, more=f"df -h {folder()}"
+        ) from error
 
 
 def require_space(needed: int, what: str) -> None:

@@ -127,7 +127,7 @@ class PrivateApt:
         except errors.ProgramFailedError as error:
             raise errors.InputError(
                 f"Debian packages cannot be had: {', '.join(packages)}.\n{processes.tail(error.stderr)}",
-                instead=f"Check the network and this machine's apt sources, or set {MIRROR_VARIABLE}.",
+                instead=error.instead or f"Check the network and this machine's apt sources, or set {MIRROR_VARIABLE}.",
             ) from error
         files = sorted(archives.glob("*.deb"))
         target.mkdir(parents=True, exist_ok=True)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import partial
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
@@ -9,6 +10,21 @@ if TYPE_CHECKING:
     from datetime import datetime
 
     from kubernetes import client
+
+    from workstream.cluster.access import Cluster
+
+
+def of(cluster: Cluster, namespace: str, **chosen: str) -> list[client.CoreV1Event]:
+    """Return the events of a namespace; none, and that is told once, if the account may not see them.
+
+    Args:
+        cluster: where.
+        namespace: its name.
+        chosen: selectors, as the API takes them.
+
+    """
+    listed = partial(cluster.core.list_namespaced_event, namespace, **chosen)
+    return cluster.if_allowed(f"events in {namespace}", listed)
 
 
 def when(event: client.CoreV1Event) -> datetime:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 import shlex
 from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
@@ -12,9 +13,9 @@ from typing import TYPE_CHECKING, Any
 import yaml
 
 from workstream import errors, limits, processes
-from workstream.cluster import diagnose, hopeless, images, programs, waiting, workloads
+from workstream.cluster import diagnose, hopeless, images, programs, sight, waiting, workloads
 from workstream.cluster.workloads import Present
-from workstream.progress import step
+from workstream.progress import say, step
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator, Mapping
@@ -27,6 +28,9 @@ Manifest = dict[str, Any]
 
 # Helm 3 has `--all` for them, Helm 4 has not.
 _EVERY_STATE = ("--deployed", "--failed", "--pending", "--superseded", "--uninstalled", "--uninstalling")
+_PENDING = "another operation (install/upgrade/rollback) is in progress"  # what Helm says of it
+# What the API server says to an account that lacks a right, which it names.
+_FORBIDDEN = re.compile(r'\S+ is forbidden: User "[^"\n]+" cannot [^\n]+')
 _SERVER_SIDE = 4  # the first Helm that lets the API server merge, and knows conflicts
 
 
@@ -90,15 +94,27 @@ def install(cluster: Cluster, release: Release, values: Mapping[str, Any]) -> in
             str(release.chart),
             "--namespace",
             release.namespace,
-            "--create-namespace",
+            # The cluster's own is there, and asking for it takes a right that the account may not have.
+            *([] if release.namespace == cluster.namespace else ["--create-namespace"]),
             "--reset-values",
             *_changing(cluster),
         ]
         hooks = _Hooks(cluster, release, since)
-        with hooks.explained():
-            _helm(*arguments, values=values, cluster=cluster, meanwhile=hooks.look)
+
+        def upgrade() -> None:
+            with hooks.explained():
+                _helm(*arguments, values=values, cluster=cluster, meanwhile=hooks.look)
+
+        try:
+            upgrade()
+        except errors.ChartError as error:
+            if _PENDING not in error.what or not cluster.ours:
+                raise
+            _end_what_is_pending(cluster, release)
+            upgrade()
         present = until_whole(cluster, release, since=since)
         _look_at_images(cluster, release, present)
+        sight.look(cluster, *_namespaces(release, present.names))
     return _revision(cluster, release)
 
 
@@ -122,6 +138,7 @@ def rollback(cluster: Cluster, release: Release) -> int:
             _helm(*arguments, cluster=cluster)
         present = until_whole(cluster, release, since=since)
         _look_at_images(cluster, release, present)
+        sight.look(cluster, *_namespaces(release, present.names))
     return _revision(cluster, release)
 
 
@@ -157,6 +174,7 @@ def uninstall(cluster: Cluster, release: Release) -> None:
             what=f"no pod of {release.name} is left",
             last_seen=lambda: diagnose.state(cluster, *_namespaces(release, names)),
         )
+        sight.look(cluster)
 
 
 def until_whole(cluster: Cluster, release: Release, *, since: datetime | None = None) -> Present:
@@ -191,6 +209,8 @@ def until_whole(cluster: Cluster, release: Release, *, since: datetime | None = 
         if not wait.notice.waits:
             raise
         raise errors.WaitError(error.what, instead=f"This held it up: {'; '.join(wait.notice.waits)}") from error
+    for line in hopeless.kept_old(wait.present):
+        say("helm", line)
     return wait.present
 
 
@@ -305,6 +325,17 @@ def _changing(cluster: Cluster) -> list[str]:
     return [timeout, *(["--server-side=true", "--force-conflicts"] if merging else [])]
 
 
+def _end_what_is_pending(cluster: Cluster, release: Release) -> None:
+    """End a change that Helm takes for being under way: on our cluster only this run acts, so a killed one left it."""
+    status = next((found["status"] for found in _listed(cluster, release, "--pending")), "pending")
+    say("helm", f"{release.name} is {status}: a run that was killed left it; that change is taken back")
+    where = [release.name, "--namespace", release.namespace]
+    if status == "pending-install":
+        _helm("uninstall", *where, "--no-hooks", "--ignore-not-found", cluster=cluster)
+    else:
+        _helm("rollback", *where, "--no-hooks", cluster=cluster)
+
+
 def _namespaces(release: Release, names: Iterable[Name]) -> list[str]:
     return sorted({release.namespace, *(name.namespace for name in names)})
 
@@ -370,6 +401,10 @@ def _helm(
         output = [error.stderr.strip() or error.stdout.strip()]
         if arguments[0] == "lint":  # it complains of having found something, and prints what
             output = [error.stdout.strip(), error.stderr.strip()]
+        forbidden = _FORBIDDEN.search(error.stderr)
+        if forbidden is not None:
+            what = f"helm {arguments[0]} failed: {forbidden[0]}"
+            raise errors.RightMissingError(what) from error
         raise errors.ChartError(
             f"helm {arguments[0]} failed: " + "\n".join(filter(None, output)),
             instead="Mend the chart or the values.",

@@ -39,6 +39,9 @@ _HOPELESS = {
 _HOPELESS_RESTARTS = 2
 # A ConfigMap or Secret that somebody may still write, or a key of one.
 _MAY_COME = re.compile(r"(configmap|secret) .*not found|couldn't find key")
+_BEING_MADE = {"ContainerCreating", "PodInitializing"}
+_NOT_MADE = {"FailedAttachVolume", "FailedCreatePodSandBox", "FailedMount"}
+_CHANGING = re.compile(r"[0-9a-f]{32,}")  # of a message that is the same each time but for that
 _DENIED = re.compile(r"violates PodSecurity|denied (the )?request|is invalid: ")
 _QUOTA = re.compile(
     r"exceeded quota: (?P<name>[^,]+), requested: (?P<requested>.+), used: .+, limited: (?P<limited>.+)"
@@ -97,6 +100,17 @@ def look(cluster: Cluster, present: Present, since: datetime) -> list[str]:
         for pod in pods:
             waits.update(dict.fromkeys(_look_at_pod(cluster, part, pod, leaving=leaving)))
     return list(waits)
+
+
+def kept_old(present: Present) -> list[str]:
+    """Return which workloads of a whole release keep pods of a former form, as they are told to: a sentence each."""
+    old = {
+        part.name: workloads.expected(part) - workloads.updated(part)
+        for part in present.named
+        if part.kind in {"DaemonSet", "StatefulSet"} and workloads.renewed(part) <= workloads.updated(part)
+    }
+    why = "of a former form until somebody deletes them: its updateStrategy says so"
+    return [f"{name}: {count} pods stay {why}" for name, count in old.items() if count > 0]
 
 
 def _look_at_job(cluster: Cluster, job: Part, pods: list[client.V1Pod]) -> Iterator[str]:
@@ -168,7 +182,7 @@ def _refusal(cluster: Cluster, present: Present, maker: Part, since: datetime) -
     failed = workloads.condition(maker, "ReplicaFailure") if maker.kind == "ReplicaSet" else None
     if failed is not None and failed.last_transition_time >= since:
         return str(failed.message)
-    refusals = cluster.core.list_namespaced_event(maker.name.namespace, field_selector="reason=FailedCreate").items
+    refusals = events.of(cluster, maker.name.namespace, field_selector="reason=FailedCreate")
     mine = [event for event in refusals if event.involved_object.uid == maker.uid and events.when(event) >= since]
     if not mine:
         return ""
@@ -234,23 +248,50 @@ def _look_at_pod(cluster: Cluster, part: Part, pod: client.V1Pod, *, leaving: bo
                 instead="Another release or program holds the port on the node: stop it, or choose another port.",
                 more=f"kubectl --namespace {namespace} describe pod {name}",
             )
-        yield f"{part.name}: no node takes a pod: {message}"
-    for status in _containers(pod):
+        yield f"{part.name}: no node takes a pod: {message}" + _pressure(message)
+    waiting_containers = [status for status in _containers(pod) if status.state.waiting is not None]
+    if any(status.state.waiting.reason in _BEING_MADE for status in waiting_containers):
+        yield from _look_at_making(cluster, part, pod)
+    for status in waiting_containers:
         waiting = status.state.waiting
-        if waiting is None:
-            continue
         message = " ".join((waiting.message or "").split())
         if waiting.reason == "CrashLoopBackOff":
             # A Job says itself how often it tries.
             if part.kind != "Job" and status.restart_count >= _HOPELESS_RESTARTS:
                 log = _log(cluster, pod, status.name, previous=True)
-                ended = f"it has ended {status.restart_count} times; its log ends with"
+                ended = f"it has ended {status.restart_count} times{_for_want(status)}; its log ends with"
                 raise _cannot_leave(part, pod, status, f"{ended}\n{log}")
             yield f"{part.name}: container {status.name} of a pod ended, and is started again"
         elif waiting.reason == "CreateContainerConfigError" and _MAY_COME.search(message):
             yield f"{part.name}: container {status.name} of a pod waits: {message}"
         elif waiting.reason in _HOPELESS:
             raise _cannot_leave(part, pod, status, message)
+
+
+def _for_want(status: client.V1ContainerStatus) -> str:
+    """Return that a container was ended because it took more memory than it may; empty if it was not."""
+    last = status.last_state and status.last_state.terminated
+    return (
+        ", last because it took more memory than its limit (OOMKilled)" if last and last.reason == "OOMKilled" else ""
+    )
+
+
+def _pressure(message: str) -> str:
+    """Return what a node's complaint about itself means: nodes of kind have this machine's disk and memory."""
+    for lack, what in (("disk-pressure", "its disk is full"), ("memory-pressure", "its memory is short")):
+        if lack in message:
+            return f" (a node says that {what})"
+    return ""
+
+
+def _look_at_making(cluster: Cluster, part: Part, pod: client.V1Pod) -> Iterator[str]:
+    """Yield why a pod's containers are not made yet: only events tell."""
+    warnings = cluster.core.list_namespaced_event(pod.metadata.namespace, field_selector="type=Warning").items
+    about = [event for event in warnings if event.involved_object.uid == pod.metadata.uid and event.reason in _NOT_MADE]
+    if about:
+        last = max(about, key=events.when)
+        message = _CHANGING.sub("…", " ".join((last.message or "").split()))
+        yield f"{part.name}: a pod waits: {last.reason}: {message}"
 
 
 def _cannot_leave(part: Part, pod: client.V1Pod, status: client.V1ContainerStatus, details: str) -> errors.PodError:

@@ -11,6 +11,7 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 from workstream import errors, limits
+from workstream.cluster import cache
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
@@ -157,9 +158,15 @@ def push(engine: Engine, image: str, registry: str) -> Provided:
     """
     image_id = engine.image_id(image)
     name = f"{registry.rstrip('/')}/{name_with_content(image, image_id).rpartition('/')[2]}"
-    engine.run("tag", image_id, name)
-    engine.run("push", name, limit=limits.IMAGE_PULL)
-    known = json.loads(engine.run("image", "inspect", "--format", "{{json .RepoDigests}}", name).stdout) or []
+    with cache.lock("image-names"):
+        there = engine.has_image(name)
+        engine.run("tag", image_id, name)
+        try:
+            engine.run("push", name, limit=limits.IMAGE_PULL)
+            known = json.loads(engine.run("image", "inspect", "--format", "{{json .RepoDigests}}", name).stdout) or []
+        finally:
+            if not there:
+                engine.run("image", "rm", name)  # the name alone: the image has its own
     repository, _ = _parts(name)
     digests = [
         digest for reference in known for pushed, _, digest in [reference.partition("@")] if pushed == repository

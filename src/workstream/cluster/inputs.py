@@ -45,8 +45,9 @@ def fetch(requirement: str, hashes: Sequence[str], *, source: bool = False) -> P
         except errors.ProgramFailedError as error:
             raise errors.InputError(
                 f"{requirement} could not be fetched as pinned.\n{processes.tail(error.stderr)}",
-                instead="Check the network and pip's settings (pip config list). A hash that differs means that "
-                "the index gave something else than what was tested: do not work around it.",
+                instead=error.instead
+                or "Check the network and pip's settings (pip config list). A hash that differs means that the index "
+                "gave something else than what was tested: do not work around it.",
             ) from error
         pinned.unlink()
 

@@ -1,21 +1,26 @@
 """The kind cluster, made through pytest-kubernetes, whose manager is corrected here where it falls short.
 
-What we make carries our label: the nodes' network does, and a cluster whose nodes are not in it is never
-touched.
+On one engine there may be the clusters of several cache folders. A cluster's name there carries the first digits of its
+folder's id, and the network of its nodes, to which kind lets us give labels, the whole: a cluster whose nodes are not
+in a network of ours is never touched.
 """
 
 from __future__ import annotations
 
 import json
-from contextlib import contextmanager
+import os
+import shlex
+import sys
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from pytest_kubernetes.providers.kind import KindManagerBase
 
-from workstream import errors, limits, processes
+from workstream import errors, limits, processes, shortage
 from workstream.cluster import cache, images, waiting
 from workstream.cluster.access import Cluster, request_timeout
+from workstream.cluster.engine import HOME_LABEL, filters, labels_of_ours
 from workstream.cluster.versions import recipes
 from workstream.processes import Environment
 from workstream.progress import say, step
@@ -30,6 +35,7 @@ if TYPE_CHECKING:
 
 DEFAULT_NAME = "workstream"
 LABEL = "workstream.cluster"
+_DIGITS = 6  # of our cache folder's id, in names on the engine
 _ON_PATH = Environment()
 _KIND_LABEL = "io.x-k8s.kind.cluster"
 
@@ -37,14 +43,14 @@ _KIND_LABEL = "io.x-k8s.kind.cluster"
 class KindCluster(KindManagerBase):
     """One kind cluster of one control plane and two workers.
 
-    pytest-kubernetes calls `create`, `delete`, `load_image` and `kubectl`. Corrected here: the name is used
-    as given; kind's complaints are shown; an unfinished cluster is removed, after its logs were kept; ready
+    pytest-kubernetes calls `create`, `delete`, `load_image` and `kubectl`. Corrected here: the name on the engine is
+    ours alone; kind's complaints are shown; an unfinished cluster is removed, after its logs were kept; ready
     means every node and CoreDNS; an image may be loaded while the creation's limit has passed.
 
     Args:
         engine: the engine that its nodes run in.
         image: the node image.
-        name: the cluster's name.
+        name: what people call it.
         diagnostics: where the logs of a failed creation go.
         programs: what lets kind and kubectl be found; by default they are on PATH.
 
@@ -57,14 +63,16 @@ class KindCluster(KindManagerBase):
         self._programs = programs
         self._image = image
         self._diagnostics = diagnostics
+        self._called = name
         self._home = cache.folder() / "clusters" / name
         self._images = images.Images()
         super().__init__(name, None, self._home / "kubeconfig")
 
     def _set_cluster_name(self, cluster_name: str, provider_config: str | None) -> str:
         del provider_config  # the configuration is ours
-        self._cluster_options.cluster_name = cluster_name
-        return cluster_name
+        name = f"{cluster_name}-{cache.home_id()[:_DIGITS]}"
+        self._cluster_options.cluster_name = name
+        return name
 
     def _ensure_executable(self) -> None:
         """Look for no kind here: `_kind` reports that it is missing, and looking and deleting need none."""
@@ -72,6 +80,10 @@ class KindCluster(KindManagerBase):
     @property
     def _network(self) -> str:
         return f"workstream-{self.cluster_name}"
+
+    @property
+    def _labels(self) -> dict[str, str]:
+        return labels_of_ours(cluster=self._called)
 
     @property
     def _kept(self) -> Path:
@@ -97,10 +109,10 @@ class KindCluster(KindManagerBase):
         self._make_network()
         name = self.cluster_name
         arguments = ["create", "cluster", "--name", name, "--image", self._image, "--retain"]
-        configuration = recipes() / "node" / "kind.yaml"
+        configuration = recipes() / "kind.yaml"
         files = ["--config", str(configuration), "--kubeconfig", str(cluster_options.kubeconfig_path)]
         try:
-            with step("cluster", f"creating {name}: 1 control plane, 2 workers"):
+            with step("cluster", f"creating {self._called}: 1 control plane, 2 workers"):
                 self._kind(*arguments, *files, limit=limits.CLUSTER_CREATE)
             with step("cluster", "waiting for every node and for CoreDNS"):
                 self._until_ready()
@@ -118,7 +130,7 @@ class KindCluster(KindManagerBase):
             return False
 
     def _on_delete(self) -> None:
-        with step("cluster", f"deleting {self.cluster_name}"):
+        with step("cluster", f"deleting {self._called}"):
             self._clear()
 
     def load_image(self, image: str) -> None:
@@ -179,7 +191,7 @@ class KindCluster(KindManagerBase):
 
         """
         if self._is_kept() and self.ready():
-            say("cluster", f"{self.cluster_name} was kept by an earlier run: using it")
+            say("cluster", f"{self._called} was kept by an earlier run: using it")
         else:
             self._kept.unlink(missing_ok=True)
             self._on_create(self._cluster_options)
@@ -192,9 +204,9 @@ class KindCluster(KindManagerBase):
     def _leave(self, *, keep: bool) -> None:
         if keep:
             self._kept.write_text(json.dumps(self._nodes()))
-            which = "" if self.cluster_name == DEFAULT_NAME else f" --cluster-name {self.cluster_name}"
-            say("cluster", f"{self.cluster_name} is kept; `workstream cluster down{which}` deletes it")
-            say("cluster", f"export KUBECONFIG={self.kubeconfig}")
+            which = [] if self._called == DEFAULT_NAME else ["--cluster-name", self._called]
+            say("cluster", f"{self._called} is kept; to delete it: {_as_typed('cluster', 'down', *which)}")
+            say("cluster", f"export KUBECONFIG={shlex.quote(str(self.kubeconfig))}")
         else:
             self._on_delete()
 
@@ -202,24 +214,28 @@ class KindCluster(KindManagerBase):
         """Whether there is a cluster of this name, whoever made it and in whatever state."""
         return bool(self._nodes())
 
-    def down(self) -> None:
-        """Delete the cluster.
+    def down(self) -> bool:
+        """Delete the cluster, or what is left of it; return whether there was anything.
 
         Raises:
             errors.ClusterNotOursError: it is not ours.
 
         """
         self._refuse_foreign()
+        if not self.exists() and not self._networks():
+            return False
         self._on_delete()
+        return True
 
     def delete(self) -> None:
         """Do nothing: a test that is done with the cluster does not delete it. The session does, in `running`."""
 
     def access(self) -> Cluster:
         """Return how to use the cluster, which is there."""
-        name = self.cluster_name
-        where = Path(self.kubeconfig), f"kind-{name}", name
-        return Cluster(*where, self._provide, self, images=self._images, programs=self._programs)
+        where = Path(self.kubeconfig), f"kind-{self.cluster_name}", self._called
+        return Cluster(
+            *where, self._provide, self, images=self._images, programs=self._programs, node_images=self._node_images
+        )
 
     def _provide(self, image: str, name: str = "") -> str:
         """Bring an image to the workers; see `access.Provide`."""
@@ -264,16 +280,30 @@ class KindCluster(KindManagerBase):
         selector = f"label={_KIND_LABEL}={self.cluster_name}"
         return sorted(self._engine.run("ps", "--all", "--quiet", "--no-trunc", "--filter", selector).stdout.split())
 
+    def _node_images(self) -> list[str]:
+        """Return the images of this cluster's nodes, each once: name, and digest."""
+        made_of = self._engine.run("inspect", "--format", "{{.Config.Image}} {{.Image}}", *self._nodes()).stdout
+        return sorted(set(made_of.splitlines()))
+
     def _refuse_foreign(self) -> None:
+        of_another = self._network_is_of_another()
         for node in self._nodes():
             networks = "{{range $name, $_ := .NetworkSettings.Networks}}{{$name}} {{end}}"
             connected = self._engine.run("inspect", "--format", networks, node).stdout.split()
-            if self._network not in connected:
-                raise errors.ClusterNotOursError(
-                    f"There is a kind cluster named {self.cluster_name} that workstream did not make.",
-                    instead="Choose another name with --workstream-cluster-name, or delete that cluster yourself: "
-                    f"kind delete cluster --name {self.cluster_name}",
-                )
+            of_another = of_another or self._network not in connected
+        if of_another:
+            raise errors.ClusterNotOursError(
+                f"There is a kind cluster named {self.cluster_name}, or a network {self._network}, that workstream did "
+                "not make from this cache folder.",
+                instead="Choose another name with --workstream-cluster-name (`workstream cluster` calls it "
+                f"--cluster-name), or delete it yourself: kind delete cluster --name {self.cluster_name}; "
+                f"docker network rm {self._network}",
+            )
+
+    def _network_is_of_another(self) -> bool:
+        label = f'{{{{index .Labels "{HOME_LABEL}"}}}}'
+        shown = self._engine.run("network", "inspect", "--format", label, self._network, accept=range(256))
+        return shown.returncode == 0 and shown.stdout.strip() != cache.home_id()
 
     def _make_network(self) -> None:
         mtu = self._engine.run(
@@ -285,16 +315,26 @@ class KindCluster(KindManagerBase):
             accept=range(256),
         ).stdout.strip()
         options = ["--opt", f"com.docker.network.driver.mtu={mtu}"] if mtu.isdigit() else []
-        self._engine.run("network", "create", "--label", f"{LABEL}={self.cluster_name}", *options, self._network)
+        labelled = [part for name, value in self._labels.items() for part in ("--label", f"{name}={value}")]
+        self._engine.run("network", "create", *labelled, *options, self._network)
 
     def _clear(self) -> None:
         """Remove the nodes, their volumes and their network; what is not there is no error."""
         self._engine.remove_containers(f"label={_KIND_LABEL}={self.cluster_name}")
-        selector = f"label={LABEL}={self.cluster_name}"
-        for network in self._engine.run("network", "ls", "--quiet", "--filter", selector).stdout.split():
-            self._engine.run("network", "rm", network)
-        for path in (self._home / "kubeconfig", self._kept):
-            path.unlink(missing_ok=True)
+        self._engine.remove_networks(*filters(self._labels))
+        cache.remove(self._home)
+
+    def remove_if_left(self) -> None:
+        """Remove a cluster that a killed run left half-made or unkept, unless another run uses it."""
+        with suppress(errors.BusyError, errors.ClusterNotOursError), cache.exclusive(*hold(self._called)):
+            if not self._is_kept():
+                say("cluster", f"{self._called} was left by a run that was killed: removing it")
+                self.down()
+
+    def _networks(self) -> list[str]:
+        """Return the ids of the networks that carry our labels for this cluster."""
+        chosen = [part for condition in filters(self._labels) for part in ("--filter", condition)]
+        return self._engine.run("network", "ls", "--quiet", *chosen).stdout.split()
 
     def _not_ready(self) -> str:
         """Return what is not ready yet; empty if all is."""
@@ -332,6 +372,7 @@ class KindCluster(KindManagerBase):
             with step("cluster", f"keeping the logs of the failed creation in {self._diagnostics}"):
                 self._export_logs()
         self._clear()
+        complaint = self._complaint()
         if isinstance(error, errors.ProgramFailedError):
             taken = "address already in use" in error.stderr or "port is already allocated" in error.stderr
             kind = errors.PortTakenError if taken else errors.ClusterFailedError
@@ -339,13 +380,51 @@ class KindCluster(KindManagerBase):
                 "\n".join(line for line in error.stderr.splitlines() if "ERROR" in line) or error.stderr
             )
             raise kind(
-                f"kind could not create the cluster {self.cluster_name}:\n{reason}",
-                instead="If the nodes did not start, the engine's log and the nodes' journals say why.",
+                f"kind could not create the cluster {self._called}:\n{reason}"
+                + (f"\nA node says: {complaint}" if complaint else ""),
+                instead=shortage.advice(complaint)
+                or error.instead
+                or "If the nodes did not start, the engine's log and the nodes' journals say why.",
                 more=str(self._diagnostics),
             ) from error
+        if complaint and isinstance(error, errors.WorkstreamError):
+            raise errors.ClusterFailedError(
+                f"{error.what}\nA node says: {complaint}",
+                instead=shortage.advice(complaint),
+                more=str(self._diagnostics),
+            ) from error
+
+    def _complaint(self) -> str:
+        """Return what the logs of a failed creation say of a machine that ran out of something; empty if nothing."""
+        for path in sorted(self._diagnostics.glob(f"{self.cluster_name}-*/**/*.log")):
+            complaint = shortage.complaint(path.read_text(encoding="utf-8", errors="replace"))
+            if complaint:
+                return complaint
+        return ""
 
     def _export_logs(self) -> None:
         try:
             self._kind("export", "logs", self._diagnostics, "--name", self.cluster_name, limit=limits.DIAGNOSTICS)
         except errors.WorkstreamError as error:
             say("cluster", f"kind could not export all logs: {error.what.splitlines()[-1]}")
+
+
+def hold(name: str) -> tuple[str, str]:
+    """Return the name of the lock on our cluster of that name, and what to call it; see `cache.exclusive`."""
+    return f"cluster-{name}", f"the cluster {name}"
+
+
+def left_behind(engine: Engine) -> list[str]:
+    """Return the names of all clusters of this cache folder that an engine has something of."""
+    chosen = [part for one in (*filters(labels_of_ours()), f"label={LABEL}") for part in ("--filter", one)]
+    label = f'{{{{.Label "{LABEL}"}}}}'
+    return sorted(set(engine.run("network", "ls", *chosen, "--format", label).stdout.split()))
+
+
+def _as_typed(*arguments: str) -> str:
+    """Return a call of our command as one would type it here, with the cache folder that was chosen."""
+    beside = Path(sys.executable).with_name("workstream")
+    program = str(beside) if beside.exists() else "workstream"
+    chosen = os.environ.get(cache.FOLDER_VARIABLE)
+    variables = [f"{cache.FOLDER_VARIABLE}={shlex.quote(chosen)}"] if chosen else []
+    return " ".join([*variables, shlex.join([program, *arguments])])

@@ -10,23 +10,24 @@ from __future__ import annotations
 import os
 import shlex
 import shutil
-import tempfile
+import sys
 from contextlib import contextmanager
-from pathlib import Path
 from typing import TYPE_CHECKING
 
-from workstream import errors, limits, processes
-from workstream.cluster import cache, debian, programs
+from workstream import errors, files, limits, processes
+from workstream.cluster import cache, debian, images, programs
+from workstream.cluster.engine import filters, labels_of_ours
 from workstream.cluster.versions import pinned, recipes
 from workstream.progress import say, step
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
+    from pathlib import Path
 
     from workstream.cluster.engine import Engine
 
-# The stage of resources/node/Dockerfile that becomes the image of a control-plane component.
-_STAGES = {"etcd": "etcd", "coredns": "coredns", "pause": "pause"}
+# The stages of resources/node/Dockerfile that become the image of the same name; any other image is Kubernetes itself.
+_STAGES = ("etcd", "coredns", "pause", "local-path-provisioner", "pod-network")
 _ADVICE_ENDS = "https://docs.docker.com/go/buildx/"  # of what the client says where it has no plugin for builds
 _ENTRYPOINT = 'ENTRYPOINT ["/usr/local/sbin/node-entrypoint"]'
 
@@ -42,6 +43,7 @@ def base_image(engine: Engine) -> str:
     with cache.lock("base-image"):
         if engine.has_image(name):
             say("images", f"{name} is there")
+            engine.use_image(name)
         elif not engine.pull(name):
             _bootstrap(engine, name)
     return name
@@ -58,10 +60,9 @@ def _bootstrap(engine: Engine, name: str) -> None:
     cache.require_space(limits.BASE_IMAGE_BYTES, name)
     pins = pinned()["base"]
     with (
-        tempfile.TemporaryDirectory(dir=cache.folder(), prefix=".bootstrap-") as work,
+        files.temporary("bootstrap", cache.folder()) as folder,
         step("images", f"bootstrapping {name}"),
     ):
-        folder = Path(work)
         tool = folder / "mmdebstrap"
         debian.PrivateApt(folder / "apt", pins["suite"]).unpack(pins["bootstrap-packages"], tool)
         archive = folder / "root.tar"
@@ -69,7 +70,7 @@ def _bootstrap(engine: Engine, name: str) -> None:
         excluded = [f"--dpkgopt=path-exclude=/usr/share/{part}/*" for part in ("doc", "man", "locale")]
         options = ["--mode=root", "--variant=minbase", "--quiet", *excluded]
         programs_of_its_own = str(tool / "usr/bin")
-        environment = {"TMPDIR": work, "PATH": os.pathsep.join([programs_of_its_own, os.environ["PATH"]])}
+        environment = {"TMPDIR": str(folder), "PATH": os.pathsep.join([programs_of_its_own, os.environ["PATH"]])}
         mmdebstrap: list[str | Path] = ["perl", tool / "usr/bin/mmdebstrap"]
         try:
             processes.run(
@@ -80,7 +81,7 @@ def _bootstrap(engine: Engine, name: str) -> None:
         except errors.ProgramFailedError as error:
             raise errors.BuildError(
                 f"{name} could not be bootstrapped from Debian packages.\n{processes.tail(error.stderr)}",
-                instead=f"Check this machine's apt sources, or set {debian.MIRROR_VARIABLE}.",
+                instead=error.instead or f"Check this machine's apt sources, or set {debian.MIRROR_VARIABLE}.",
             ) from error
         engine.run("import", "--change", 'CMD ["bash"]', archive, name, limit=limits.IMAGE_BUILD)
 
@@ -91,8 +92,19 @@ def available(engine: Engine) -> str:
     for name in (published, _our_name()):
         if engine.has_image(name):
             say("images", f"{name.partition('@')[0]} is there")
+            engine.use_image(name)
             return name
     return published if engine.pull(published) else ""
+
+
+def require_buildable() -> None:
+    """Raise errors.BuildError off Linux: what goes into a node image is compiled for the machine that compiles it."""
+    if sys.platform != "linux":
+        published = pinned()["node"]["image"].partition("@")[0]
+        raise errors.BuildError(
+            f"{published} cannot be pulled, and a node image of our own is built on Linux only.",
+            instead="Give the engine access to a registry, or bring the image there with `docker load`.",
+        )
 
 
 def _our_name() -> str:
@@ -119,7 +131,9 @@ def _build_node(engine: Engine, name: str) -> None:
     cache.require_space(limits.NODE_IMAGE_BYTES, name)
     base = base_image(engine)
     with _context(compiled) as context:
-        stages = {stage: f"{name}-{stage}" for stage in ("kubernetes", *_STAGES.values(), "node")}
+        # With our id: on an engine of several cache folders two may build at once, and each removes its own.
+        ours = cache.home_id()
+        stages = {stage: f"{name}-{stage}-{ours}" for stage in ("kubernetes", *_STAGES, "node")}
         for stage, tag in stages.items():
             with step("images", f"building {stage} of the node image"):
                 build(engine, context, tag, target=stage, arguments={"BASE": base})
@@ -130,8 +144,8 @@ def _build_node(engine: Engine, name: str) -> None:
 @contextmanager
 def _context(compiled: Mapping[str, Path]) -> Iterator[Path]:
     """Yield a build context: the recipe, and the compiled programs in programs/."""
-    with tempfile.TemporaryDirectory(dir=cache.folder(), prefix=".context-") as work:
-        context = Path(work) / "node"
+    with files.temporary("context", cache.folder()) as work:
+        context = work / "node"
         shutil.copytree(recipes() / "node", context)
         (context / "programs").mkdir()
         for program, path in compiled.items():
@@ -166,7 +180,7 @@ def build(
         output = "\n".join(part.strip() for part in (error.stdout, _without_advice(error.stderr)) if part.strip())
         raise errors.BuildError(
             f"The image {tag} could not be built. The build said last:\n{processes.tail(output)}",
-            instead="The last lines name the step of the Dockerfile that failed.",
+            instead=error.instead or "The last lines name the step of the Dockerfile that failed.",
             more=_as_typed(engine, error.more),
         ) from error
 
@@ -183,33 +197,44 @@ def _as_typed(engine: Engine, command: str) -> str:
 
 
 def _preload(engine: Engine, stages: Mapping[str, str], name: str, work: Path) -> None:
-    """Import the images into the node's own containerd, so that no node has to pull them."""
+    """Import the images into the node's own containerd, so that no node has to pull them.
+
+    They get their names only there: in an engine of others these may stand for something else.
+    """
     node = stages["node"]
     wanted = engine.run(
         "run", "--rm", "--network", "none", "--entrypoint", "cat", node, "/kind/images.txt"
     ).stdout.split()
-    _tag(engine, stages, wanted)
+    named = _named(stages, wanted)
     archive = work / "images.tar"
-    engine.run("save", "--output", archive, *wanted, limit=limits.IMAGE_BUILD)
-    helper = f"workstream-preload-{os.getpid()}"
-    engine.run(
-        "run", "--detach", "--name", helper, "--privileged", "--network", "none", "--entrypoint", "containerd", node
-    )
+    engine.run("save", "--output", archive, *dict.fromkeys(named.values()), limit=limits.IMAGE_BUILD)
+    labels = labels_of_ours(helper="node-image")
+    engine.remove_containers(*filters(labels))  # of a run that was killed: only one of ours builds at a time
+    labelled = [part for label, value in labels.items() for part in ("--label", f"{label}={value}")]
+    privileged = ["--privileged", "--network", "none", "--entrypoint", "containerd"]
+    helper = engine.run("run", "--detach", *labelled, *privileged, node).stdout.strip()
     try:
         engine.run("cp", archive, f"{helper}:/images.tar", limit=limits.IMAGE_BUILD)
-        ctr = ["exec", helper, "ctr", "--namespace", "k8s.io", "--connect-timeout", "30s"]
-        engine.run(*ctr, "images", "import", "--no-unpack", "/images.tar", limit=limits.IMAGE_BUILD)
+        ctr = ["exec", helper, "ctr", "--namespace", "k8s.io", "--connect-timeout", "30s", "images"]
+        engine.run(*ctr, "import", "--no-unpack", "/images.tar", limit=limits.IMAGE_BUILD)
+        listed = engine.run(*ctr, "list", "--quiet").stdout.split()
+        for image, built in named.items():
+            there = images.listed_as(built, listed)
+            engine.run(*ctr, "tag", there, images.full_name(image, there.partition("/")[0]))
+        engine.run(*ctr, "remove", *listed)
         engine.run("exec", helper, "rm", "/images.tar")
         engine.run("kill", "--signal", "TERM", helper)
         engine.run("wait", helper)
         engine.run("commit", "--change", _ENTRYPOINT, helper, name, limit=limits.IMAGE_BUILD)
     finally:
         engine.run("rm", "--force", "--volumes", helper)
-        engine.run("image", "rm", "--force", *wanted, *stages.values())
+        engine.run("image", "rm", "--force", *stages.values())
 
 
-def _tag(engine: Engine, stages: Mapping[str, str], wanted: Sequence[str]) -> None:
-    """Give the built images the names that kubeadm will ask for."""
+def _named(stages: Mapping[str, str], wanted: Sequence[str]) -> dict[str, str]:
+    """Return which of the built images each of the names is to stand for that kubeadm and the manifests ask for."""
+    named = {}
     for image in wanted:
         component = image.rpartition("/")[2].partition(":")[0]
-        engine.run("tag", stages[_STAGES.get(component, "kubernetes")], image)
+        named[image] = stages[component if component in _STAGES else "kubernetes"]
+    return named

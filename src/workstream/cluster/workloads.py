@@ -7,6 +7,7 @@ its ReplicaSets and these their pods, a CronJob its Jobs and these theirs.
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import partial
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 if TYPE_CHECKING:
@@ -159,6 +160,9 @@ def find(cluster: Cluster, names: Iterable[Name], known: Collection[str] = ()) -
         names: what a manifest names.
         known: the `uid`s of what belongs to it too and may be gone: what that owns is found all the same.
 
+    Raises:
+        errors.RightMissingError: the account that the run acts as may not list one of the kinds that matter.
+
     """
     names = tuple(names)
     wanted, belonging = set(names), set(known)
@@ -191,16 +195,29 @@ def is_whole(part: Part) -> bool:
         return bool(body.spec.suspend) or condition(part, "Complete") is not None
     wanted = expected(part)
     if part.kind == "DaemonSet":
-        counts = (status.updated_number_scheduled or 0, status.number_ready, status.current_number_scheduled)
-        return bool(counts == (wanted, wanted, wanted) and not status.number_misscheduled)
-    updated = status.replicas if part.kind == "ReplicaSet" or _keeps_old_pods(part) else status.updated_replicas
-    return (updated or 0, status.ready_replicas or 0, status.replicas or 0) == (wanted, wanted, wanted)
+        counts = (status.number_ready, status.current_number_scheduled)
+        return bool(counts == (wanted, wanted) and updated(part) >= renewed(part) and not status.number_misscheduled)
+    counts = (status.ready_replicas or 0, status.replicas or 0)
+    return counts == (wanted, wanted) and updated(part) >= renewed(part)
 
 
-def _keeps_old_pods(part: Part) -> bool:
-    """Whether it is a StatefulSet that replaces a pod only when somebody deletes it: old ones are what it wants."""
-    strategy = part.body.spec.update_strategy if part.kind == "StatefulSet" else None
-    return strategy is not None and strategy.type == "OnDelete"
+def updated(part: Part) -> int:
+    """Return how many pods of a workload are of its newest form."""
+    status = part.body.status
+    if part.kind == "DaemonSet":
+        return status.updated_number_scheduled or 0
+    return int((status.replicas if part.kind == "ReplicaSet" else status.updated_replicas) or 0)
+
+
+def renewed(part: Part) -> int:
+    """Return how many pods of a workload are replaced when its form changes; the others wait for being deleted."""
+    strategy = getattr(part.body.spec, "update_strategy", None)
+    if strategy is None:
+        return expected(part)
+    if strategy.type == "OnDelete":
+        return 0
+    partition = getattr(strategy.rolling_update, "partition", None) or 0
+    return max(0, expected(part) - int(partition))
 
 
 def expected(part: Part) -> int:
@@ -251,7 +268,7 @@ def _listed(cluster: Cluster, namespace: str, kinds: Collection[str]) -> Iterato
     wanted = {*kinds, *(_OWNS[kind] for kind in kinds if kind in _OWNS), "Pod"}
     for kind, listed in lists.items():
         if kind in wanted:
-            yield from (Part(kind, body) for body in listed(namespace).items)
+            yield from (Part(kind, body) for body in cluster.allowed(partial(listed, namespace)).items)
 
 
 def _annotation(part: Part, name: str) -> str | None:
@@ -262,6 +279,8 @@ def _annotation(part: Part, name: str) -> str | None:
 def _is_old(pod: client.V1Pod, part: Part) -> bool:
     """Whether a pod is of a former form of what made it, and will be replaced."""
     labels = pod.metadata.labels or {}
+    if part.kind in {"DaemonSet", "StatefulSet"} and renewed(part) < expected(part):
+        return False  # some stay
     if part.kind == "DaemonSet":
         now = _annotation(part, _GENERATION)
         return bool(now) and labels.get(_POD_GENERATION, now) != now

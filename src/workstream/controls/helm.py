@@ -4,14 +4,13 @@ from __future__ import annotations
 
 import shlex
 import sys
-import tempfile
 from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import yaml
 
-from workstream import errors
+from workstream import errors, files
 from workstream.controls.model import Control
 from workstream.progress import say
 
@@ -34,8 +33,7 @@ _PLUGIN_FILE = {
 @contextmanager
 def broken_helm(control: Control, helm: Tool) -> Iterator[Path]:
     """Yield a folder whose `helm` installs, upgrades and renders the product broken, and else does what helm does."""
-    with tempfile.TemporaryDirectory(prefix="workstream-control-") as name:
-        folder = Path(name)
+    with files.temporary("control") as folder:
         plugin = folder / "plugins" / _PLUGIN
         plugin.mkdir(parents=True)
         (plugin / "plugin.yaml").write_text(yaml.safe_dump(_PLUGIN_FILE))

@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-import tempfile
-from pathlib import Path
 from typing import TYPE_CHECKING
 
-from workstream.cluster import node_image
+from workstream import files
+from workstream.cluster import cache, node_image
 from workstream.progress import step
 
 if TYPE_CHECKING:
@@ -16,9 +15,10 @@ if TYPE_CHECKING:
 
 def broken_image(control: Control, engine: Engine, image: str) -> str:
     """Build an image with the control's layer, and return its name."""
-    name = f"{image}-{control.name}"
-    with tempfile.TemporaryDirectory(prefix="workstream-control-") as folder:
-        (Path(folder) / "Dockerfile").write_text(f"FROM {image}\n{control.layer}\n")
+    # On an engine of several cache folders a control of that name may have another layer.
+    name = f"{image}-{control.name}-{cache.digest(control.layer)}"
+    with files.temporary("control") as folder:
+        (folder / "Dockerfile").write_text(f"FROM {image}\n{control.layer}\n")
         with step("control", f"building {name}"):
-            node_image.build(engine, Path(folder), name)
+            node_image.build(engine, folder, name)
     return name

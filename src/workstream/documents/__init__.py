@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+from workstream.documents.dialects import NAMES as DIALECTS
 from workstream.documents.identity import identified, nearest, normalise
 from workstream.documents.model import Box, Claim, Criterion, Document, Kind, Position
 from workstream.documents.parse import parse, read
 
 __all__ = [
+    "DIALECTS",
     "Box",
     "Claim",
     "Criterion",

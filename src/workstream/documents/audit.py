@@ -12,14 +12,21 @@ from workstream.documents.model import Kind, Position
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
+    from pathlib import Path
 
     from workstream.documents.model import Document
 
 PROVEN = "proven"
 
 _APPROVAL = re.compile(r"^\W*(?:final\s+)?verdict\b.*\bapproved\b", re.IGNORECASE)
-_REFUSAL = re.compile(r"\bnot\s+approved\b|\brejected\b|changes\s+requested", re.IGNORECASE)
+_REFUSAL = re.compile(
+    r"\bnot\s+(?:(?:yet|fully|quite|entirely|formally|been|be|completely)\s+){0,3}approved\b|\b(?:un|dis)approved\b|n't\s+\w*\s?approved"
+    r"|\brejected\b|changes\s+requested|\b(?:cannot|never)\s+(?:be\s+)?approved\b|approv(?:al|ed)\W+(?:is\s+)?(?:pending|withheld|denied|no)\b"
+    r"|\bpending\s+approval\b",
+    re.IGNORECASE,
+)
 _ACHIEVED = re.compile(r"^\W*goal\s+achieved\b(?P<answer>.*)$", re.IGNORECASE)
+_SHORTEST_CONCLUSION = len("verdict approved")
 _YES = re.compile(r"\byes\b|\btrue\b", re.IGNORECASE)
 
 
@@ -31,12 +38,14 @@ class Finding:
         position: where it stands.
         criterion_id: the criterion that it is about; empty if it is about the document.
         message: what contradicts what.
+        path: the file in which it stands, if it is not the document's own.
 
     """
 
     position: Position
     criterion_id: str
     message: str
+    path: Path | None = None
 
 
 def audit(
@@ -51,7 +60,7 @@ def audit(
 
     """
     findings = [*_definition(document, proven, source), *_claims(document, proven, source), *_conclusions(document)]
-    return tuple(sorted(findings, key=lambda finding: finding.position.line))
+    return tuple(sorted(findings, key=lambda finding: (str(finding.path or ""), finding.position.line)))
 
 
 def summary(document: Document, findings: tuple[Finding, ...]) -> str:
@@ -92,13 +101,14 @@ def _claims(document: Document, proven: Mapping[str, str] | None, source: str) -
         if not claim.affirmed:
             continue
         if claim.doubted:
-            yield Finding(claim.position, name, f"{name} is claimed, and in the same line not validated")
+            message = f"{name} is claimed, and in the same line not validated"
         elif proven is None:
-            yield Finding(claim.position, name, f"{name} is claimed, and there is no {source}")
+            message = f"{name} is claimed, and there is no {source}"
         elif proven.get(name, "") != PROVEN:
-            yield Finding(
-                claim.position, name, f"{name} is claimed, and the {source} says: {proven.get(name, 'nothing')}"
-            )
+            message = f"{name} is claimed, and the {source} says: {proven.get(name, 'nothing')}"
+        else:
+            continue
+        yield Finding(claim.position, name, message, claim.path)
 
 
 def _conclusions(document: Document) -> Iterator[Finding]:
@@ -114,6 +124,8 @@ def _conclusions(document: Document) -> Iterator[Finding]:
             criterion.id for criterion in document.criteria if criterion.box is not None and not criterion.box.ticked
         ]
     for number, line in enumerate(document.lines, start=1):
+        if len(line) < _SHORTEST_CONCLUSION:
+            continue
         bare = line.replace("*", "").replace("|", " ")
         if _APPROVAL.match(bare) and not _REFUSAL.search(bare) and (doubted or open_boxes):
             why = f"{', '.join(doubted)} not validated" if doubted else f"{', '.join(open_boxes)} open"

@@ -8,19 +8,33 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from workstream.documents import marks
-from workstream.documents.identity import normalise, without_name
+from workstream.documents.identity import HYPHENS, normalise, without_name
 from workstream.documents.model import Claim, Kind
 from workstream.documents.rendering import rendered
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Sequence
+    from collections.abc import Collection, Iterator, Sequence
 
     from workstream.documents.model import Box, Criterion, Position
 
-_REFERENCE = re.compile(rf"\bAC[-\s]?(\d{{1,3}})(?!\d)(?:\s*{marks.DASH}\s*(?:AC[-\s]?)(\d{{1,3}})(?!\d)"
-                        rf"|{marks.DASH}(\d{{1,3}})(?![\d.]))?", re.IGNORECASE)  # fmt: skip
-_STARTS_WITH_REFERENCE = re.compile(r"^\W{0,20}AC[-\s]?\d", re.IGNORECASE)
-_OWN_NAME = re.compile(r"^\W*(AC)[-\s]?(\d+)\b", re.IGNORECASE)
+_PREFIXES = "UAC|NFR|REQ|FR|SC"  # besides AC, in capitals alone, and only where the document numbers so
+_NUMBER = r"\d{1,3}(?:\.\d{1,3})*[a-z]?(?!\w)"
+_ENDS = r"\s*(?:$|[^\w\s]|(?:and|or|to|through)\s)"
+_REFERENCE = re.compile(
+    rf"\b(?P<prefix>(?i:ACs?)|{_PREFIXES})"
+    rf"(?:[-\s_]{{0,2}}(?P<first>{_NUMBER})|\s?[:#]\s*#?\s?(?P<listed>{_NUMBER})(?={_ENDS}))"
+)
+_CRITERION = re.compile(r"\bACs?(?:[-\s_]{0,2}|\s?[:#]\s*#?\s?)\d", re.IGNORECASE)
+# What goes on counting: `AC1, 2 and 3`, `AC1-AC3`, `AC1 to 3`; not the numbers of a sentence: `AC1, 2 boxes`.
+_NEXT = re.compile(
+    rf"\s*(?:(?P<range>\bto\b|\bthrough\b|\.\.\.?|\u2026|{marks.DASH})|[,;/&+]|\band\b|\bor\b)\s*(?:and\s+|&\s*)?"
+    rf"(?:(?P<prefix>(?i:ACs?)|{_PREFIXES})[-\s_]{{0,2}}|#)?(?P<number>{_NUMBER})(?P<end>{_ENDS})?"
+)
+_STARTS_WITH_REFERENCE = re.compile(r"^\W{0,20}(?i:ACs?)[-\s]?\d|^\W{0,20}(?:" + _PREFIXES + r")[-\s]?\d")
+_OWN_NAME = re.compile(
+    rf"^\W*(?P<prefix>(?i:AC)|{_PREFIXES})[-\s_]?(?P<number>\d{{1,9}}(?:[.{HYPHENS}]\d{{1,3}})*[a-z]?)(?![\w])"
+)
+_HYPHEN = re.compile(f"[{HYPHENS}]")
 _STOPS = " .;:,"
 _REFERENCES = 100  # at most so many are read from one row
 _REMARKS = 20  # places at which a statement may end and a remark begin
@@ -47,7 +61,12 @@ class Row:
 
 
 def refers(text: str) -> bool:
-    """Whether a text names a criterion by its id."""
+    """Whether a text names an acceptance criterion by its id, `AC7`."""
+    return bool(_CRITERION.search(text))
+
+
+def may_refer(text: str) -> bool:
+    """Whether a text names something that may be a criterion, `SC-002`."""
     return bool(_REFERENCE.search(text))
 
 
@@ -57,9 +76,16 @@ def begins_with_reference(text: str) -> bool:
 
 
 def own_name(text: str) -> str:
-    """Return the id that a statement gives itself, `AC7`; empty if it gives none."""
+    """Return the id that a statement gives itself, `AC7`, `AC2.1`, `SC-002`; empty if it gives none."""
     match = _OWN_NAME.match(text)
-    return f"AC{int(match[2][:9])}" if match else ""
+    return _name(match["prefix"], match["number"]) if match else ""
+
+
+def _name(prefix: str, number: str) -> str:
+    """Return a name in one way of writing: without zeros in front, with dots between its parts."""
+    first, *others = _HYPHEN.sub(".", number).split(".")
+    digits = first.rstrip("abcdefghijklmnopqrstuvwxyz")
+    return ".".join([f"{prefix.upper().removesuffix('S')}{int(digits)}{first[len(digits) :]}", *others])
 
 
 def claims(rows: Sequence[Row], criteria: Sequence[Criterion]) -> Iterator[Claim]:
@@ -69,11 +95,12 @@ def claims(rows: Sequence[Row], criteria: Sequence[Criterion]) -> Iterator[Claim
     """
     known = Known(criteria)
     for row in rows:
-        named = known.by_statement(row) or known.by_name(row)
-        for name, remarks in named:
+        stated = known.by_statement(row)
+        for name, remarks in stated or known.by_name(row):
             if name is not None or row.expected:
-                affirmed = (row.box.ticked if row.box else False) or marks.affirms(remarks)
-                yield Claim(name, row.text, row.position, row.box, affirmed, marks.doubts(remarks))
+                affirmed = (row.box.ticked if row.box else False) or marks.claims_met(remarks)
+                doubted = marks.doubts(remarks, named=not stated)
+                yield Claim(name, row.text, row.position, row.box, affirmed, doubted)
 
 
 class Known:
@@ -81,20 +108,17 @@ class Known:
 
     def __init__(self, criteria: Sequence[Criterion]) -> None:
         self._by_text: dict[Kind, dict[str, str]] = {kind: {} for kind in Kind}
-        self._by_name: dict[str, str] = {}
-        acceptance = [criterion for criterion in criteria if criterion.kind is Kind.ACCEPTANCE]
         for criterion in criteria:
             if text := _statement(criterion).rstrip(_STOPS):
                 self._by_text[criterion.kind].setdefault(text, criterion.id)
-        for criterion in acceptance:
-            # Where a criterion calls itself AC7, people mean that, and not its place.
-            self._by_name.setdefault(own_name(criterion.text) or criterion.id, criterion.id)
+        self._by_name = _names([criterion for criterion in criteria if criterion.kind is Kind.ACCEPTANCE])
 
     def by_statement(self, row: Row) -> list[tuple[str | None, str]]:
         """Return the criterion whose text a cell holds, and what else the row says."""
         for number, cell in enumerate(row.cells):
             for kind, names in self._by_text.items():
-                text = _bare(rendered(cell), kind) if names else ""
+                seen = rendered(cell) if names else ""
+                text = _bare(seen, kind)
                 match = next(
                     (
                         (names[statement], end)
@@ -106,8 +130,7 @@ class Known:
                 if match:
                     name, end = match
                     others = " | ".join(row.cells[:number] + row.cells[number + 1 :])
-                    leading = cell[: len(cell) - len(marks.without_leading(cell))]
-                    return [(name, f"{others} {leading} {text[end:]}")]
+                    return [(name, f"{others} | {seen[: len(seen) - len(text)]} | {text[end:]}")]
         return []
 
     def restated(self, row: Row) -> bool:
@@ -120,8 +143,47 @@ class Known:
     def by_name(self, row: Row) -> list[tuple[str | None, str]]:
         """Return the criteria that a row names, ranges included; None for those that are not there."""
         text = " | ".join(row.cells)
-        names = dict.fromkeys(self._by_name.get(f"AC{number}") for number in _numbers(text))
+        names: dict[str | None, None] = {}
+        for name in _references(text):
+            known = self._called(name)
+            # Other prefixes number other things too; that a document does not have them says nothing.
+            missing: list[str | None] = [None] if name.startswith("AC") else []
+            names.update(dict.fromkeys(known or missing))
         return [(name, text) for name in names] or [(None, text)]
+
+    def _called(self, name: str) -> list[str]:
+        """Return the criteria of a name; of `AC2`, where there is none, those that are parts of it: `AC2.1`, `AC2a`."""
+        if name in self._by_name:
+            return self._by_name[name]
+        part = re.compile(re.escape(name) + r"(?:\.|[a-z]$)")
+        return [one for other, ids in self._by_name.items() if part.match(other) for one in ids]
+
+
+def _names(acceptance: Sequence[Criterion]) -> dict[str, list[str]]:
+    """Return by each name the criteria that people mean with it.
+
+    Where a criterion calls itself AC7, or the group that it stands in, people mean that, and not its place.
+    """
+    names: dict[str, list[str]] = {}
+    places: dict[str, str] = {}
+    for criterion in acceptance:
+        own, group = own_name(criterion.text), own_name(criterion.group)
+        for name in filter(None, dict.fromkeys([own, group])):
+            names.setdefault(name, []).append(criterion.id)
+        if not own and not group:
+            places[criterion.id] = criterion.id
+    return names | {place: [one] for place, one in places.items() if place not in names}
+
+
+def statement(text: str) -> str:
+    """Return what an acceptance criterion says, as it is looked for in other texts."""
+    return _bare(normalise(text), Kind.ACCEPTANCE).rstrip(_STOPS)
+
+
+def says_again(text: str, statements: Collection[str]) -> bool:
+    """Whether a text is one of these statements, and perhaps a remark about it."""
+    bare = _bare(rendered(text), Kind.ACCEPTANCE)
+    return any(bare[:end].rstrip(_STOPS) in statements for end in _ends(bare))
 
 
 def _statement(criterion: Criterion) -> str:
@@ -141,9 +203,26 @@ def _ends(text: str) -> Iterator[int]:
     yield from reversed([separator.start() for separator in separators])
 
 
-def _numbers(text: str) -> Iterator[int]:
-    """Yield the numbers of the criteria that a text names, ranges included."""
-    for match in itertools.islice(_REFERENCE.finditer(text), _REFERENCES):
-        first = int(match[1])
-        last = int(match[2] or match[3] or first)
-        yield from range(first, max(first, last) + 1)
+def _references(text: str) -> Iterator[str]:
+    """Yield the names of the criteria that a text names, ranges and enumerations included."""
+    beyond = count = 0
+    for match in _REFERENCE.finditer(text):
+        if match.start() < beyond:
+            continue
+        prefix, last = match["prefix"], match["first"] or match["listed"]
+        yield _name(prefix, last)
+        beyond = match.end()
+        while count < _REFERENCES and (following := _NEXT.match(text, beyond)):
+            count += 1
+            number, prefix = following["number"], following["prefix"] or prefix
+            if not following["prefix"] and following["end"] is None:
+                break
+            if following["range"] and last.isdigit() and number.isdigit():
+                yield from (
+                    _name(prefix, str(one)) for one in range(int(last) + 1, min(int(number), int(last) + _REFERENCES))
+                )
+            yield _name(prefix, number)
+            last, beyond = number, following.end("number")
+        if count >= _REFERENCES:
+            return
+        count += 1

@@ -78,14 +78,14 @@ class Context:
 
     def _around(self, source: Source, blocks: Sequence[SyntaxTreeNode], is_report: Sequence[bool]) -> Iterator[Part]:
         """Yield the parts outside reports and criteria; a heading that is a criterion has what stands below it."""
-        beyond = 0
+        beyond, leave_out = 0, self._own | self._commands
         for number, block in enumerate(blocks):
             if number < beyond or is_report[number]:
                 continue
             if block.type == "heading" and source.line(block) in self._own:
                 beyond = end_of_section(blocks, number)
             else:
-                yield from parts(source, block, self._own | self._commands)
+                yield from parts(source, block, leave_out)
 
     def _speaks(self, cells: tuple[str, ...]) -> bool:
         row = claims.Row("", cells, _NOWHERE, None, expected=False)

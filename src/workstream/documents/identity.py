@@ -12,19 +12,16 @@ from workstream.documents.rendering import collapsed, rendered
 if TYPE_CHECKING:
     from workstream.documents.model import Criterion, Document
 
-# Not the beginning of a longer one: `WS-001-04_mail.md` is WS-001-04, and `WS-001-04x` is no id.
-DOCUMENT_ID = re.compile(r"(?<![A-Za-z0-9])WS-\d+(?:-\d+)*(?![A-Za-z0-9]|-\d)", re.IGNORECASE)
-
 # What people and tools number criteria with. A closed list: `UTF-8: …` and `HTTP-2: …` begin with words.
 _PREFIXES = "UAC|NFR|REQ|AC|FR|SC"
-_HYPHENS = r"\-\u2010\u2011\u2013"
+HYPHENS = r"\-\u2010\u2011\u2013"
 _LONGEST = 500  # characters that are compared to find what somebody may have meant
 _END = r"\s*(?::|\)|[.\u2013\u2014-](?=\s|$))\s*"
 
 
 def _named(prefix: str) -> str:
     """Return a pattern of the names that begin with a prefix: `AC1:`, `AC-2.1 -`, `AC 3)`, `[AC4]`, `(AC5):`."""
-    name = rf"(?:{prefix})[\s_{_HYPHENS}]?\d{{1,5}}(?:[.{_HYPHENS}]\d{{1,3}})*[a-z]?"
+    name = rf"(?:{prefix})[\s_{HYPHENS}]?\d{{1,5}}(?:[.{HYPHENS}]\d{{1,3}})*[a-z]?"
     return rf"(?:{name}{_END}|\[{name}\](?:{_END}|\s+)|\({name}\)(?:{_END}|\s+))"
 
 

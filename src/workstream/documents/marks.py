@@ -31,7 +31,7 @@ def _any_of(*marks: str) -> str:
     return "|".join(map(re.escape, sorted(set(_forms(*marks)), key=len, reverse=True)))
 
 
-_CHECK = _any_of("\u2705", "\u2714", "\u2611")
+_CHECK = _any_of("\u2705", "\u2713", "\u2714", "\u2611")
 _WARNING = _any_of("\u26a0", "\u274c", "\u2717", "\u2718", "\u23f3")
 _DASH = _any_of("\u2014", "\u2013")
 
@@ -45,13 +45,37 @@ _LEADING = re.compile(f"{_OUTER}+")
 SEPARATOR = re.compile(
     f"\\s+(?:{_DASH}|--?)(?=\\s|$)|\\s*(?:{_CHECK}|{_WARNING})|[:;,.]?\\s*[(\\[]|[:;,.](?=\\s|$)|\\s\\|"
 )
-_NEVER = r"(?:\bnot|\bnever|n't)\s+(?:(?:yet|been|be|fully|actually)\s+)*"
+_MET = (
+    r"(?:pass(?:es|ed)?|met|done|completed?|ok|verified|validated|tested|proven|proved|satisfied|fulfilled|achieved"
+    r"|implemented|100\s?%)"
+)
+_NEVER = r"(?:\b(?:not|never|cannot|unable\s+to)|n't)\s+(?:(?:yet|been|be|fully|actually|really|all)\s+)*"
 _DOUBTS = re.compile(
-    _NEVER + r"(?:validated|verified|tested|proven|proved|checked|executed|run)\b"
-    r"|\bun(?:validated|verified|tested|proven)\b"
-    r"|\brequires?\s+(?:an?\s+)?(?:\w{1,20}\s+)?running\b",
+    _NEVER + rf"(?:{_MET}|checked|executed|run|validate|verify|test|prove|check|execute|confirm(?:ed)?|measured?)\b"
+    r"|\bun(?:validated|verified|tested|proven|confirmed|checked|met)\b"
+    r"|\brequires?\s+(?:an?\s+)?(?:\w{1,20}\s+)?running\b"
+    r"|\bneeds?\s+(?:\w{1,20}\s+)?(?:validation|verification|testing|to\s+be\s+\w+ed)\b"
+    r"|\b(?:to|must|should)\s+be\s+(?:validated|verified|tested|checked|confirmed|proven)\b"
+    r"|\bwithout\s+(?:running|testing|verifying|a\s+(?:real\s+|live\s+)?(?:cluster|run|test))\b"
+    r"|\bin\s+theory\b|\b(?:expected|supposed|believed|likely)\s+to\s+\w+|\bshould\s+(?:work|pass|hold)\b",
     re.IGNORECASE,
 )
+_UNMET = (
+    r"(?:pending|simulat(?:ed|ion)|mock(?:ed)?|stub(?:bed)?|skipped|deferred|postponed|blocked|assumed|partial(?:ly)?|tbd"
+    r"|to\s?do|wip|in\s+progress|by\s+inspection|dry[-\s]run|theoretical(?:ly)?|manual(?:ly)?)"
+)
+_SAYS_UNMET = re.compile(rf"^[\W_]*{_UNMET}\b|(?<!\d\s)\b{_UNMET}[\W_]*$", re.IGNORECASE)
+_UNMET_ALONE = re.compile(
+    rf"^[\W_]*(?:is\s+|still\s+)?(?:{_UNMET}|failed|fails?|missing|open|none|no|n/a|unknown)[\W_]*$", re.IGNORECASE
+)
+# A word that says so stands alone, or aloud, behind what it is about; within a sentence it is one of its words.
+_SAYS_MET = re.compile(
+    rf"^[\W_]*(?:(?:is|are|was|all|fully)\s+)*{_MET}[\W_]*$|^[\W_]*(?-i:PASS(?:ED)?|MET|DONE|COMPLETED?|VERIFIED)\b",
+    re.IGNORECASE,
+)
+_TICKED = re.compile(r"(?<!\S)\[[xX]\](?!\S)")
+_BETWEEN = re.compile(rf"[|:;,()\[\]]|\s(?:{_DASH}|--?)\s|{_CHECK}")
+_PIECES = 50
 
 
 def affirms(text: str) -> bool:
@@ -59,9 +83,29 @@ def affirms(text: str) -> bool:
     return bool(CHECKS.search(text))
 
 
-def doubts(text: str) -> bool:
-    """Whether a text says that something was not validated, or warns."""
-    return bool(WARNINGS.search(text) or _DOUBTS.search(text))
+def claims_met(remarks: str) -> bool:
+    """Whether remarks say that something is met: with a mark, a box, or a word that stands alone: `AC1: PASS`."""
+    return affirms(remarks) or bool(_TICKED.search(remarks)) or any(map(_SAYS_MET.match, _pieces(remarks)))
+
+
+def doubts(text: str, *, named: bool = False) -> bool:
+    """Whether a text says that something was not validated, or warns.
+
+    Args:
+        text: remarks about a criterion.
+        named: whether the text begins with a name and, perhaps, a statement, which may hold any word.
+
+    """
+    if WARNINGS.search(text) or _DOUBTS.search(text):
+        return True
+    pieces = _pieces(text)
+    remarks = pieces[2:] if named else pieces
+    return any(map(_UNMET_ALONE.match, pieces)) or any(map(_SAYS_UNMET.search, remarks))
+
+
+def _pieces(text: str) -> list[str]:
+    """Return the parts of a text between marks that part one remark from the other."""
+    return _BETWEEN.split(text, maxsplit=_PIECES)
 
 
 def without_leading(text: str) -> str:

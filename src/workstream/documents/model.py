@@ -18,6 +18,7 @@ class Kind(StrEnum):
     GOAL = "G"
     CONSTRAINT = "C"
     COMPLETION = "CC"
+    DONE = "DOD"  # what people check when all else is done; no criterion, and nothing proves it
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,6 +55,7 @@ class Criterion:
         box: its box; None for goals, constraints, completion commands and criteria in prose.
         details: what is nested in the statement, follows it in the same item or stands below it, if it is a heading:
             promised too. One part a line, as it is seen; code as it is written; the parts sorted, without boxes.
+        group: the heading, label or item that it stands below, where there are several: `Story 2`.
 
     """
 
@@ -63,6 +65,7 @@ class Criterion:
     position: Position
     box: Box | None = None
     details: str = ""
+    group: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -76,6 +79,7 @@ class Claim:
         box: its box, if it has one.
         affirmed: whether it says that the criterion is met (a tick, a check mark).
         doubted: whether it also says that this was not validated (a warning sign, "not validated").
+        path: the file in which it stands, if it is not the document's own.
 
     """
 
@@ -85,6 +89,23 @@ class Claim:
     box: Box | None
     affirmed: bool
     doubted: bool
+    path: Path | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Fault:
+    """Something of a document that its form does not allow.
+
+    Attributes:
+        path: the file in which it stands.
+        position: where.
+        message: what is wrong.
+
+    """
+
+    path: Path
+    position: Position
+    message: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -102,7 +123,15 @@ class Document:
         ids: the ids that it gives itself, each with its place: heading, front matter, file name.
         swallowed_labels: labels of acceptance criteria that Markdown takes for a part of the list above.
         open_fences: code fences that are never closed, or in which another one begins.
-        unboxed: items without a box in a list of criteria that have one; they are no criteria.
+        unboxed: items of lists of criteria that have no box as it must be, where others have one, or where they have
+            something like one that no tool can tick.
+        passed_over: lists below `Acceptance Criteria` that are taken for something else; nobody proves what they say.
+        dialect: the name of its form.
+        editable: whether its boxes may be ticked; where not, what is claimed is only compared with evidence.
+        done: what it asks for beside its criteria, a definition of done: no test proves it, and no evidence ticks it.
+        parts: further files that belong to it.
+        faults: what is wrong with it in the way of its own form: comments without their other half, tasks that name
+            requirements that are none.
         meaning: works out `context` when it is asked for.
 
     """
@@ -117,6 +146,12 @@ class Document:
     swallowed_labels: tuple[Position, ...] = ()
     open_fences: tuple[Position, ...] = ()
     unboxed: tuple[Position, ...] = ()
+    passed_over: tuple[Position, ...] = ()
+    dialect: str = ""
+    editable: bool = True
+    done: tuple[Criterion, ...] = ()
+    parts: tuple[Path, ...] = ()
+    faults: tuple[Fault, ...] = ()
     meaning: Callable[[], str] = field(default=str, repr=False, compare=False)
 
     @property

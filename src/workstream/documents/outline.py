@@ -57,7 +57,7 @@ def relevant(lines: Sequence[str], start: int, path: Path) -> list[int]:
     for section in _sections(lines, start):
         # The heading of a section that is skipped still ends the one before.
         numbers = section.lines if section.wanted else section.lines[: section.headed]
-        size += sum(len(lines[number]) + 1 for number in numbers)
+        size += sum(len(text) + 1 for number in numbers if (text := lines[number].rstrip()))  # empty lines cost nothing
         if size > LARGEST:
             raise errors.DocumentError(
                 f"{path}:{section.first + 1}: more than {LARGEST // 1024} KiB of this document stand in sections that "
@@ -78,6 +78,10 @@ def _sections(lines: Sequence[str], start: int) -> Iterator[_Section]:
     mark, length = "", 0
     for number in range(start, len(lines)):
         line = lines[number]
+        if not line or line.isspace():
+            section.lines.append(number)
+            length += bool(mark)
+            continue
         fence = _FENCE.match(line)
         if mark:
             length += 1

@@ -6,7 +6,8 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 from workstream.documents import claims, commands, content, marks, titles
-from workstream.documents.definition import Definition, Statement
+from workstream.documents.definition import Definition, Listed, Resolved, Statement
+from workstream.documents.definition import Section as DefiningSection
 from workstream.documents.model import Box, Criterion, Kind, Position
 from workstream.documents.source import Source, below_item, end_of_section, item_lines, item_text, own_text
 from workstream.documents.titles import Section
@@ -16,7 +17,9 @@ if TYPE_CHECKING:
 
     from markdown_it.tree import SyntaxTreeNode
 
+_LOWEST_LEVEL = 6  # of a heading
 _LOWEST_TITLE = 2  # a heading of a lower level that holds the id is one of the document's sections
+_KINDS = {Section.CONSTRAINTS: Kind.CONSTRAINT, Section.GOAL: Kind.GOAL}
 _LISTS = {"bullet_list", "ordered_list"}
 
 
@@ -43,11 +46,13 @@ class Reading:
     Args:
         source: the file.
         title: the heading that holds the document's id: whatever else it says, it announces no criteria.
+        nested: whether items with boxes are criteria that stand in one without.
 
     """
 
     source: Source
     title: str
+    nested: bool = True
     rows: list[claims.Row] = field(default_factory=list)
     swallowed: list[Position] = field(default_factory=list)
 
@@ -57,8 +62,12 @@ class Reading:
     _label: str = ""
     _label_is_fresh: bool = False  # nothing stands below it yet
     _label_has_groups: bool = False
-    _in_report: bool = False
+    _group: str = ""  # the label of a group below a label
+    _labels: int = 0  # how many labels announced acceptance criteria
+    _in_report: bool = False  # what is below makes claims
+    _report_level: int = 0  # of the heading of the report that is being read: what is below promises nothing
     _definition: Definition = field(default_factory=Definition)
+    _resolved: Resolved = field(default_factory=lambda: Resolved((), (), ()))
     _others: dict[Kind, list[Statement]] = field(default_factory=dict)
     _commands_in: int | None = None
 
@@ -66,20 +75,29 @@ class Reading:
         """Return the criteria that were found, in the order of the document."""
         criteria = [
             self._criterion(kind, number, statement)
-            for kind, statements in {Kind.ACCEPTANCE: self._definition.statements(), **self._others}.items()
+            for kind, statements in {Kind.ACCEPTANCE: self._resolved.statements(), **self._others}.items()
             for number, statement in enumerate(statements, start=1)
         ]
         return tuple(sorted(criteria, key=lambda criterion: criterion.position.line))
 
     def _criterion(self, kind: Kind, number: int, statement: Statement) -> Criterion:
-        details = content.details(self.source, statement.below)
         return Criterion(
-            f"{kind}{number}", kind, statement.text, self.source.position(statement.line), statement.box, details
+            f"{kind}{number}",
+            kind,
+            statement.text,
+            self.source.position(statement.line),
+            statement.box,
+            content.details(self.source, statement.below),
+            statement.group,
         )
 
     def unboxed(self) -> Iterator[Position]:
-        """Yield where items stand that are no criteria because they have no box, and the others of their list do."""
-        return map(self.source.position, self._definition.unboxed())
+        """Yield where items stand whose box is none, or that have none where others do."""
+        return map(self.source.position, self._resolved.unboxed())
+
+    def passed_over(self) -> Iterator[Position]:
+        """Yield where lists stand below `Acceptance Criteria` that are taken for something else."""
+        return map(self.source.position, self._resolved.passed_over())
 
     def read(self, blocks: Sequence[SyntaxTreeNode]) -> None:
         """Walk the top-level blocks."""
@@ -90,6 +108,7 @@ class Reading:
                 self._enter(block, blocks[number + 1 : end_of_section(blocks, number)])
             elif block.type == "paragraph":
                 self._paragraph(block)
+                self._named_label(blocks, number)
             elif block.type in _LISTS:
                 self._list(block)
             elif block.type == "fence":
@@ -98,26 +117,61 @@ class Reading:
                 self._table(block)
             elif block.type == "hr":
                 self._label = ""
+        self._resolve()
+
+    def _named_label(self, blocks: Sequence[SyntaxTreeNode], number: int) -> None:
+        """Take a label that numbers itself, `**AC1: Letters leave**`, for what a heading would be."""
+        scope, text = self._scope(), own_text(blocks[number])
+        if (
+            scope is None
+            or self._report_level
+            or "\n" in text
+            or not titles.is_label(text)
+            or not claims.own_name(text)
+        ):
+            return
+        beyond = number + 1
+        while (
+            beyond < len(blocks) and blocks[beyond].type != "heading" and not claims.own_name(own_text(blocks[beyond]))
+        ):
+            beyond += 1
+        statement = Statement(text, self.source.line(blocks[number]), below=blocks[number + 1 : beyond])
+        self._section_of(scope).headings.append((_LOWEST_LEVEL + 1, statement))
+
+    def _resolve(self) -> None:
+        """Say which lists define, now that all were seen, and take the others for what they may claim."""
+        self._resolved = self._definition.resolved()
+        for section in self._resolved.repeating:
+            for listed in section.lists:
+                self._claim_items(listed.items, expected=True)
+        used = {id(listed) for section in self._resolved.defining for listed in section.used()}
+        for section in (*self._resolved.defining, *self._resolved.others):
+            for listed in section.lists:
+                if id(listed) not in used:
+                    self._claim_items(listed.items)
+        self.rows.sort(key=lambda row: row.position.line)
 
     def _enter(self, heading: SyntaxTreeNode, below: Sequence[SyntaxTreeNode]) -> None:
         level, text = int(heading.tag[1:]), own_text(heading)
         self._count += 1
         self._headings = {above: title for above, title in self._headings.items() if above < level}
         is_title = text == self.title and level <= _LOWEST_TITLE
-        scope = self._scope()
-        if scope is not None and not self._in_report and self._definition.scope in {None, scope.number}:
-            self._sub_heading(level, Statement(text, self.source.line(heading), below=below), scope)
         section = None if is_title else titles.section(text)
+        if self._report_level and level <= self._report_level:
+            self._report_level = 0
+        scope = self._scope()
+        if scope is not None and not self._report_level and section is None and not is_title:
+            statement = Statement(text, self.source.line(heading), below=below)
+            self._section_of(scope).headings.append((level, statement))
         self._headings[level] = _Heading(text, self._count, section)
-        self._label, self._label_has_groups = "", False
-        self._in_report = self._in_report or (not is_title and titles.begins_report(text))
+        self._label, self._label_has_groups, self._group = "", False, ""
+        if not is_title and titles.begins_report(text):
+            self._in_report = True
+            self._report_level = self._report_level or level
         self._claim_line(text, self.source.line(heading))
 
-    def _sub_heading(self, level: int, statement: Statement, scope: _Heading) -> None:
-        """Take a heading below `Acceptance Criteria`: it may be a criterion."""
-        if titles.section(statement.text) is None:
-            self._definition.scope = scope.number
-            self._definition.add_heading(level, statement)
+    def _section_of(self, scope: _Heading) -> DefiningSection:
+        return self._definition.section((scope.number, 0), titles.announcement(scope.text), labelled=False)
 
     def _scope(self) -> _Heading | None:
         """Return the heading `Acceptance Criteria` that what is being read belongs to."""
@@ -153,18 +207,22 @@ class Reading:
         known = titles.section(label)
         is_group = known is None and titles.section(self._label) is Section.ACCEPTANCE
         self._label_has_groups = is_group and (self._label_has_groups or self._label_is_fresh)
+        self._group = label if self._label_has_groups else ""
         if not self._label_has_groups:
             self._label, self._label_is_fresh = label, True
-        self._in_report = self._in_report or titles.begins_report(label)
+            self._labels += known is Section.ACCEPTANCE
+        if titles.begins_report(label):
+            self._in_report = True
+            self._report_level = self._report_level or max(self._headings, default=_LOWEST_LEVEL)
 
     def _claim_line(self, text: str, line: int) -> None:
         """Take a line of a report that is about a criterion that it names."""
-        if self._in_report and claims.begins_with_reference(text) and marks.affirms(text):
+        if self._in_report and claims.begins_with_reference(text) and marks.claims_met(text):
             self._row(text, (text,), line)
 
     def _list(self, block: SyntaxTreeNode) -> None:
         items = list(block.children)
-        if self._in_report:
+        if self._report_level:
             self._claim_items(items)
             return
         number, label, nested = self._swallowed(items)
@@ -172,7 +230,8 @@ class Reading:
             self._items(items)
             return
         self._items(items[: number + 1], cut=label)
-        self._label, self._label_has_groups = label, False
+        self._label, self._label_has_groups, self._group = label, False, ""
+        self._labels += 1
         self._items(nested or items[number + 1 :])
 
     def _swallowed(self, items: Sequence[SyntaxTreeNode]) -> tuple[int | None, str, Sequence[SyntaxTreeNode]]:
@@ -196,6 +255,8 @@ class Reading:
         below = self._announced()
         if section is Section.GOAL and below and below.number != self._number and not self._label:
             section = None  # a further heading stands between
+        if self._in_report and section in _KINDS and self._others.get(_KINDS[section]):
+            section = None  # behind a report, what says it again is a claim
         if section is Section.ACCEPTANCE:
             self._define(items)
         elif section is Section.CONSTRAINTS:
@@ -218,19 +279,39 @@ class Reading:
                 statements.append(Statement(" ".join(lines), self.source.line(item), below=below))
 
     def _define(self, items: Sequence[SyntaxTreeNode]) -> None:
-        """Take a list as part of the definition; of a second definition, as claims about the first."""
-        labelled = titles.section(self._label) is Section.ACCEPTANCE
+        """Take a list of a section that announces acceptance criteria."""
         scope = self._scope()
-        number = scope.number if scope else self._number
-        if self._definition.scope is None:
-            self._definition.scope, self._definition.labelled = number, labelled and scope is None
-        if self._definition.scope != number:
-            self._claim_items(items, expected=True)
+        if scope is None and any(
+            titles.is_example(heading.text) for heading in self._headings.values() if heading.text != self.title
+        ):
+            self._claim_items(items)
             return
-        statements = [
-            Statement(item_text(item), self.source.line(item), self._box(item), below_item(item)) for item in items
-        ]
-        self._definition.add_list(statements, direct=number == self._number)
+        if scope is None:
+            key, announcement = (self._number, self._labels), titles.announcement(self._label)
+            section = self._definition.section(key, announcement, labelled=True)
+        else:
+            section = self._section_of(scope)
+        below = max(self._headings.values(), key=lambda heading: heading.number, default=None)
+        label = self._group or (self._label if titles.section(self._label) is None else "")
+        heading = self._above(scope) if scope is below else below.text if below else ""
+        statements = tuple(self._statements(items, label or ("" if heading == self.title else heading)))
+        section.lists.append(Listed(items, statements, direct=not label and (scope is None or scope is below)))
+
+    def _above(self, scope: _Heading | None) -> str:
+        """Return the heading above that of the criteria, if it is not the document's."""
+        above = [heading for heading in self._headings.values() if scope and heading.number < scope.number]
+        return above[-1].text if above and above[-1].text != self.title else ""
+
+    def _statements(self, items: Sequence[SyntaxTreeNode], group: str) -> Iterator[Statement]:
+        """Yield the statements of a list; where an item without a box holds items with one, it names their group."""
+        for item in items:
+            box = self._box(item)
+            nested = [child for child in item.children if child.type in _LISTS] if box is None and self.nested else []
+            if any(self._box(node) for child in nested for node in child.walk() if node.type == "list_item"):
+                for child in nested:
+                    yield from self._statements(child.children, item_text(item))
+            else:
+                yield Statement(item_text(item), self.source.line(item), box, below_item(item), group)
 
     def _box(self, item: SyntaxTreeNode) -> Box | None:
         return self.source.box(self.source.line(item))
@@ -244,7 +325,7 @@ class Reading:
             place = announced.number
         else:
             return
-        if self._in_report or not commands.are_commands(block.info) or self._commands_in not in {None, place}:
+        if self._report_level or not commands.are_commands(block.info) or self._commands_in not in {None, place}:
             return
         self._commands_in = place
         for command in commands.split(self.source.code(block)):
@@ -267,7 +348,7 @@ class Reading:
         self, text: str, cells: tuple[str, ...], line: int, box: Box | None = None, *, expected: bool = False
     ) -> None:
         refers = claims.refers(text)
-        if box is None and not refers and not marks.affirms(text):
+        if box is None and not claims.may_refer(text) and not any(map(marks.claims_met, cells)):
             return
         status = any(
             titles.is_status(title) for title in (self._label, *(title.text for title in self._headings.values()))

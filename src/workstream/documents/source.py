@@ -6,17 +6,18 @@ be one byte at a known place.
 
 from __future__ import annotations
 
+import itertools
 import re
 from typing import TYPE_CHECKING, Any
 
 from markdown_it import MarkdownIt
 from markdown_it.tree import SyntaxTreeNode
 
-from workstream.documents import outline
+from workstream.documents import outline, titles
 from workstream.documents.model import Box, Position
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Iterator, Sequence
     from pathlib import Path
 
 _NEWLINE = re.compile(rb"\r\n?|\n")
@@ -25,6 +26,10 @@ _MARKER = re.compile(r"^[\s>]*(?:[-*+]|\d{1,9}[.)])[ \t]+")
 _SECTION = re.compile(r"^#{2,6}[ \t]+\S")  # one # may be a comment of a shell
 _SAMPLE = re.compile(r"^\s*(?:markdown|md|text|txt)\b", re.IGNORECASE)
 _RECOVERIES = 20  # fences of one document that nobody closed; more, and it is read as Markdown reads it
+_FENCED = re.compile(r"[\s>]*(?:(?:[-*+]|\d{1,9}[.)])\s+)*(`{3,}|~{3,})")
+_COUNTED = re.compile(r" {0,3}(?:[2-9]|[1-9]\d{1,8})[.)][ \t]+\S")
+_BLANK = -1  # the number of an empty line that stands in no file
+_MOST_EMPTY = 8
 _FRONT_MATTER_LINES = 200
 _BOM = b"\xef\xbb\xbf"
 
@@ -45,10 +50,14 @@ class Source:
     """
 
     def __init__(self, content: bytes, path: Path) -> None:
-        ends = [(end.start(), end.end()) for end in _NEWLINE.finditer(content)]
-        self._offsets = [0, *(after for _, after in ends)]
-        stops = [*(before for before, _ in ends), len(content)]
-        raw = (content[start:stop] for start, stop in zip(self._offsets, stops, strict=True))
+        if b"\r" in content:
+            ends = [(end.start(), end.end()) for end in _NEWLINE.finditer(content)]
+            self._offsets = [0, *(after for _, after in ends)]
+            stops = [*(before for before, _ in ends), len(content)]
+            raw = [content[start:stop] for start, stop in zip(self._offsets, stops, strict=True)]
+        else:
+            raw = content.split(b"\n")
+            self._offsets = list(itertools.accumulate((len(line) + 1 for line in raw[:-1]), initial=0))
         self.lines = [line.decode("utf-8", "replace") for line in raw]
         self.lines[0] = self.lines[0].removeprefix("\ufeff")
         if content.startswith(_BOM):
@@ -58,7 +67,9 @@ class Source:
         self.front_matter = self.lines[:matter]
         self.open_fences: list[Position] = []
         self.references: dict[str, int] = {}
-        self._read = outline.relevant(self.lines, matter, path)
+        relevant = outline.relevant(self.lines, matter, path)
+        self._relevant = set(relevant)
+        self._read = list(_parted(self.lines, relevant))
         self._markdown = MarkdownIt("commonmark", {"maxNesting": 50}).enable("table").disable("inline")
 
     def _front_matter_lines(self) -> int:
@@ -87,7 +98,7 @@ class Source:
     def _parse(self, start: int) -> Sequence[SyntaxTreeNode]:
         """Return the blocks from a line on, of those that are read; their maps count from the first of these."""
         known: dict[str, dict[str, Any]] = {}
-        tokens = self._markdown.parse("\n".join(self.lines[number] for number in self._read[start:]), known)
+        tokens = self._markdown.parse("\n".join(map(self._text, self._read[start:])), known)
         for label, target in known.get("references", {}).items():
             text = f"[{label}]: {target['href']} {target['title']}".strip()
             self.references.setdefault(text, self._read[start + target["map"][0]])
@@ -95,6 +106,9 @@ class Source:
             if token.map:
                 token.map = [line + start for line in token.map]
         return SyntaxTreeNode(tokens).children
+
+    def _text(self, number: int) -> str:
+        return "" if number == _BLANK else self.lines[number]
 
     def _recovered(self, blocks: Sequence[SyntaxTreeNode]) -> tuple[Sequence[SyntaxTreeNode], int | None]:
         """Return the blocks up to a fence that was left open, and where to go on behind it; None if there is none."""
@@ -112,7 +126,7 @@ class Source:
 
     def _is_closed(self, fence: SyntaxTreeNode) -> bool:
         first, beyond = fence.map or (0, 0)
-        last = self.lines[self._read[beyond - 1]].strip()
+        last = self._text(self._read[beyond - 1]).strip()
         return beyond - 1 > first and set(last) == {fence.markup[0]} and len(last) >= len(fence.markup)
 
     @staticmethod
@@ -126,20 +140,19 @@ class Source:
         if not fence.info.strip() or _SAMPLE.match(fence.info):
             return beyond  # a sample of Markdown may hold fences
         inner = range(first + 1, beyond)
-        return next((number for number in inner if opens.match(self.lines[self._read[number]])), beyond)
+        return next((number for number in inner if opens.match(self._text(self._read[number]))), beyond)
 
     def _section(self, first: int, beyond: int) -> int | None:
         """Return where between two lines a section begins, behind an empty line."""
         for number in range(first + 1, beyond):
-            before, line = (self.lines[self._read[other]] for other in (number - 1, number))
+            before, line = (self._text(self._read[other]) for other in (number - 1, number))
             if not before.strip() and _SECTION.match(line):
                 return number
         return None
 
     def passed_over(self) -> list[int]:
         """Return the lines (from 0) that no block holds because nobody needs to parse them."""
-        read = set(self._read)
-        return [number for number in range(len(self.front_matter), len(self.lines)) if number not in read]
+        return [number for number in range(len(self.front_matter), len(self.lines)) if number not in self._relevant]
 
     def line(self, node: SyntaxTreeNode) -> int:
         """Return the line (from 0) at which a block starts."""
@@ -168,6 +181,31 @@ class Source:
             return None
         before = self.lines[line][: marker.end() + box.end("before")]
         return Box(self._offsets[line] + len(before.encode()), box["mark"] != " ")
+
+
+def _parted(lines: Sequence[str], numbers: Sequence[int]) -> Iterator[int]:
+    """Yield the numbers of the lines to parse, with an empty line between a label and the numbered list below it.
+
+    To Markdown, a list that begins at 3 does not end a paragraph, and so the label above it would take it in. Of very
+    many empty lines some are left out: they say nothing, and take a parser long.
+    """
+    fence, before, empty = "", "", 0
+    for number in numbers:
+        line = lines[number]
+        if not line or line.isspace():
+            empty += 1
+            if empty <= _MOST_EMPTY or fence:
+                yield number
+            before = ""
+            continue
+        empty = 0
+        mark = _FENCED.match(line)
+        if mark and (not fence or (mark[1].startswith(fence) and line.strip(" `~\t>") == "")):
+            fence = "" if fence else mark[1]
+        elif not fence and before and _COUNTED.match(line) and titles.is_label(before):
+            yield _BLANK
+        before = "" if fence or mark else line
+        yield number
 
 
 def own_text(node: SyntaxTreeNode) -> str:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from enum import Enum, auto
+from enum import Enum, IntEnum, auto
 
 
 class Section(Enum):
@@ -18,7 +18,6 @@ class Section(Enum):
 
 # Emoji, numbers, another language and whatever a wrong decoding left may stand before the words: all but ASCII letters.
 _BEFORE = r"^[^a-z]*"
-_WORDS = _BEFORE + r"(?:[a-z]+[^a-z]+){0,3}"
 _SENTENCE_END = r"(?P<rest>(?:[^.]|\.(?=\S)){0,80})$"  # 3.5 is no end of a sentence
 
 _ACCEPTANCE = re.compile(
@@ -28,16 +27,52 @@ _ACCEPTANCE = re.compile(
     + _SENTENCE_END,
     re.IGNORECASE,
 )
+# A section that says something about the criteria lists none: what covers them, how they are checked.
+_ABOUT = re.compile(
+    r"\W*(?:\w+\W+)?(?:mapping|map|traceability|trace|matrix|coverage|verification|validation|check(?:ed|s)?"
+    r"|results?|summary|reviews?|status|evidence|templates?|examples?|format|guide(?:lines?)?|references?)\b",
+    re.IGNORECASE,
+)
+_OF_SOMETHING = re.compile(r"\s+(?:for|of|in|on|by)\s|\s*[:\u2013\u2014-]\s*\S", re.IGNORECASE)
 _OTHER = re.compile(
     _BEFORE + r"(?:non[-\s]?goals?|(?:out of |in )?scope|(?:implementation )?steps?|tasks?|(?:input |modified )?files"
     r"|deliverables?|notes?|context|depend\w+|risks?|references?|expected results?|examples?)\b",
     re.IGNORECASE,
 )
+_REMARK_END = r"\W*(?:\([^)]*\)\W*)?$"
+# What people sign, and how they go about it: boxes of theirs that no test may touch.
+_OTHER_ALONE = re.compile(
+    _BEFORE + r"(?:(?:final\s+|stakeholder\s+|team\s+|peer\s+|code\s+|required\s+)?"
+    r"(?:sign[-\s]?offs?|approvals?|approvers?|reviewers?|reviews?|signatures?|signator(?:y|ies))"
+    r"|(?:signed|approved|reviewed|accepted|agreed|confirmed)(?:[-\s]off)?\s+by"
+    r"|stakeholders?|owners?|attendees|participants"
+    r"|(?:acceptance |manual |unit |integration |e2e |qa )?"
+    r"(?:test(?:ing|s)?|verification|validation|qa|demo|rollout|rollback|release|deployment|migration|implementation"
+    r"|technical|review)\s+(?:plans?|methods?|strateg(?:y|ies)|procedures?|approach(?:es)?|steps?|notes?|check\s?lists?"
+    r"|instructions?|details?|cases?|scenarios?|commands?|tasks?)"
+    r"|verification|validation|how\s+(?:to|we)\s+(?:test|verify|check|validate)\w*"
+    r"|definition\s+of\s+(?:done|ready)|do[dr]|(?:pre|merge|release|review|launch|done)[-\s]?check\s?list|check\s?list"
+    r"|(?:open\s+)?questions?|assumptions?|prerequisites?|pre-?conditions?|follow[-\s]?ups?|next\s+steps?|to[-\s]?dos?"
+    r"|related(?:\s+\w+)?|links?|resources?|metrics?|estimat(?:e|es|ion)|evidence|history|change\s?log|background)"
+    + _REMARK_END,
+    re.IGNORECASE,
+)
+_KINDS_OF = (
+    r"(?:(?:technical|design|hard|project|system|implementation|global|key|important|main|primary|secondary|overall|other"
+    r"|additional|general|business|security|performance|operational|functional|non-functional|architectur(?:e|al)|agent|ai"
+    r"|execution|workstream|ws|user|high-level)[^a-z]+){0,2}"
+)
+_AND_MORE = r"(?:\s*(?:and|&|/|,)\s*(?!non)[a-z-]+){0,2}"
 _BY_WORDS = {
-    Section.COMPLETION: re.compile(_WORDS + r"completion[^a-z]+(?:criteria|commands?)\b", re.IGNORECASE),
-    Section.CONSTRAINTS: re.compile(_WORDS + r"constraints?\b", re.IGNORECASE),
-    Section.GOAL: re.compile(_WORDS + r"goals?\b", re.IGNORECASE),
+    Section.COMPLETION: re.compile(
+        _BEFORE + _KINDS_OF + r"completion[^a-z]+(?:criteria|commands?)\b" + _AND_MORE + _REMARK_END, re.IGNORECASE
+    ),
+    Section.CONSTRAINTS: re.compile(_BEFORE + _KINDS_OF + r"constraints?\b" + _AND_MORE + _REMARK_END, re.IGNORECASE),
+    Section.GOAL: re.compile(_BEFORE + _KINDS_OF + r"goals?\b" + _AND_MORE + _REMARK_END, re.IGNORECASE),
 }
+_EXAMPLE = re.compile(
+    _BEFORE + r"(?:[a-z]+[^a-z]+){0,2}(?:examples?|samples?|templates?)\b" + _REMARK_END, re.IGNORECASE
+)
 _OUTPUT = re.compile(_BEFORE + r"(?:examples?|expected|sample|output)\b", re.IGNORECASE)
 _REPORT = re.compile(
     r"\b(?:execution report|review results?|goal status|ac status|(?:acceptance|success) criteria status)\b",
@@ -71,9 +106,31 @@ def section(title: str) -> Section | None:
     title = title[:_LONGEST]
     if _ACCEPTANCE.match(title):
         return Section.ACCEPTANCE
-    if _OTHER.match(title):
+    if _OTHER.match(title) or _OTHER_ALONE.match(title):
         return Section.OTHER
     return next((kind for kind, pattern in _BY_WORDS.items() if pattern.match(title)), None)
+
+
+class Announcement(IntEnum):
+    """How plainly a title announces acceptance criteria; of several, the plainest do."""
+
+    PLAIN = auto()  # "Acceptance Criteria", "Success Criteria (mandatory)", "Acceptance Criteria for letters"
+    LOOSE = auto()  # with words that may mean anything: "Acceptance criteria checklist"
+    ABOUT = auto()  # it says something about criteria that stand elsewhere: a mapping, a verification
+
+
+def announcement(title: str) -> Announcement:
+    """Return how plainly a title that speaks of acceptance criteria announces them."""
+    match = _ACCEPTANCE.match(title[:_LONGEST])
+    if match is None or _ABOUT.match(match["rest"]):
+        return Announcement.ABOUT
+    plain = not _REMARKS.sub("", match["rest"]) or _OF_SOMETHING.match(match["rest"])
+    return Announcement.PLAIN if plain else Announcement.LOOSE
+
+
+def is_example(title: str) -> bool:
+    """Whether what stands below a title only shows how something may look."""
+    return bool(_EXAMPLE.match(title[:_LONGEST]))
 
 
 def shows_output(label: str) -> bool:

@@ -7,14 +7,14 @@ from dataclasses import replace
 from typing import TYPE_CHECKING, TypeVar
 
 from workstream import errors
-from workstream.evidence.records import Execution, Observation, Outcome, Selection
+from workstream.evidence.records import Event, Execution, Link, Observation, Outcome, Selection
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
 
     from workstream.evidence.log import Log
 
-_Line = TypeVar("_Line", Observation, Execution, Outcome)
+_Line = TypeVar("_Line", Observation, Execution, Outcome, Event, Link)
 
 
 def combined(logs: Sequence[Log]) -> Log:
@@ -69,6 +69,9 @@ def _joined(first: Log, second: Log) -> Log:
         observations=first.observations + _later(second.observations, attempts),
         executions=first.executions + _later(second.executions, attempts),
         outcomes=first.outcomes + _later(second.outcomes, attempts),
+        sights=first.sights + second.sights,
+        events=first.events + _later(second.events, attempts),
+        links=first.links + _later(second.links, attempts),
         end=second.end if first.end and second.end else None,
     )
 

@@ -1,4 +1,4 @@
-"""Whether what was proven still holds: the files that were tested, compared with those that are there now."""
+"""Whether what was proven still holds: the files that it rests on, compared with those that are there now."""
 
 from __future__ import annotations
 
@@ -10,13 +10,39 @@ from typing import TYPE_CHECKING
 from workstream import errors
 from workstream.evidence import modules
 from workstream.evidence.provenance import path_sha256
-from workstream.evidence.verdict import State, Verdict, verdicts
+from workstream.evidence.verdict import State, Verdict
+from workstream.evidence.verdict import verdicts as judge
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterator, Sequence
 
     from workstream.documents import Document
     from workstream.evidence.log import Log
+    from workstream.evidence.records import Manifest, Subject
+
+
+@dataclass(frozen=True, slots=True)
+class Basis:
+    """What verdicts rest on beside the document: all that makes them stale when it changes.
+
+    Attributes:
+        document_id: the document's id.
+        manifest: which test speaks of which criterion, each with the hash of its module.
+        subjects: what was under test; those with a path are compared.
+        test_paths: where the tests of the project stand, from its root.
+
+    """
+
+    document_id: str
+    manifest: tuple[Manifest, ...]
+    subjects: tuple[Subject, ...]
+    test_paths: tuple[str, ...]
+
+
+def basis_of(log: Log) -> Basis:
+    """Return what the verdicts of a log rest on."""
+    paths = log.selection.test_paths if log.selection else ()
+    return Basis(log.session.document_id, log.manifest, log.subjects, paths)
 
 
 @dataclass(frozen=True, slots=True)
@@ -24,11 +50,13 @@ class Change:
     """Something that is not what it was when the tests ran.
 
     Attributes:
+        path: which file or folder, from the project's root.
         what: a sentence.
         tests: the node ids of the tests whose evidence it makes stale; None for all.
 
     """
 
+    path: str
     what: str
     tests: frozenset[str] | None = None
 
@@ -37,25 +65,30 @@ class Change:
         return self.tests is None or not self.tests.isdisjoint(verdict.tests)
 
 
-def root_of(log: Log, document: Document) -> Path:
-    """Return the folder from which a log's paths start, wherever the command runs: the document's place tells it.
+def root_of(recorded_path: str, document: Document) -> Path:
+    """Return the folder from which recorded paths start, wherever the command runs: the document's place tells it.
 
     If the document is not where it was, it is the working folder.
+
+    Args:
+        recorded_path: where the document was.
+        document: the document as it is now.
+
     """
-    recorded, resolved = Path(log.session.document_path).parts, document.path.resolve().parts
+    recorded, resolved = Path(recorded_path).parts, document.path.resolve().parts
     below = len(resolved) - len(recorded)
     return Path(*resolved[:below]) if below > 0 and resolved[below:] == recorded else Path.cwd()
 
 
-def changes(log: Log, root: Path) -> tuple[Change, ...]:
+def changes(basis: Basis, root: Path) -> tuple[Change, ...]:
     """Return what changed since: modules of tests, also those that are new, and what tests described as input.
 
     Args:
-        log: the evidence.
-        root: the folder from which the log's paths start: pytest's root.
+        basis: what the verdicts rest on.
+        root: the folder from which its paths start: pytest's root.
 
     """
-    return (*_changed_modules(log, root), *_new_modules(log, root), *_changed_inputs(log, root))
+    return (*_changed_modules(basis, root), *_new_modules(basis, root), *_changed_inputs(basis, root))
 
 
 def current(log: Log, document: Document, root: Path) -> tuple[Verdict, ...]:
@@ -67,8 +100,20 @@ def current(log: Log, document: Document, root: Path) -> tuple[Verdict, ...]:
         root: see `changes`.
 
     """
-    since = changes(log, root)
-    return tuple(_aged(verdict, since) for verdict in verdicts(log, document))
+    return aged(judge(log, document), basis_of(log), root)
+
+
+def aged(verdicts: Sequence[Verdict], basis: Basis, root: Path) -> tuple[Verdict, ...]:
+    """Return verdicts as of now.
+
+    Args:
+        verdicts: as of when the tests ran.
+        basis: what they rest on.
+        root: see `changes`.
+
+    """
+    since = changes(basis, root)
+    return tuple(_aged(verdict, since) for verdict in verdicts)
 
 
 def _aged(verdict: Verdict, since: tuple[Change, ...]) -> Verdict:
@@ -78,30 +123,30 @@ def _aged(verdict: Verdict, since: tuple[Change, ...]) -> Verdict:
     return replace(verdict, state=State.STALE, reason=f"It was proven, but {'; '.join(reasons)}.")
 
 
-def _changed_modules(log: Log, root: Path) -> Iterator[Change]:
-    for path in dict.fromkeys(line.source_path for line in log.manifest):
-        lines = [line for line in log.manifest if line.source_path == path]
+def _changed_modules(basis: Basis, root: Path) -> Iterator[Change]:
+    for path in dict.fromkeys(line.source_path for line in basis.manifest):
+        lines = [line for line in basis.manifest if line.source_path == path]
         if path and any(_sha256(root / path) != line.source_sha256 for line in lines):
-            yield Change(f"{path} changed since", frozenset(line.test for line in lines))
+            yield Change(path, f"{path} changed since", frozenset(line.test for line in lines))
 
 
-def _new_modules(log: Log, root: Path) -> Iterator[Change]:
+def _new_modules(basis: Basis, root: Path) -> Iterator[Change]:
     """Yield the modules that speak of the document's criteria and that the run did not know: it would have said so."""
-    known = {line.source_path for line in log.manifest} | {subject.path for subject in log.subjects}
-    for folder in log.selection.test_paths if log.selection else ():
+    known = {line.source_path for line in basis.manifest} | {subject.path for subject in basis.subjects}
+    for folder in basis.test_paths:
         for path in modules.python_files(root / folder):
             name = os.path.relpath(path, root)
-            if name not in known and modules.speaks_of(path, log.session.document_id) is not None:
-                yield Change(f"{name}, which speaks of its criteria, was added since")
+            if name not in known and modules.speaks_of(path, basis.document_id) is not None:
+                yield Change(name, f"{name}, which speaks of its criteria, was added since")
 
 
-def _changed_inputs(log: Log, root: Path) -> Iterator[Change]:
+def _changed_inputs(basis: Basis, root: Path) -> Iterator[Change]:
     # Where several rounds or processes described the same file, every description counts.
-    described = [subject for subject in log.subjects if subject.path]
+    described = [subject for subject in basis.subjects if subject.path]
     for name, path in dict.fromkeys((subject.name, subject.path) for subject in described):
         now = _sha256(root / path)
         if any(subject.value != now for subject in described if (subject.name, subject.path) == (name, path)):
-            yield Change(f"{name} ({path}) changed since")
+            yield Change(path, f"{name} ({path}) changed since")
 
 
 def _sha256(path: Path) -> str:

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 
 from pydantic import TypeAdapter, ValidationError
 
-from workstream import errors
+from workstream import errors, shortage
 from workstream.evidence import records
 
 if TYPE_CHECKING:
@@ -23,7 +23,10 @@ if TYPE_CHECKING:
 NAME = "evidence.jsonl"
 FOLDER = Path("build", "acceptance")  # of a project: where runs leave what they saw, in a folder for each document
 _ADAPTER: TypeAdapter[records.Record] = TypeAdapter(records.AnyRecord)
-_KNOWN = {"session", "selection", "manifest", "subject", "round", "observation", "execution", "outcome", "end"}
+_KNOWN = {
+    *("session", "selection", "manifest", "subject", "round", "observation", "execution", "outcome", "step"),
+    *("sight", "event", "link", "end"),
+}
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,6 +43,10 @@ class Log:
         observations: what was seen, in the order of the log.
         executions: what the tests did, in the order of the log.
         outcomes: how they were reported to have ended, in the order of the log.
+        steps: what took how long, in the order in which it ended.
+        sights: what was there of the cluster, in the order of the log.
+        events: what happened while tests ran, in the order of the log.
+        links: connections that tests saw, in the order of the log.
         end: its last line; None if the log was cut off.
 
     """
@@ -53,6 +60,10 @@ class Log:
     observations: tuple[records.Observation, ...] = ()
     executions: tuple[records.Execution, ...] = ()
     outcomes: tuple[records.Outcome, ...] = ()
+    steps: tuple[records.Step, ...] = ()
+    sights: tuple[records.Sight, ...] = ()
+    events: tuple[records.Event, ...] = ()
+    links: tuple[records.Link, ...] = ()
     end: records.End | None = None
 
     @property
@@ -114,7 +125,7 @@ class Writer:
         except OSError as error:
             raise errors.EvidenceError(
                 f"{self.path} cannot be written: {error.strerror}.",
-                instead="Make room, or choose another folder with --workstream-folder.",
+                instead=shortage.of(error) or "Choose another folder with --workstream-folder.",
             ) from error
 
     def close(self) -> None:
@@ -151,13 +162,16 @@ def read(path: Path) -> Log:
             raise errors.EvidenceError(
                 f"{path} cannot be read: it is no file.", instead="Name the evidence.jsonl that a run left behind."
             )
-        content = path.read_bytes()
+        with path.open("rb") as file:  # line by line: a log may be larger than one likes to hold twice
+            parsed = [
+                _record(path, number, line)
+                for number, line in enumerate(file, start=1)
+                if line.endswith(b"\n") and line != b"\n"
+            ]
     except OSError as error:
         raise errors.EvidenceError(
             f"{path} cannot be read: {error.strerror}.", instead="Name the evidence.jsonl that a run left behind."
         ) from error
-    whole, _, _ = content.rpartition(b"\n")
-    parsed = [_record(path, number, line) for number, line in enumerate(whole.split(b"\n"), start=1) if line]
     lines = [record for record in parsed if record is not None]
     sessions = [line for line in lines if isinstance(line, records.Session)]
     if not sessions or lines[0] is not sessions[0] or len(sessions) > 1:
@@ -175,6 +189,10 @@ def read(path: Path) -> Log:
         observations=tuple(line for line in lines if isinstance(line, records.Observation)),
         executions=tuple(line for line in lines if isinstance(line, records.Execution)),
         outcomes=tuple(line for line in lines if isinstance(line, records.Outcome)),
+        steps=tuple(line for line in lines if isinstance(line, records.Step)),
+        sights=tuple(line for line in lines if isinstance(line, records.Sight)),
+        events=tuple(line for line in lines if isinstance(line, records.Event)),
+        links=tuple(line for line in lines if isinstance(line, records.Link)),
         end=next((line for line in lines if isinstance(line, records.End)), None),
     )
 

@@ -7,15 +7,17 @@ import json
 import math
 import re
 from collections.abc import Mapping
+from contextlib import contextmanager
+from datetime import UTC, datetime
 from pathlib import PurePath
 from typing import TYPE_CHECKING, Any
 
 from workstream import errors
 from workstream.evidence import provenance
-from workstream.evidence.records import Level, Observation
+from workstream.evidence.records import Event, Level, Link, Observation
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Iterator
 
     from pydantic import JsonValue
 
@@ -33,7 +35,7 @@ class Recorder:
         attempt: the first run of the test is 1.
         level: tells where this test observes, by the fixtures that it uses.
         phase: tells which phase of that run is under way; None if none is.
-        keep: takes each observation.
+        keep: takes what is recorded.
 
     """
 
@@ -44,7 +46,7 @@ class Recorder:
         *,
         level: Callable[[], Level],
         phase: Callable[[], Phase | None],
-        keep: Callable[[Observation], None],
+        keep: Callable[[Observation | Event | Link], None],
     ) -> None:
         self._test = test
         self._attempt = attempt
@@ -66,12 +68,7 @@ class Recorder:
                 is not this test's to claim, or the test has ended.
 
         """
-        phase = self._phase()
-        if phase is None:
-            raise errors.EvidenceError(
-                f"{what!r} is to be recorded for {self._test}, which is not running.",
-                instead="Record with the fixture `evidence` of the test that runs, while it runs.",
-            )
+        phase = self._require_running(what)
         observed = self._level()
         claimed = Level(level or observed)
         if not observed.reaches(claimed):
@@ -81,25 +78,108 @@ class Recorder:
                 instead="A test that observes the cluster uses the fixture `cluster`; an image alone, `engine`.",
             )
         now = provenance.now()
+        self._write(Observation, what, when=phase, time=now, what=what, value=value, command=command, level=claimed)
+
+    def event(self, lane: str, what: str, *, began: datetime | None = None, ended: datetime | None = None) -> None:
+        """Say that something happened: the report draws it on its time line. It proves nothing.
+
+        Args:
+            lane: what kind of thing it is, in a word or two; things of a kind are drawn side by side.
+            what: what happened.
+            began: when, with a time zone; now if not given.
+            ended: when it was over, likewise; a moment if not given.
+
+        Raises:
+            errors.EvidenceError: a time has no time zone, a text cannot be kept, or the test is not running.
+
+        """
+        self._happened(what, lane=lane, began=_time(began or datetime.now(UTC)), ended=_time(ended) if ended else "")
+
+    @contextmanager
+    def fault(self, what: str, look: Callable[[], object] | None = None) -> Iterator[None]:
+        """Say that the block does something to the product on purpose: the report draws it, before and after.
+
+        Args:
+            what: what is done.
+            look: returns what it is done to, as `record` takes it; it is asked before the block, and after it unless
+                the block failed.
+
+        Raises:
+            errors.EvidenceError: what was looked at cannot be kept, or the test is not running.
+
+        """
+        self._require_running(what)
+        before, began = look() if look else None, provenance.now()
+        ended, after = "", None
         try:
-            what, command, plain = _text(what), _text(command), _plain(value)
-            observation = Observation(
-                test=self._test,
-                attempt=self._attempt,
-                when=phase,
-                time=now,
-                what=what,
-                value=plain,
-                command=command,
-                level=claimed,
+            yield
+            ended = provenance.now()
+            after = look() if look else None
+        finally:
+            ended = ended or provenance.now()
+            self._happened(what, fault=True, lane="faults", began=began, ended=ended, before=before, after=after)
+
+    def link(self, source: str, target: str, port: int, *, opened: bool = True) -> None:
+        """Say that a connection was seen: the report draws it between the pods. It proves nothing.
+
+        Args:
+            source: who opened it: the name of a pod or node, its address, or any other name.
+            target: to whom, likewise.
+            port: the target's port.
+            opened: whether it opened.
+
+        Raises:
+            errors.EvidenceError: a name cannot be kept, or the test is not running.
+
+        """
+        self._require_running(f"{source} → {target}:{port}")
+        now = provenance.now()
+        self._write(Link, source, time=now, source=source, target=target, port=port, opened=opened)
+
+    def _happened(self, what: str, **more: object) -> None:
+        self._require_running(what)
+        self._write(Event, what, what=what, **more)
+
+    def _require_running(self, what: str) -> Phase:
+        phase = self._phase()
+        if phase is None:
+            raise errors.EvidenceError(
+                f"{what!r} is to be recorded for {self._test}, which is not running.",
+                instead="Record with the fixture `evidence` of the test that runs, while it runs.",
             )
-            json.loads(observation.model_dump_json())  # what cannot be read back would spoil the whole log
+        return phase
+
+    def _write(self, kind: type[Observation | Event | Link], about: str, **values: object) -> None:
+        """Keep a line of a kind.
+
+        Raises:
+            errors.EvidenceError: a value has no place in JSON, or is a secret as far as one can see.
+
+        """
+        try:
+            line = kind.model_validate({"test": self._test, "attempt": self._attempt, **_object(values)})
+            json.loads(line.model_dump_json())  # what cannot be read back would spoil the whole log
         except (TypeError, ValueError, RecursionError) as error:
             raise errors.EvidenceError(
-                f"{self._test} saw {what!r}, but what it saw cannot be kept: {error}.",
+                f"{self._test} saw {about!r}, but what it saw cannot be kept: {error}.",
                 instead="Record text, numbers, lists, mappings, sets, paths or dataclasses.",
             ) from error
-        self._keep(observation)
+        self._keep(line)
+
+
+def _time(time: datetime) -> str:
+    """Return a time as evidence holds it.
+
+    Raises:
+        errors.EvidenceError: it has no time zone, so that nobody knows when it was.
+
+    """
+    if time.tzinfo is None:
+        raise errors.EvidenceError(
+            f"{time.isoformat()} has no time zone, so nobody knows when it was.",
+            instead="Record times with a time zone: datetime.now(UTC), datetime.fromtimestamp(seconds, UTC).",
+        )
+    return time.astimezone(UTC).isoformat(timespec="milliseconds")
 
 
 def _plain(value: object) -> JsonValue:

@@ -7,7 +7,8 @@ from typing import Annotated, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, JsonValue, TypeAdapter
 
-SCHEMA_VERSION = "2.0"
+SCHEMA_VERSION = "2.2"
+SUITE = "file of the suite"  # the name of subjects that the plugin describes, and not a test
 
 # Where in the life of a test something was recorded: `call` is the test's own body, nothing around it.
 Phase = Literal["setup", "call", "teardown"]
@@ -237,6 +238,144 @@ class Execution(_Line):
     parts: tuple[str, ...] = ()
 
 
+class Step(_Line):
+    """Something that the run did, and how long it took: for people who wait; no verdict looks at it.
+
+    Attributes:
+        id: no other step of the log has it.
+        parent: the id of the step that it was a part of; empty if of none.
+        thread: what did it: `main`, or what goes on beside it; steps of one thread follow each other.
+        subject: what it is about, in a word: `cluster`, `helm`, `fixture`, `test`, `wait`.
+        doing: what was done.
+        began: when, RFC 3339, UTC.
+        seconds: how long it took.
+        failed: whether an error ended it.
+        waits_for: the thread that it did nothing but wait for; empty if it did something.
+
+    """
+
+    record: Literal["step"] = "step"
+    id: str
+    parent: str = ""
+    thread: str
+    subject: str
+    doing: str
+    began: str
+    seconds: float
+    failed: bool = False
+    waits_for: str = ""
+
+
+class SeenNode(_Line):
+    """A node, as it was seen.
+
+    Attributes:
+        name: its name.
+        control_plane: whether it runs Kubernetes itself.
+
+    """
+
+    name: str
+    control_plane: bool = False
+
+
+class SeenPod(_Line):
+    """A pod, as it was seen.
+
+    Attributes:
+        uid: what no other pod ever had.
+        namespace: where it is.
+        name: its name there.
+        node: the node that it runs on; empty as long as there is none.
+        address: its address; empty likewise.
+        owner: what made it, `DaemonSet/cache`; empty if nothing did.
+        created: when it was made, RFC 3339, by the clock of the API server, to the second.
+        ready: whether it is ready.
+        restarts: how often its containers were started again.
+
+    """
+
+    uid: str
+    namespace: str
+    name: str
+    node: str = ""
+    address: str = ""
+    owner: str = ""
+    created: str
+    ready: bool
+    restarts: int = 0
+
+
+class Sight(_Line):
+    """What was there of the cluster at a moment; to be drawn, no verdict looks at it.
+
+    Attributes:
+        time: when it was looked at, RFC 3339, UTC.
+        nodes: its nodes.
+        pods: the pods of the namespaces in which the run installed something; the first of them, if they are many.
+        more_pods: how many more there were.
+
+    """
+
+    record: Literal["sight"] = "sight"
+    time: str
+    nodes: tuple[SeenNode, ...] = ()
+    pods: tuple[SeenPod, ...] = ()
+    more_pods: int = 0
+
+
+class Event(_Line):
+    """Something that happened while a test ran; to be drawn on the time line, no verdict looks at it.
+
+    Attributes:
+        test: the test's node id.
+        attempt: the first run of the test is 1.
+        fault: whether the test did it to the product, on purpose.
+        lane: what kind of thing it is, in a word or two; things of a kind are drawn side by side.
+        what: what happened.
+        began: when, RFC 3339, UTC.
+        ended: when it was over, likewise; empty if it was over at once.
+        before: what it was done to, as it was before; null if nobody looked.
+        after: the same, as it was after.
+
+    """
+
+    record: Literal["event"] = "event"
+    test: str
+    attempt: int
+    fault: bool = False
+    lane: str
+    what: str
+    began: str
+    ended: str = ""
+    before: JsonValue = None
+    after: JsonValue = None
+
+
+class Link(_Line):
+    """A connection that a test saw, or saw refused; to be drawn, no verdict looks at it.
+
+    Attributes:
+        test: the test's node id.
+        attempt: the first run of the test is 1.
+        time: when it was seen, RFC 3339, UTC.
+        source: who opened it: the name of a pod or node, its address, or any other name.
+        target: to whom, likewise.
+        port: the target's port.
+        opened: whether it opened.
+
+    """
+
+    record: Literal["link"] = "link"
+    test: str
+    attempt: int
+    time: str
+    source: str
+    target: str
+    port: int
+    opened: bool = True
+
+
 class End(_Line):
     """The last line; a log without it was cut off.
 
@@ -253,7 +392,9 @@ class End(_Line):
     interrupted: bool
 
 
-Record = Session | Selection | Manifest | Subject | Round | Observation | Execution | Outcome | End
+# What is seen while tests run, in whatever process, and passed on to the one that writes.
+Seen = Subject | Round | Observation | Execution | Outcome | Step | Sight | Event | Link
+Record = Session | Selection | Manifest | Seen | End
 AnyRecord = Annotated[Record, Field(discriminator="record")]
 
 

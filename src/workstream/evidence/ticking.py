@@ -72,3 +72,22 @@ def require_whole(log: Log, verdicts: Sequence[Verdict]) -> None:
             f"The evidence is of a part of the suite, and says nothing of {', '.join(missing)}.",
             instead="Run the whole suite, or name the evidence of the other parts with further --evidence.",
         )
+
+
+def require_acceptable(log: Log, verdicts: Sequence[Verdict]) -> None:
+    """Refuse evidence that cannot be kept as the result of what is there now.
+
+    Raises:
+        errors.TickRefusedError: the run did not come to its end, or something that it proved changed since.
+
+    """
+    if log.end is None or log.end.interrupted:
+        raise errors.TickRefusedError(
+            f"{log.path} is of a run that did not come to its end.", instead="Run the suite again, to its end."
+        )
+    stale = [verdict for verdict in verdicts if verdict.state is State.STALE]
+    if stale:
+        names = ", ".join(verdict.criterion_id for verdict in stale)
+        raise errors.TickRefusedError(
+            f"What the run proved of {names} does not hold any more: {stale[0].reason}", instead="Run the suite again."
+        )

@@ -8,7 +8,7 @@ from __future__ import annotations
 import hashlib
 import json
 from collections import Counter, defaultdict
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from enum import StrEnum
 from typing import TYPE_CHECKING
 
@@ -16,13 +16,14 @@ from workstream.documents import Kind, normalise
 from workstream.evidence.records import FIXTURES, Level, Result
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator, Mapping, Sequence
+    from collections.abc import Iterator, Mapping, Sequence
 
     from workstream.documents import Criterion, Document
     from workstream.evidence.log import Log
     from workstream.evidence.records import Execution, Manifest, Observation, Outcome, Phase
 
 _PHASES: tuple[Phase, ...] = ("setup", "call", "teardown")
+OTHER_CONTEXT = "It was proven, but the document says something else around its criteria now, which gives them meaning."
 _SEVERAL = "what takes several attempts proves nothing."
 
 
@@ -100,7 +101,18 @@ def verdicts(log: Log, document: Document) -> tuple[Verdict, ...]:
         reason = f"The evidence is of {log.session.document_id}, and says nothing of {document.id}."
         return tuple(Verdict(criterion, State.STALE, reason) for criterion in document.criteria)
     same = log.session.context_sha256 == context_sha256(document)
-    return tuple(_verdict(log, criterion, same_context=same) for criterion in document.criteria)
+    told = _Told(log, _tests(log), (*_judge_collection(log), *_judge_selection(log)))
+    return tuple(_verdict(told, criterion, same_context=same) for criterion in document.criteria)
+
+
+def of_tests(log: Log) -> dict[str, State]:
+    """Return what each test of the suite that speaks of a criterion came to; of what it proves, the worst counts."""
+    states: dict[str, State] = {}
+    tests = _tests(log)
+    for line in log.manifest:
+        state, _ = _judge(tests.get(line.test, _Test()), line)
+        states[line.test] = min(state, states.get(line.test, state), key=list(State).index)
+    return states
 
 
 def rounds(log: Log, document: Document) -> tuple[tuple[Verdict, ...], ...]:
@@ -119,25 +131,22 @@ def _only(log: Log, number: int) -> Log:
     return replace(log, outcomes=outcomes, observations=seen, executions=executions)
 
 
-def _verdict(log: Log, criterion: Criterion, *, same_context: bool) -> Verdict:
+def _verdict(told: _Told, criterion: Criterion, *, same_context: bool) -> Verdict:
     # A criterion is its text: its id is only the place where it stood when the tests ran.
     sha256 = text_sha256(criterion)
-    ids = {identifier for identifier, tested in log.session.criteria.items() if tested == sha256}
+    ids = {identifier for identifier, tested in told.log.session.criteria.items() if tested == sha256}
     if not ids:
         return Verdict(criterion, State.STALE, "No criterion had this text when the tests ran.")
-    lines = [line for line in log.manifest if line.criterion_id in ids]
+    lines = [line for line in told.log.manifest if line.criterion_id in ids]
     tests = tuple(dict.fromkeys(line.test for line in lines))
-    judged = [*(_judge(log, line) for line in lines), *_judge_collection(log), *_judge_selection(log)]
+    judged = [*(_judge(told.tests.get(line.test, _Test()), line) for line in lines), *told.of_all]
     if not lines and not any(state is not State.PROVEN for state, _ in judged):
         return Verdict(criterion, State.UNCOVERED, "No test of the suite speaks of it.")
-    last = {test: _last(log.outcomes, test) for test in tests}
-    seen = tuple(observation for observation in log.observations if observation.attempt == last.get(observation.test))
+    places = sorted(place for test in tests for place in told.tests.get(test, _Test()).seen_last())
+    seen = tuple(told.log.observations[place] for place in places)
     state, reason = _worst(judged)
     if state is State.PROVEN and not same_context:
-        reason = (
-            "It was proven, but the document says something else around its criteria now, which gives them meaning."
-        )
-        state = State.STALE
+        state, reason = State.STALE, OTHER_CONTEXT
     return Verdict(criterion, state, reason, tests, seen)
 
 
@@ -171,10 +180,6 @@ def _judge_selection(log: Log) -> Iterator[tuple[State, str]]:
         yield State.NOT_RUN, f"What the suite holds is not known, so a test of it may not have been run: {sentence}"
 
 
-def _last(outcomes: Iterable[Outcome], test: str) -> int:
-    return max((outcome.attempt for outcome in outcomes if outcome.test == test), default=1)
-
-
 @dataclass(frozen=True, slots=True)
 class _Run:
     """One run of a test.
@@ -193,33 +198,70 @@ class _Run:
     seen: tuple[Observation, ...]
 
 
-def _runs(log: Log, test: str) -> list[_Run]:
-    """Return the runs of a test, in order; those too that were never reported."""
-    reported, saw, did = defaultdict(list), defaultdict(list), {}
+@dataclass(slots=True)
+class _Test:
+    """What a log tells of one test.
+
+    Attributes:
+        reported: how its runs were reported to have ended, by attempt.
+        did: what they did, likewise.
+        saw: what they saw, likewise, each with its place in the log.
+
+    """
+
+    reported: dict[int, list[Outcome]] = field(default_factory=lambda: defaultdict(list))
+    did: dict[int, Execution] = field(default_factory=dict)
+    saw: dict[int, list[tuple[int, Observation]]] = field(default_factory=lambda: defaultdict(list))
+
+    def runs(self) -> list[_Run]:
+        """Return its runs, in order; those too that were never reported."""
+        return [
+            _Run(
+                round=self.did[number].round if number in self.did else self.reported[number][0].round,
+                outcomes=tuple(self.reported.get(number, ())),
+                execution=self.did.get(number),
+                seen=tuple(seen for _, seen in self.saw.get(number, ())),
+            )
+            for number in sorted({*self.reported, *self.did})
+        ]
+
+    def seen_last(self) -> list[int]:
+        """Return the places of what it saw in the last run that was reported; in its first if none was."""
+        return [place for place, _ in self.saw.get(max(self.reported, default=1), ())]
+
+
+@dataclass(frozen=True, slots=True)
+class _Told:
+    """What a log tells, read once, however many criteria there are.
+
+    Attributes:
+        log: the log.
+        tests: what it tells of each test, by node id.
+        of_all: judgements that hold for every criterion.
+
+    """
+
+    log: Log
+    tests: Mapping[str, _Test]
+    of_all: tuple[tuple[State, str], ...]
+
+
+def _tests(log: Log) -> Mapping[str, _Test]:
+    """Return what a log tells of each test, by node id."""
+    tests: dict[str, _Test] = defaultdict(_Test)
     for outcome in log.outcomes:
-        if outcome.test == test:
-            reported[outcome.attempt].append(outcome)
-    for observation in log.observations:
-        if observation.test == test:
-            saw[observation.attempt].append(observation)
+        tests[outcome.test].reported[outcome.attempt].append(outcome)
+    for place, observation in enumerate(log.observations):
+        tests[observation.test].saw[observation.attempt].append((place, observation))
     for execution in log.executions:
-        if execution.test == test:
-            did[execution.attempt] = execution
-    return [
-        _Run(
-            round=did[number].round if number in did else reported[number][0].round,
-            outcomes=tuple(reported[number]),
-            execution=did.get(number),
-            seen=tuple(saw[number]),
-        )
-        for number in sorted({*reported, *did})
-    ]
+        tests[execution.test].did[execution.attempt] = execution
+    return tests
 
 
-def _judge(log: Log, line: Manifest) -> tuple[State, str]:
+def _judge(test: _Test, line: Manifest) -> tuple[State, str]:
     """Return what one test says."""
     name = line.test.partition("::")[2] or line.test
-    runs = _runs(log, line.test)
+    runs = test.runs()
     if not runs:
         return State.NOT_RUN, f"{name} is to prove it, and was not run."
     *earlier, (state, reason) = [_judge_run(name, line, run) for run in runs]

@@ -48,6 +48,7 @@ def pytest_addoption(parser: pytest.Parser) -> None:
         "cluster-name": ("NAME", "The name of the kind cluster (default: workstream)."),
         "kube-context": ("NAME", "Use the cluster of this context instead of a kind cluster."),
         "registry": ("HOST/PATH", "Where the nodes of that cluster pull images from."),
+        "namespace": ("NAME", "Use this namespace of that cluster, which is there, and not one of the run's own."),
     }
     for name, (metavar, sentence) in places.items():
         setting = f"workstream_{name.replace('-', '_')}"

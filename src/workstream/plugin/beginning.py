@@ -47,7 +47,7 @@ def _require_sense(config: pytest.Config) -> None:
     """Refuse options that make no sense.
 
     Raises:
-        errors.UsageError: there is no document, or Python leaves assertions away.
+        errors.UsageError: there is no document, no cluster that an option is about, or no assertion that Python runs.
 
     """
     if not config.getoption("--workstream"):
@@ -55,6 +55,13 @@ def _require_sense(config: pytest.Config) -> None:
             "--workstream-repeat and --workstream-controls are about the criteria of a document, and none is given.",
             instead="Name it with --workstream.",
         )
+    of_others = config.getoption("--workstream-kube-context") or config.getini("workstream_kube_context")
+    for name in () if of_others else ("--workstream-namespace", "--workstream-registry"):
+        if config.getoption(name):
+            raise errors.UsageError(
+                f"{name} is about a cluster that is there, and none is named.",
+                instead="Name its context with --workstream-kube-context, or leave it away for a kind cluster.",
+            )
     if sys.flags.optimize:
         raise errors.UsageError(
             "Python runs with -O or PYTHONOPTIMIZE, which removes assertions: tests that assert nothing prove nothing.",

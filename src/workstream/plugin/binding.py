@@ -11,7 +11,7 @@ import pytest
 from pydantic import BaseModel
 
 from workstream import documents, evidence
-from workstream.documents.identity import DOCUMENT_ID
+from workstream.documents.ids import DOCUMENT_ID
 from workstream.evidence import provenance, records
 
 if TYPE_CHECKING:

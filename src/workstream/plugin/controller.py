@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
+import atexit
 import contextlib
 import logging
-import shutil
+import os
 import signal
-import tempfile
 from logging.handlers import MemoryHandler
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -14,22 +14,24 @@ from typing import TYPE_CHECKING, Any
 import pytest
 from _pytest.junitxml import xml_key  # there is no public way to say where it goes once it is known
 
-from workstream import documents, errors, evidence, processes, progress
+from workstream import documents, errors, evidence, files, processes, progress, shortage
+from workstream.cluster.access import STAYS
 from workstream.evidence import provenance, records
 from workstream.plugin import inventory, outcomes, result, scheduling, terminal
 from workstream.plugin.exchange import MESSAGE, Collected, EnvironmentFailure, Message, collected_by
-from workstream.plugin.log import SUITE, RunLog
+from workstream.plugin.log import RunLog
 from workstream.plugin.result import Result
 from workstream.plugin.session import ATTEMPT, TEST, Session, require_no_problems
 from workstream.plugin.signals import Signals
-from workstream.reports import checklist, matrix, page
+from workstream.reports import checklist, matrix, page, status
+from workstream.text import one_line
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
 _JUNIT = "junit.xml"
 _RUN_LOG = "run.log"
-_LEFT_BEHIND = (checklist.NAME, page.NAME, matrix.MARKDOWN, matrix.JSON, _JUNIT, _RUN_LOG)
+_LEFT_BEHIND = (checklist.NAME, page.NAME, status.NAME, matrix.MARKDOWN, matrix.JSON, _JUNIT, _RUN_LOG)
 # Settings that say what is a test, or what a criterion takes.
 _COLLECTING = {
     "python_files",
@@ -67,10 +69,12 @@ class Controller(Session):
         self._manifest: dict[tuple[str, str, evidence.Level], records.Manifest] = {}
         self._selection: records.Selection | None = None
         self._lends = False
+        self._stays: dict[str, str] = {}
         self._session: pytest.Session | None = None
         self._code = 0
         self._failure: EnvironmentFailure | None = None
-        self._folder_of_all = Path(tempfile.mkdtemp(prefix="workstream-exchange-"))
+        self._stack = contextlib.ExitStack()
+        self._folder_of_all = self._stack.enter_context(files.temporary("exchange"))
         if getattr(config.option, "xmlpath", "") is None:
             config.option.xmlpath = str(self._exchange / _JUNIT)
         self._terminal = terminal.uncaptured(config)
@@ -89,6 +93,8 @@ class Controller(Session):
 
     def keep(self, line: records.Record) -> None:
         """Write a line; it is on the disk when this returns, if the run has begun."""
+        if isinstance(line, records.Subject) and line.name.startswith(STAYS):
+            self._stays[line.name.removeprefix(STAYS)] = str(line.value)
         self._log.keep(line)
 
     def note_failure(self, failure: EnvironmentFailure) -> None:
@@ -137,6 +143,9 @@ class Controller(Session):
             self._keep_junit()
         except errors.WorkstreamError as error:
             pytest.exit(str(error), returncode=error.exit_code)
+        except OSError as error:
+            refused = files.refused(self.folder, error)
+            pytest.exit(str(refused), returncode=refused.exit_code)
         self._log.begin(self._selection, self._manifest.values(), self.suite.sources)
 
     def _keep_run_log(self) -> None:
@@ -160,7 +169,7 @@ class Controller(Session):
     def _unpack(self, text: str) -> None:
         message = Message.model_validate_json(text)
         for line in message.lines:
-            if isinstance(line, records.Subject) and line.name == SUITE:
+            if isinstance(line, records.Subject) and line.name == records.SUITE:
                 self._log.keep_source(line)
             else:
                 self.keep(line)
@@ -218,13 +227,38 @@ class Controller(Session):
             self.interrupted_by = self._signals.seen or signal.SIGINT
             self._signals.shield()
             processes.cancel()
+            self._forget_lost_terminal()
+
+    def _forget_lost_terminal(self) -> None:
+        """Let nobody write to a terminal that is gone: that would be an error in place of the reports."""
+        try:
+            os.write(self._terminal.fileno(), b"")
+        except OSError:
+            pass
+        else:
+            return
+        reporter = self.config.pluginmanager.getplugin("terminalreporter")
+        if reporter is not None:
+            nowhere = Path(os.devnull).open("w", encoding="utf-8")  # noqa: SIM115 - as long as the session
+            self._stack.callback(nowhere.close)
+            reporter._tw._file = nowhere  # noqa: SLF001 - there is no public way
+        atexit.register(_write_nowhere)
 
     @pytest.hookimpl(wrapper=True, trylast=True)
     def pytest_sessionfinish(self, session: pytest.Session, exitstatus: int) -> Iterator[None]:
         """After every fixture is gone: end the log, judge, write the reports, decide the exit code."""
         self._signals.shield()
+        result = None  # where what failed was told
         try:
-            return (yield)
+            if self.interrupted_by:
+                with self._tearing_down():
+                    result = yield
+            else:
+                result = yield
+        except OSError as error:  # of a report that another plugin writes
+            if not shortage.of(error):
+                raise
+            self.note_failure(EnvironmentFailure.of(files.refused(Path(error.filename or self.folder), error)))
         finally:
             try:
                 with self._noting_failures():
@@ -234,6 +268,24 @@ class Controller(Session):
                     self._end(int(exitstatus))
                 self._session, self._code = session, self._exit_status(int(exitstatus))
                 session.exitstatus = self._code
+        return result
+
+    @contextlib.contextmanager
+    def _tearing_down(self) -> Iterator[None]:
+        """Let fixtures of an interrupted run clean up where that is not done for them, and tell what fails of it.
+
+        On a cluster that goes with the run they may start no program any more: that would only take time.
+        """
+        stays = bool(self.config.getoption("--workstream-keep") or self.project.setting("kube-context"))
+        try:
+            with processes.cleaning_up() if stays else contextlib.nullcontext():
+                yield
+        except errors.CancelledError:
+            pass
+        except Exception as error:  # noqa: BLE001 - a traceback would take the place of the checklist
+            progress.say(
+                "interrupted", f"a fixture could not be torn down: {one_line(f'{type(error).__name__}: {error}')}"
+            )
 
     @contextlib.contextmanager
     def _noting_failures(self) -> Iterator[None]:
@@ -271,6 +323,10 @@ class Controller(Session):
         if self._failure:
             terminalreporter.section("what kept the run from proving more", sep="-", red=True)
             terminalreporter.write_line(self._failure.text)
+        if self._stays:
+            terminalreporter.section("what stays of this run on other people's machines", sep="-")
+            for what, why in self._stays.items():
+                terminalreporter.write_line(f"{what}: {why}")
         terminalreporter.section(f"{self.document.id}: {self.document.title}", sep="=", bold=True)
         if self._log.has_begun:
             terminal.show(terminalreporter, self._result)
@@ -283,7 +339,6 @@ class Controller(Session):
         try:
             super().close()
         finally:
-            self._signals.restore()
             for handler in self._handlers:
                 progress.forget(handler)
             self._handlers = []
@@ -295,4 +350,12 @@ class Controller(Session):
         if self._session is not None:
             self._session.exitstatus = self._code  # a plugin may have changed it since
         self._log.close()
-        shutil.rmtree(self._exchange, ignore_errors=True)
+        self._stack.close()
+        self._signals.restore()
+
+
+def _write_nowhere() -> None:
+    """Give standard output and error a place: Python flushes both when it ends."""
+    nowhere = os.open(os.devnull, os.O_WRONLY)
+    for stream in (1, 2):
+        os.dup2(nowhere, stream)

@@ -44,7 +44,7 @@ class Message(BaseModel):
 
     """
 
-    lines: list[records.Observation | records.Subject | records.Round | records.Execution | records.Outcome] = []
+    lines: list[records.Seen] = []
     failure: EnvironmentFailure | None = None
 
 

@@ -7,7 +7,9 @@ from typing import TYPE_CHECKING
 
 import pytest
 
+from workstream import errors
 from workstream import evidence as evidence_package
+from workstream.cluster import description
 from workstream.evidence import provenance, records
 from workstream.plugin.binding import level_of
 from workstream.plugin.session import RUNNING, SESSION
@@ -98,10 +100,20 @@ def cluster(request: pytest.FixtureRequest, subject: Subject) -> Cluster:
     world, ready_cluster = session.world, session.world.cluster()
     session.process_environment.ask("cluster", request)
     subject.describe("Kubernetes", ready_cluster.version)
-    subject.describe("nodes", [node.metadata.name for node in ready_cluster.nodes()])
+    subject.describe("nodes", _names_of_nodes(ready_cluster))
+    for name, value in description.facts(ready_cluster).items():
+        subject.describe(name, value)
     for tool in world.tools().values():
         subject.describe(tool.name, f"{tool.version} ({'built' if tool.built else 'from PATH'})")
     return ready_cluster
+
+
+def _names_of_nodes(ready_cluster: Cluster) -> list[str] | str:
+    try:
+        return [node.metadata.name for node in ready_cluster.nodes()]
+    except errors.RightMissingError as error:
+        ready_cluster.miss("nodes", error.what)
+        return f"not seen: {error.what}"
 
 
 @pytest.fixture(scope="session")

@@ -13,7 +13,6 @@ import os
 import shlex
 import sys
 import sysconfig
-import tempfile
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -21,7 +20,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 from pydantic import BaseModel
 
-from workstream import errors, limits, processes
+from workstream import errors, files, limits, processes
 from workstream.evidence import modules, provenance, records
 from workstream.plugin import dropped, outcomes
 from workstream.plugin.binding import MARKER, Bindings, bind
@@ -90,8 +89,8 @@ def begin(config: pytest.Config) -> Future[Suite]:
 
 def _collect(config: pytest.Config) -> Suite:
     arguments = [str(argument) for argument in config.invocation_params.args]
-    with tempfile.TemporaryDirectory(prefix="workstream-inventory-") as folder:
-        target = Path(folder, "suite.json")
+    with files.temporary("inventory") as folder:
+        target = folder / "suite.json"
         command = [sys.executable, "-P", "-m", "pytest", *arguments, "--workstream-inventory", str(target)]
         try:
             completed = processes.run(

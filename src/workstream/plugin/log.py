@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import threading
 from typing import TYPE_CHECKING
 
 import pytest
@@ -14,8 +15,6 @@ from workstream.evidence import provenance, records
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Mapping
     from pathlib import Path
-
-SUITE = "file of the suite"  # the name of files that the plugin describes, and not a test
 
 
 class RunLog:
@@ -34,8 +33,9 @@ class RunLog:
         self.path = folder / evidence_log.NAME
         self._root = root
         self._session = session
-        self._waiting: list[records.Record] = []
+        self._waiting: list[records.Record] | None = []  # for the lines that come first
         self._writer: evidence.Writer | None = None
+        self._lock = threading.RLock()  # what goes on beside the tests has lines too
         self._described: dict[tuple[str, str], object] = {}
         self._tests: set[str] = set()
         self._uncollected: set[str] = set()
@@ -47,11 +47,16 @@ class RunLog:
 
     def keep(self, line: records.Record) -> None:
         """Write a line; it is on the disk when this returns, if the log has begun."""
-        if isinstance(line, records.Subject) and line.path:
-            self._described[line.name, line.path] = line.value
-        if self._writer is None:
-            self._waiting.append(line)
-            return
+        with self._lock:
+            if isinstance(line, records.Subject) and line.path:
+                self._described[line.name, line.path] = line.value
+            if self._waiting is not None:
+                self._waiting.append(line)
+                return
+            self._write(line)
+
+    def _write(self, line: records.Record) -> None:
+        assert self._writer is not None  # noqa: S101 - nothing waits any more
         try:
             self._writer.write(line)
         except errors.WorkstreamError as error:
@@ -59,7 +64,7 @@ class RunLog:
 
     def keep_source(self, line: records.Subject) -> None:
         """Write a file of the suite that was imported late, or has changed since."""
-        if line.path not in self._tests and self._described.get((SUITE, line.path)) != line.value:
+        if line.path not in self._tests and self._described.get((records.SUITE, line.path)) != line.value:
             self.keep(line)
 
     def keep_uncollected(self, outcome: records.Outcome) -> None:
@@ -90,10 +95,11 @@ class RunLog:
         """
         listed = list(manifest)
         self._tests = {line.source_path for line in listed}
-        waiting, self._waiting = self._waiting, []
-        files = [records.Subject(name=SUITE, value=sha256, path=path) for path, sha256 in sources.items()]
-        for line in (self._session, selection, *listed, *files, *waiting):
-            self.keep(line)
+        files = [records.Subject(name=records.SUITE, value=sha256, path=path) for path, sha256 in sources.items()]
+        with self._lock:
+            waiting, self._waiting = self._waiting or [], None
+            for line in (self._session, selection, *listed, *files, *waiting):
+                self.keep(line)
 
     def end(self, exit_status: int, late_sources: Mapping[str, str], *, interrupted: bool) -> None:
         """Write what has changed since it was described, and that this is the end.
@@ -111,8 +117,8 @@ class RunLog:
     def _changed(self, late_sources: Mapping[str, str]) -> Iterator[records.Subject]:
         """Yield what was described, or belongs to the suite, and has changed since."""
         for path, sha256 in late_sources.items():
-            if path not in self._tests and (SUITE, path) not in self._described:
-                yield records.Subject(name=SUITE, value=sha256, path=path)
+            if path not in self._tests and (records.SUITE, path) not in self._described:
+                yield records.Subject(name=records.SUITE, value=sha256, path=path)
         for (name, path), value in self._described.items():
             with contextlib.suppress(errors.EvidenceError):
                 now = provenance.path_sha256(self._root / path)

@@ -11,7 +11,7 @@ import pytest
 
 from workstream import errors, evidence, files
 from workstream.evidence import freshness
-from workstream.reports import checklist, github, matrix, page
+from workstream.reports import checklist, github, matrix, page, status
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Sequence
@@ -68,7 +68,7 @@ class Result:
     @property
     def reports(self) -> tuple[str, ...]:
         """The names of the reports that people want to read."""
-        return (matrix.MARKDOWN, matrix.JSON) if self.matrix else (checklist.NAME, page.NAME)
+        return (page.NAME, matrix.MARKDOWN, matrix.JSON) if self.matrix else (page.NAME, checklist.NAME)
 
 
 def judged(result: Result, log: Log, root: Path) -> Result:
@@ -87,6 +87,9 @@ def judged(result: Result, log: Log, root: Path) -> Result:
     verdicts = freshness.current(log, document, root)
     files.write(folder / checklist.NAME, checklist.markdown(document, log, verdicts))
     files.write(folder / page.NAME, page.html(document, log, verdicts))
+    partial = bool(log.selection and log.selection.partial)
+    standing = status.status(document, (log.path,), verdicts, partial=partial)
+    files.write(folder / status.NAME, standing.model_dump_json(indent=2) + "\n")
     _summarise(github.summary(document, log, verdicts))
     repetition = tuple(checklist.repetition(log, document))
     return Result(document, folder, result.ran, result.selection, verdicts, repetition)
@@ -110,6 +113,7 @@ def compared(result: Result, log: Log, rounds: Sequence[Round], controls: str) -
     comparison = evidence.matrix(log, document, planned, every=Path(controls).is_dir())
     files.write(folder / matrix.MARKDOWN, matrix.markdown(document, comparison))
     files.write(folder / matrix.JSON, matrix.as_json(document, comparison))
+    files.write(folder / page.NAME, page.html(document, log, (), comparison))
     _summarise(github.cut(matrix.markdown(document, comparison)))
     return Result(document, folder, result.ran, result.selection, matrix=comparison)
 

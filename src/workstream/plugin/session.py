@@ -9,9 +9,10 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 import pytest
+from _pytest._code.code import ReprEntryNative, ReprExceptionInfo, ReprTraceback  # what a report shows of an error
 
 from workstream import documents, errors, progress
-from workstream.cluster import diagnose
+from workstream.cluster import diagnose, sight
 from workstream.cluster.kind import DEFAULT_NAME
 from workstream.cluster.provisioning import Options
 from workstream.evidence import records
@@ -20,11 +21,14 @@ from workstream.plugin import body, inventory
 from workstream.plugin.binding import bind, uses
 from workstream.plugin.exchange import MESSAGE, Collected, EnvironmentFailure, Message, leave
 from workstream.plugin.execution import FUNCTION, Running, Watch
-from workstream.plugin.log import SUITE
 from workstream.plugin.process_environment import ProcessEnvironment
 from workstream.plugin.project import Project
 from workstream.plugin.rounds import planned
 from workstream.plugin.scheduling import group_of
+from workstream.plugin.sights import Sights
+from workstream.plugin.silence import Silence
+from workstream.plugin.timing import Timing
+from workstream.text import one_line
 from workstream.world import Borrowed, World
 
 if TYPE_CHECKING:
@@ -38,6 +42,7 @@ _NODE_ID = pytest.StashKey[str]()  # as it was collected; pytest-xdist changes i
 # Attributes of a report: they reach the process that writes, whichever that is.
 TEST, ATTEMPT = "workstream_test", "workstream_attempt"
 
+_LINES_AGAIN = 2  # of what is said of a fixture that has failed before
 _LONGEST_NAME = 100  # characters of a folder's name that a reader still takes in
 
 
@@ -67,8 +72,10 @@ class Session:
             config.getoption("--workstream-keep"),
             self.project.setting("kube-context"),
             self.project.setting("registry"),
+            self.project.setting("namespace"),
             self.folder / "diagnostics",
             lambda name, value: self.keep(records.Subject(name=name, value=value)),
+            Sights(self.keep).take,
         )
         self.is_worker = hasattr(config, "workerinput")
         self.world = Borrowed(self._exchange, options) if self.is_worker else World(options)
@@ -76,15 +83,18 @@ class Session:
         self.round = 1
         self.interrupted_by = 0
         self._criteria: dict[str, set[str]] = {}
+        # By which test each error of a fixture was met first. pytest raises the same object for every test that asks.
+        self._first_met: dict[int, tuple[BaseException, str]] = {}
         self._message = Message()
         self._suite = None if self.is_worker else inventory.begin(config)
         self.watch = Watch(self.keep)
+        self._silence = Silence(self._unready)
+        self._timing = Timing(self.keep, config.workerinput["workerid"] if self.is_worker else "")  # type: ignore[attr-defined] # pytest-xdist sets it
+        self._heard = contextlib.ExitStack()
+        self._heard.enter_context(progress.heard(self._timing.take))
         config.stash[SESSION] = self
 
-    def keep(
-        self,
-        line: records.Observation | records.Subject | records.Round | records.Execution | records.Outcome,
-    ) -> None:
+    def keep(self, line: records.Seen) -> None:
         """Keep what was seen; here until the next report takes it to the process that writes."""
         self._message.lines.append(line)
 
@@ -128,12 +138,23 @@ class Session:
         yield
         renamed = {item.nodeid: test_of(item) for item in items}
         bindings = bind(items, self.project)
+        self._name_criteria(items, bindings.manifest)
         bindings.manifest = [line.model_copy(update={"test": renamed[line.test]}) for line in bindings.manifest]
         for line in bindings.manifest:
             self._criteria.setdefault(line.test, set()).add(line.criterion_id)
         needs = any(uses(item, "cluster") for item in items)
         groups = {item.nodeid: group_of(item) for item in items}
         self.collected(Collected(bindings=bindings, tests=renamed, groups=groups, uses_cluster=needs))
+
+    def _name_criteria(self, items: list[pytest.Item], manifest: list[records.Manifest]) -> None:
+        """Let reports of tests, such as JUnit's, say of which criteria each speaks."""
+        texts = {criterion.id: one_line(criterion.text) for criterion in self.project.document.criteria}
+        spoken: dict[str, list[str]] = {}
+        for line in manifest:
+            spoken.setdefault(line.test, []).append(line.criterion_id)
+        for item in items:
+            for one in dict.fromkeys(spoken.get(item.nodeid, [])):
+                item.user_properties.append(("criterion", f"{one} {texts[one]}"))
 
     @pytest.hookimpl(tryfirst=True)
     def pytest_runtestloop(self, session: pytest.Session) -> bool | None:
@@ -147,8 +168,10 @@ class Session:
             self.begin_cluster()
         self.begin()
         self.watch.watch()
+        self._silence.begin()
         # Now that every other plugin is there: nothing is to stand between it and the tests.
         self.config.pluginmanager.register(self.watch, "workstream-watch")
+        self.config.pluginmanager.register(self._timing, "workstream-timing")
         if not self.rounds:
             return None  # pytest's own loop does it
         for number, round_ in enumerate(self.rounds, start=1):
@@ -184,6 +207,21 @@ class Session:
                 raise session.Interrupted(session.shouldstop)
 
     @pytest.hookimpl(wrapper=True, tryfirst=True)
+    def pytest_runtest_protocol(self, item: pytest.Item) -> Generator[None, object, object]:
+        """Let somebody see that a test goes on."""
+        with self._silence.during(test_of(item)):
+            return (yield)
+
+    def _unready(self) -> list[str]:
+        """Return what is not ready on the cluster, in a sentence; nothing if that is not known."""
+        if not self.world.has_cluster:
+            return []
+        try:
+            return diagnose.unready(self.world.cluster())
+        except Exception:  # noqa: BLE001 - whatever it is, it is the test that is to say so
+            return []
+
+    @pytest.hookimpl(wrapper=True, tryfirst=True)
     def pytest_runtest_setup(self, item: pytest.Item) -> Generator[None, object, object]:
         """Count the attempts: before `watch`, which is the innermost wrapper, takes over."""
         item.stash[_ATTEMPT] = item.stash.get(_ATTEMPT, 0) + 1
@@ -206,15 +244,35 @@ class Session:
     ) -> Generator[None, pytest.TestReport, pytest.TestReport]:
         """Tell an error of the environment from one of the test."""
         report = yield
+        self._look(item)
         setattr(report, TEST, test_of(item))
         setattr(report, ATTEMPT, item.stash.get(_ATTEMPT, 1))
         if self.world.is_broken:
             return report  # a broken product is meant to fail
         if call.excinfo is not None and call.when == "setup" and isinstance(call.excinfo.value, errors.WorkstreamError):
             self.note_failure(EnvironmentFailure.of(call.excinfo.value))
-        if report.failed:
+        if report.failed and not self._is_told(report, call, test_of(item)):
             self._keep_diagnostics(item, report.when)
         return report
+
+    def _look(self, item: pytest.Item) -> None:
+        """Look at what is there of the cluster, now that a phase of a test that uses it is over."""
+        if self.world.has_cluster and uses(item, "cluster"):
+            sight.look(self.world.cluster())
+
+    def _is_told(self, report: pytest.TestReport, call: pytest.CallInfo[None], test: str) -> bool:
+        """Whether a fixture failed once, for an earlier test; then the report names that instead of its traceback."""
+        if call.excinfo is None or call.when != "setup":
+            return False
+        error = call.excinfo.value
+        _, first = self._first_met.setdefault(id(error), (error, test))
+        crash = getattr(report.longrepr, "reprcrash", None)
+        if first != test and crash is not None:
+            lines = [f"A fixture failed in the setup of {first}, where its traceback stands:", call.excinfo.exconly()]
+            entry = ReprEntryNative([f"{line}\n" for line in "\n".join(lines).splitlines()[:_LINES_AGAIN]])
+            traceback = ReprTraceback([entry], extraline=None, style="native")
+            report.longrepr = ReprExceptionInfo(reprtraceback=traceback, reprcrash=crash)
+        return first != test
 
     def _keep_diagnostics(self, item: pytest.Item, when: str) -> None:
         """Keep the state of the cluster on which a test failed."""
@@ -250,7 +308,7 @@ class Session:
         del session, exitstatus
         if self.is_worker:
             for path, sha256 in self.late_sources().items():
-                self.keep(records.Subject(name=SUITE, value=sha256, path=path))
+                self.keep(records.Subject(name=records.SUITE, value=sha256, path=path))
             self.config.workeroutput[MESSAGE] = self._take_message()  # type: ignore[attr-defined] # pytest-xdist sets it
         return (yield)
 
@@ -265,7 +323,11 @@ class Session:
     def close(self) -> None:
         """Close everything; only now, because fixtures of the session may have needed it."""
         self.watch.close()
-        self.world.close(interrupted=bool(self.interrupted_by))
+        self._silence.end()
+        try:
+            self.world.close(interrupted=bool(self.interrupted_by))
+        finally:
+            self._heard.close()
 
 
 def test_of(item: pytest.Item) -> str:

@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from workstream.evidence.matrix import Matrix, Row
 
 MARKDOWN, JSON = "controls.md", "controls.json"
-_LEGEND = (
+LEGEND = (
     "F: failed. B: blocked (what its tests need was not there). A dot: proven. All as it must be, except where there "
     "is an exclamation mark: F!, B!, P! (proven) and ?! (anything else) are not."
 )
@@ -30,9 +30,9 @@ def lines(document: Document, matrix: Matrix) -> Iterator[str]:
     width = max([len(row.name) for row in matrix.rows], default=0)
     yield f"{'':{width}}  {' '.join(f'{name:>4}' for name in ids)}"
     for row in matrix.rows:
-        cells = " ".join(f"{_cell(row, verdict):>4}" for verdict in row.verdicts)
+        cells = " ".join(f"{cell(row, verdict):>4}" for verdict in row.verdicts)
         yield f"{row.name:{width}}  {cells} {_time(row):>7}".rstrip()
-    yield from ("", _LEGEND, "")
+    yield from ("", LEGEND, "")
     yield from problems(matrix)
     yield summary(matrix)
 
@@ -79,8 +79,8 @@ def markdown(document: Document, matrix: Matrix) -> str:
     text += [f"- {prose(problem)}" for problem in problems(matrix)]
     text += ["", f"| control | {' | '.join(ids)} | time |", f"| --- |{' --- |' * (len(ids) + 1)}"]
     for row in matrix.rows:
-        text.append(f"| {row.name} | {' | '.join(_cell(row, verdict) for verdict in row.verdicts)} | {_time(row)} |")
-    text += ["", _LEGEND, ""]
+        text.append(f"| {row.name} | {' | '.join(cell(row, verdict) for verdict in row.verdicts)} | {_time(row)} |")
+    text += ["", LEGEND, ""]
     for row in matrix.rows:
         text += [f"## {row.name}", "", prose(row.sentence), ""]
         text += [_reason(verdict) for verdict in row.verdicts if not verdict.proven]
@@ -114,7 +114,8 @@ def as_json(document: Document, matrix: Matrix) -> str:
     return json.dumps(plain, indent=2, ensure_ascii=False) + "\n"
 
 
-def _cell(row: Row, verdict: Verdict) -> str:
+def cell(row: Row, verdict: Verdict) -> str:
+    """Return what stands in a cell of the matrix; `LEGEND` explains it."""
     letter = _LETTERS.get(verdict.state, "?")
     if verdict.criterion_id in row.expected:
         return letter if verdict.criterion_id in row.red else f"{letter}!"

@@ -13,7 +13,10 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from workstream.documents import Document
-    from workstream.evidence import Log, Verdict
+    from workstream.evidence import Verdict
+
+
+NAME = "verdicts.json"
 
 
 class CriterionStatus(BaseModel):
@@ -49,12 +52,14 @@ class CriterionStatus(BaseModel):
 
 
 class Status(BaseModel):
-    """How a document stands: the object that `workstream status --json` prints.
+    """How a document stands: the object that `workstream status --json` prints, and a run leaves as `verdicts.json`.
 
     Attributes:
         document: where the document was read.
         id: its id, `WS-001-04`.
-        evidence: where the evidence was read: one path, or several of runs that were parts of one suite.
+        dialect: the name of its form.
+        evidence: where the evidence was read: one path, or several of runs that were parts of one suite; of an
+            accepted result its path.
         partial: whether the evidence is of a part of the suite.
         proven: whether every criterion is proven, and there is one.
         changes: the boxes that do not agree with the evidence, by criterion id: whether each is to be ticked.
@@ -66,6 +71,7 @@ class Status(BaseModel):
 
     document: str
     id: str
+    dialect: str
     evidence: tuple[str, ...]
     partial: bool
     proven: bool
@@ -84,14 +90,14 @@ class Tick(Status):
     written: bool
 
 
-def status(document: Document, paths: Sequence[Path], log: Log, verdicts: Sequence[Verdict]) -> Status:
+def status(document: Document, paths: Sequence[Path], verdicts: Sequence[Verdict], *, partial: bool) -> Status:
     """Return how a document stands.
 
     Args:
         document: the document as it is now.
-        paths: where its evidence was read.
-        log: the evidence, of all those taken together.
+        paths: where its evidence was read, or its accepted result.
         verdicts: what it says of each criterion as of now.
+        partial: whether it is evidence of a part of the suite.
 
     """
     criteria = tuple(
@@ -110,8 +116,9 @@ def status(document: Document, paths: Sequence[Path], log: Log, verdicts: Sequen
     return Status(
         document=str(document.path),
         id=document.id,
+        dialect=document.dialect,
         evidence=tuple(str(path) for path in paths),
-        partial=bool(log.selection and log.selection.partial),
+        partial=partial,
         proven=bool(criteria) and all(criterion.proven for criterion in criteria),
         changes={
             criterion.id: criterion.proven

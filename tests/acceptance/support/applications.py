@@ -22,20 +22,20 @@ if TYPE_CHECKING:
 
     from workstream.cluster.access import Cluster
     from workstream.cluster.helm import Release
+    from workstream.evidence import Recorder
 
-CORES = 4
+_CORES = 2  # of an executor; every worker offers as many
 
 # What a test has to say that a user of a larger machine would not: how much of this one an application takes.
 SMALL_MACHINE = {
-    "spark.cores.max": str(CORES),
-    "spark.executor.cores": "2",
+    "spark.executor.cores": str(_CORES),
     "spark.executor.memory": "640m",
     "spark.driver.memory": "640m",
 }
 
 # Start when every executor is there, and let every task run wherever there is room: else a small job may run on
 # one host alone, and nothing of it crosses the network.
-SPREAD = {
+_SPREAD = {
     "spark.scheduler.minRegisteredResourcesRatio": "1.0",
     "spark.scheduler.maxRegisteredResourcesWaitingTime": "60s",
     "spark.locality.wait": "0s",
@@ -44,7 +44,7 @@ SPREAD = {
 # What the jobs in jobs/ count and sum; the expectation is reckoned here and not taken from them.
 WORDS, COPIES = 50, 2000
 EXPECTED_COUNTS = {f"word-{word}": COPIES for word in range(WORDS)}
-NUMBERS, KEYS, MAPS, REDUCES = 100_000, 50, 4, 4
+NUMBERS, KEYS, REDUCES = 100_000, 50, 4
 
 
 def expected_sums(keys: int = KEYS) -> dict[str, int]:
@@ -82,6 +82,11 @@ class Application:
     log: str
     history: event_log.Application
     command: str
+
+    def draw(self, evidence: Recorder) -> None:
+        """Let the report's time line show the application, its stages and its executors."""
+        for one in self.history.happenings:
+            evidence.event(one.lane, one.what, began=one.began, ended=one.ended)
 
 
 @dataclass(frozen=True, slots=True)
@@ -163,8 +168,18 @@ class Submitter:
         """The pod that drivers run in, as kubectl names it."""
         return self.pod or f"deploy/{self.release.name}-master"
 
+    @property
+    def cores(self) -> int:
+        """How many cores a job takes: so many that an executor of it runs on every worker."""
+        return _CORES * len(shuffle.pods(self.cluster, self.release, "worker"))
+
+    @property
+    def spread(self) -> dict[str, str]:
+        """What lets a small application use every node."""
+        return {"spark.cores.max": str(self.cores), **_SPREAD}
+
     def _submit(self, script: str, *arguments: str) -> list[str]:
-        settings = SMALL_MACHINE | SPREAD
+        settings = SMALL_MACHINE | self.spread
         options = [part for key, value in settings.items() for part in ("--conf", f"{key}={value}")]
         master = f"spark://{self.release.name}-master:7077"
         return ["spark-submit", "--master", master, *options, script, *arguments]

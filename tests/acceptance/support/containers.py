@@ -9,20 +9,49 @@ from typing import TYPE_CHECKING, Any
 
 from testcontainers.core.config import testcontainers_config
 from testcontainers.core.container import DockerContainer
+from testcontainers.core.network import Network
 from testcontainers.core.wait_strategies import LogMessageWaitStrategy
 
 from workstream import limits
+from workstream.cluster import cache
+from workstream.cluster.engine import filters, labels_of_ours
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
 
-    from testcontainers.core.network import Network
+    from workstream.cluster.engine import Engine
 
 
 # Its helper container, which cleans up behind a killed run, comes from a registry, and there may be none. So what
-# a killed run left is found by our label, and removed by the next.
+# a killed run left is found by our labels, and removed by the next of the same cache folder.
 testcontainers_config.ryuk_disabled = True
-LABELS = {"workstream.lab": "acceptance"}
+
+
+def labels() -> dict[str, str]:
+    """Return the labels of all that is made to try the image alone."""
+    return labels_of_ours(lab="acceptance")
+
+
+@contextmanager
+def lab(engine: Engine, image: str) -> Iterator[Lab]:
+    """Give a place to try containers, with a network of their own; what killed runs left is removed before.
+
+    Other processes of this run, and other runs of this cache folder, may have such a place at the same time: then
+    what is there is theirs.
+
+    Args:
+        engine: the engine, which testcontainers finds in the environment.
+        image: the name of the image.
+
+    """
+    ours = filters(labels())
+
+    def clear() -> None:
+        engine.remove_containers(*ours)
+        engine.remove_networks(*ours)
+
+    with cache.lease("lab", first=clear), Network(docker_network_kw={"labels": labels()}) as network:
+        yield Lab(image, network)
 
 
 @dataclass(frozen=True, slots=True)
@@ -86,7 +115,7 @@ class Lab:
         tmpfs: Mapping[str, str] | None,
     ) -> DockerContainer:
         # All at once: `with_kwargs` would put what it is given in the place of these.
-        fixed: dict[str, Any] = {"labels": LABELS, **({"user": user} if user else {})}
+        fixed: dict[str, Any] = {"labels": labels(), **({"user": user} if user else {})}
         container = DockerContainer(self.image, network=self.network, **fixed).with_command(list(command))
         container.with_envs(**(environment or {}))
         for folder, options in (tmpfs or {}).items():

@@ -9,10 +9,11 @@ from __future__ import annotations
 import json
 from collections import defaultdict
 from dataclasses import dataclass
+from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping
+    from collections.abc import Iterable, Iterator, Mapping
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,6 +43,24 @@ class Stage:
 
 
 @dataclass(frozen=True, slots=True)
+class Happening:
+    """Something that took some time: the application itself, a stage or an executor of it.
+
+    Attributes:
+        lane: which of these: `Spark applications`, `Spark stages`, `Spark executors`.
+        what: a name for it.
+        began: when, by the driver's clock.
+        ended: likewise.
+
+    """
+
+    lane: str
+    what: str
+    began: datetime
+    ended: datetime
+
+
+@dataclass(frozen=True, slots=True)
 class Application:
     """What the event log says of one application.
 
@@ -52,6 +71,7 @@ class Application:
         lost_executors: why an executor was lost, by its id.
         stages: its stages that ran tasks, by id and attempt.
         ended: whether it said that it ended.
+        happenings: when all of that was.
 
     """
 
@@ -61,6 +81,7 @@ class Application:
     lost_executors: Mapping[str, str]
     stages: tuple[Stage, ...]
     ended: bool
+    happenings: tuple[Happening, ...]
 
     @property
     def writing(self) -> tuple[Stage, ...]:
@@ -99,7 +120,35 @@ def read(text: str) -> Application:
         },
         stages=_stages(events["SparkListenerTaskEnd"]),
         ended=bool(events["SparkListenerApplicationEnd"]),
+        happenings=tuple(_happenings(started[0], events)),
     )
+
+
+def _happenings(started: dict[str, Any], events: Mapping[str, list[dict[str, Any]]]) -> Iterator[Happening]:
+    """Yield when an application, its executors and its stages were; what never ended lasted as long as it did."""
+    name, last = started["App ID"], _last(started, events)
+    yield Happening("Spark applications", name, _time(started["Timestamp"]), last)
+    removed = {event["Executor ID"]: event for event in events["SparkListenerExecutorRemoved"]}
+    for event in events["SparkListenerExecutorAdded"]:
+        number, lost = event["Executor ID"], removed.get(event["Executor ID"])
+        why = f": {lost['Removed Reason']}" if lost else ""
+        what = f"executor {number} on {event['Executor Info']['Host']}{why}"
+        yield Happening("Spark executors", what, _time(event["Timestamp"]), _time(lost["Timestamp"]) if lost else last)
+    for stage in (event["Stage Info"] for event in events["SparkListenerStageCompleted"]):
+        if "Submission Time" in stage and "Completion Time" in stage:  # a stage that was skipped has neither
+            what = f"stage {stage['Stage ID']}: {stage['Number of Tasks']} tasks, {stage['Stage Name']}"
+            yield Happening("Spark stages", what, _time(stage["Submission Time"]), _time(stage["Completion Time"]))
+
+
+def _last(started: dict[str, Any], events: Mapping[str, list[dict[str, Any]]]) -> datetime:
+    """Return when an application ended; of one that did not say so, when it last said anything."""
+    kinds = ("SparkListenerApplicationEnd", "SparkListenerExecutorRemoved", "SparkListenerExecutorAdded")
+    said = [event["Timestamp"] for kind in kinds for event in events[kind]]
+    return _time(max([started["Timestamp"], *said]))
+
+
+def _time(milliseconds: int) -> datetime:
+    return datetime.fromtimestamp(milliseconds / 1000, UTC)
 
 
 def _stages(ends: Iterable[dict[str, Any]]) -> tuple[Stage, ...]:

@@ -90,7 +90,7 @@ def _running(
     remove = (*namespace, "delete", "pod", name, "--ignore-not-found", "--wait=true")
     ready = (*namespace, "get", "pod", name, "--output", "jsonpath={.status.conditions[?(@.type=='Ready')].status}")
     cluster.kubectl(*remove)
-    cluster.kubectl(*namespace, "apply", "--filename", "-", stdin=json.dumps(pod).encode())
+    cluster.kubectl(*namespace, "create", "--filename", "-", stdin=json.dumps(pod).encode())
     try:
         waiting.until(
             lambda: cluster.kubectl(*ready).stdout == "True", limits.PODS_READY, what=f"the pod {name} is ready"

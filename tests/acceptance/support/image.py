@@ -4,16 +4,17 @@ from __future__ import annotations
 
 import os
 import shutil
-import tempfile
 import tomllib
-from pathlib import Path
 from typing import TYPE_CHECKING
 
 from support.places import IMAGE
+from workstream import files
 from workstream.cluster import cache, inputs, node_image
 from workstream.progress import say, step
 
 if TYPE_CHECKING:
+    from pathlib import Path
+
     from workstream.cluster.engine import Engine
 
 _CONTEXT = ("Dockerfile", "entrypoint.sh")
@@ -54,15 +55,16 @@ def build(engine: Engine, sources: Path) -> str:
     with cache.lock("spark-image"):
         if engine.has_image(name):
             say("images", f"{name} is there")
+            engine.use_image(name)
             return name
         distribution = inputs.fetch(pin["requirement"], pin["sha256"], source=True)
         arguments = {"BASE": base, "SPARK_VERSION": version, "SPARK_SHA256": pin["sha256"][0]}
-        with tempfile.TemporaryDirectory(dir=cache.folder(), prefix=".context-") as work:
+        with files.temporary("context", cache.folder()) as work:
             for file in context:
                 shutil.copy(file, work)
-            _put(distribution, Path(work))
+            _put(distribution, work)
             with step("images", f"building {name}"):
-                node_image.build(engine, Path(work), name, arguments=arguments)
+                node_image.build(engine, work, name, arguments=arguments)
     return name
 
 

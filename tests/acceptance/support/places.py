@@ -22,12 +22,15 @@ def _default_image() -> str:
     return f"{image['repository']}:{image['tag'] or version}"
 
 
-# The document's completion commands name no namespace: they mean the one that kubectl uses unless told otherwise.
+# As it is rendered without a cluster. On one, it lives in the cluster's namespace: the document's completion commands
+# name none, and mean the one that kubectl and helm use unless told otherwise.
 RELEASE = Release(name="spark-sa", namespace="default", chart=CHART)
 
 # What the chart's default values name, and so the completion commands too.
 DEFAULT_IMAGE = _default_image()
 
 SHUFFLE_PORT = 7337
+MASTER_PORT = 7077  # these are the chart's defaults
 WORKER_PORT = 7078
 SHUFFLE_FOLDER = "/tmp/spark-shuffle"
+RECOVERY_FOLDER = "/var/lib/spark-standalone"

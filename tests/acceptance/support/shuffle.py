@@ -156,6 +156,15 @@ def registered(cluster: Cluster, release: Release, application_id: str) -> dict[
     }
 
 
+def executors(cluster: Cluster, release: Release) -> dict[str, list[str]]:
+    """Return the executors that run now, by the node of their worker: their process ids there."""
+    command = ("pgrep", "--full", "CoarseGrainedExecutorBackend")
+    return {
+        pod.node: cluster.execute(release.namespace, pod.name, *command, accept=(0, 1)).stdout.split()
+        for pod in pods(cluster, release, "worker")
+    }
+
+
 def kill_executors(cluster: Cluster, release: Release) -> dict[str, int]:
     """Kill every executor with signal 9; return how many were killed, by node."""
     command = ("pkill", "--count", "--signal", "KILL", "--full", "CoarseGrainedExecutorBackend")

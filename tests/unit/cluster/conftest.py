@@ -24,11 +24,36 @@ if TYPE_CHECKING:
     from pathlib import Path
 
 
+# What a docker client says of an engine: its version, and that it is not rootless.
+ANSWERS = """
+case "$1" in
+    version) echo '{"Client": {}, "Server": {"Version": "28.2.2", "ApiVersion": "1.50", "Os": "linux"}}'; exit ;;
+    info) echo '["name=seccomp,profile=builtin"]'; exit ;;
+esac
+"""
+
+
+@pytest.fixture
+def answering_docker(pretend: Callable[[str, str], Path]) -> Callable[[str], Path]:
+    """Give a way to put a docker client on PATH that reaches an engine: what it does besides saying so."""
+    return lambda script: pretend("docker", ANSWERS + script)
+
+
 @pytest.fixture(autouse=True)
 def own_cache(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    """Give every test a cache of its own, which is made when it is first used."""
+    """Give every test a cache of its own, which is made when it is first used; no engine is named."""
+    for name in ("DOCKER_HOST", "DOCKER_CONTEXT"):
+        monkeypatch.delenv(name, raising=False)
     monkeypatch.setenv(cache.FOLDER_VARIABLE, str(tmp_path / "cache"))
     return tmp_path / "cache"
+
+
+@pytest.fixture
+def known_id(own_cache: Path) -> str:
+    """Let the cache have an id that a test can spell."""
+    own_cache.mkdir()
+    (own_cache / "id").write_text("c0ffee0123456789")
+    return "c0ffee0123456789"
 
 
 @pytest.fixture
@@ -141,24 +166,55 @@ class Kubernetes:
 
     Attributes:
         answers: by path, as the API's documentation writes it: an object, a list of objects, a text that is no JSON,
-            or what returns one of them whenever it is asked.
+            or what returns one of them whenever it is asked; a number is the code of a refusal.
         asked: the paths that were asked for, in order, each with its query.
+        forbidden: the paths that the account may not use, whatever for, and what it is told.
+        lingers: what is deleted is there for so many more looks.
         date: what it holds for the time, as HTTP writes it; this machine's unless it is said.
 
     """
 
     answers: dict[str, Any] = field(default_factory=lambda: {"/version/": _VERSION})
     asked: list[tuple[str, dict[str, list[str]]]] = field(default_factory=list)
+    forbidden: dict[str, str] = field(default_factory=dict)
+    lingers: int = 0
     date: str = ""
+
+    def forbid(self, path: str, resource: str, verb: str = "list") -> str:
+        """Let the account lack a right; return the words in which it is told."""
+        message = f'{resource} is forbidden: User "someone" cannot {verb} resource "{resource}" in API group ""'
+        self.forbidden[path] = message
+        return message
+
+    def put(self, path: str, body: bytes) -> tuple[int, bytes]:
+        """Let there be an object; return the answer."""
+        if path in self.forbidden:
+            return self._refuse(path)
+        made = json.loads(body)
+        self.answers[f"{path}/{made['metadata']['name']}"] = made
+        return 201, body
+
+    def remove(self, path: str) -> tuple[int, bytes]:
+        """Let an object be gone, at once or after some more looks; return the answer."""
+        looks = iter([self.answers[path]] * self.lingers)
+        self.answers[path] = lambda: next(looks, None)
+        return 200, b'{"kind": "Status"}'
+
+    def _refuse(self, path: str) -> tuple[int, bytes]:
+        return 403, json.dumps({"kind": "Status", "code": 403, "message": self.forbidden[path]}).encode()
 
     def answer(self, path: str) -> tuple[int, bytes]:
         """Return the code and the content of an answer to a request for a path and its query."""
         parts = urlsplit(path)
         self.asked.append((parts.path, parse_qs(parts.query)))
+        if parts.path in self.forbidden:
+            return self._refuse(parts.path)
         found = self.answers.get(parts.path)
         found = found() if callable(found) else found
         if found is None:
             return 404, b'{"kind": "Status", "code": 404}'
+        if isinstance(found, int):
+            return found, b'{"kind": "Status"}'
         if isinstance(found, str):
             return 200, found.encode()
         if isinstance(found, list):
@@ -177,7 +233,17 @@ def kubernetes(tmp_path: Path) -> Iterator[Kubernetes]:
 
         def do_GET(self) -> None:
             """Answer."""
-            code, content = found.answer(self.path)
+            self._answer(*found.answer(self.path))
+
+        def do_POST(self) -> None:
+            """Let there be an object."""
+            self._answer(*found.put(self.path, self.rfile.read(int(self.headers["Content-Length"]))))
+
+        def do_DELETE(self) -> None:
+            """Let an object be gone."""
+            self._answer(*found.remove(self.path))
+
+        def _answer(self, code: int, content: bytes) -> None:
             self.send_response(code)
             self.send_header("Content-Type", "application/json")
             self.end_headers()

@@ -1,12 +1,18 @@
 from __future__ import annotations
 
+import json
+import socket
+from dataclasses import replace
 from datetime import UTC, datetime
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, cast
 
 import pytest
+from kubernetes.client.exceptions import ApiException
+from urllib3.util import Retry
 
 from workstream import errors
 from workstream.cluster import access
+from workstream.cluster.access import Cluster
 from workstream.cluster.images import Provided
 
 if TYPE_CHECKING:
@@ -18,6 +24,7 @@ if TYPE_CHECKING:
 # What it is asked for stands behind one another in a file; only the context `testing` is known.
 KUBECTL = """
 echo "$@ KUBECONFIG=$KUBECONFIG" >> LOG
+echo "$KUBECACHEDIR" >> LOG.remembered
 case "$*" in
     "--context testing config view "*) echo "current-context: testing" ;;
     *" config view "*) echo 'error: context "elsewhere" does not exist' >&2; exit 1 ;;
@@ -46,16 +53,25 @@ def existing(
 def test_a_cluster_of_others_is_reached_by_a_file_that_knows_no_other(
     existing: Callable[..., access.Cluster], tmp_path: Path
 ) -> None:
-    """A completion command that names no context acts on it too, in the namespace default."""
-    found = existing("testing")
-    asked, *configured = (tmp_path / "log").read_text().splitlines()
+    """A completion command that names no context acts on it too, in the namespace that the run uses there."""
+    found = access.within(existing("testing"), "its-own")
+    asked, *ours = (tmp_path / "log").read_text().splitlines()
 
     assert asked == "--context testing config view --minify --flatten --raw KUBECONFIG=the users"
-    assert configured[0].startswith("--context testing config set-context testing --namespace default ")
-    assert all(line.endswith(f"KUBECONFIG={found.kubeconfig}") for line in configured)
+    assert ours[-1].startswith("--context testing config set-context testing --namespace its-own ")
+    assert all(line.endswith(f"KUBECONFIG={found.kubeconfig}") for line in ours)
+    assert found.namespace == "its-own"
+    assert set((tmp_path / "log.remembered").read_text().splitlines()) == {str(tmp_path / "ours" / "kube-cache")}
     assert found.kubeconfig.read_text() == "current-context: testing\n"
     assert found.environment["KUBECONFIG"] == str(found.kubeconfig)
     assert not found.ours
+
+
+def test_what_kubectl_and_helm_remember_of_a_cluster_stands_beside_the_file_that_leads_there(
+    reachable: access.Cluster, tmp_path: Path
+) -> None:
+    """And not in the user's ~/.kube, which no run writes to."""
+    assert reachable.environment["KUBECACHEDIR"] == str(tmp_path / "kube-cache")
 
 
 @pytest.mark.parametrize("name", ["", "queue:1"])
@@ -67,6 +83,30 @@ def test_its_nodes_pull_an_image_from_the_registry_whatever_name_it_is_to_have(
 
     assert cluster.provide("queue:dev", name) == "registry.example/queue:dev-51a7"
     assert cluster.images.brought == {"registry.example/queue:dev-51a7": ("sha256:m",)}
+
+
+def test_a_test_that_lets_go_of_a_cluster_of_others_takes_nothing_away(
+    existing: Callable[..., access.Cluster],
+) -> None:
+    """pytest-kubernetes does so at the end of every test that asks for `k8s`; the next one has the cluster too."""
+    found = existing("testing")
+    found.manager.delete()
+
+    assert found.kubeconfig.exists()
+    assert found.manager.kubeconfig == found.kubeconfig
+
+
+def test_an_image_that_stays_in_the_registry_is_told(tmp_path: Path) -> None:
+    """By name and digest: nobody else would know what may go there."""
+    told: list[tuple[str, object]] = []
+    there = access.External(
+        "testing", "r", tmp_path / "kubeconfig", lambda *_: Provided("r/queue:1-51a7", ("sha256:m", "sha256:c"))
+    )
+    access.reached(replace(there, notice=lambda *seen: told.append(seen))).provide("queue:1")
+
+    ((name, value),) = told
+    assert name == "stays: image r/queue:1-51a7"
+    assert str(value).startswith("sha256:m, in the registry")
 
 
 def test_without_a_registry_it_cannot_have_the_image(existing: Callable[..., access.Cluster]) -> None:
@@ -106,6 +146,33 @@ def test_a_node_is_eligible_unless_it_repels_the_pods_of_a_daemonset(
     ]
 
     assert reachable.eligible_nodes() == {"worker", "reserved", "cordoned", "lost"}
+
+
+def test_a_right_that_is_missing_is_named(reachable: access.Cluster, kubernetes: Kubernetes) -> None:
+    """In the words of the API server; any other refusal is no matter of rights."""
+    nodes = kubernetes.forbid("/api/v1/nodes", "nodes")
+    pods = kubernetes.forbid("/api/v1/namespaces/n/pods", "pods")
+    for call, message in ((reachable.eligible_nodes, nodes), (lambda: reachable.pods("n", "a=b"), pods)):
+        with pytest.raises(errors.RightMissingError) as caught:
+            call()
+        assert caught.value.what == message
+        assert caught.value.more == "docs/how-to/use-an-existing-cluster.md"
+    with pytest.raises(ApiException):
+        reachable.allowed(reachable.core.list_persistent_volume)
+
+
+def test_what_nothing_is_proven_by_is_done_without_and_that_is_told_once(
+    reachable: access.Cluster, kubernetes: Kubernetes, caplog: pytest.LogCaptureFixture
+) -> None:
+    """However often it is asked for; what may be seen is."""
+    message = kubernetes.forbid("/api/v1/nodes", "nodes")
+    kubernetes.answers["/api/v1/namespaces/n/pods"] = [{"metadata": {"name": "p"}}]
+    with caplog.at_level("INFO", logger="workstream"):
+        assert [reachable.if_allowed("nodes", reachable.core.list_node) for _ in range(2)] == [[], []]
+        found = reachable.if_allowed("pods", lambda: reachable.core.list_namespaced_pod("n"))
+
+    assert [pod.metadata.name for pod in found] == ["p"]
+    assert caplog.text.count(f"nodes cannot be seen, and the run goes on without: {message}") == 1
 
 
 def test_nodes_and_pods_come_by_name(reachable: access.Cluster, kubernetes: Kubernetes) -> None:
@@ -180,3 +247,36 @@ def test_a_command_in_a_pod_tells_what_came_of_it(
     assert (ended.stdout, ended.returncode) == (f"{command} {reachable.kubeconfig}\n", 3)
     with pytest.raises(errors.ProgramFailedError, match="gone"):
         reachable.execute("n", "p", "ls")
+
+
+def test_an_api_server_that_has_too_much_to_do_is_asked_again(reachable: Cluster, kubernetes: Kubernetes) -> None:
+    """What it refuses for a moment ends no wait."""
+    refusing = iter([503, 429])
+
+    def busy() -> object:
+        code = next(refusing, None)
+        return [] if code is None else code
+
+    kubernetes.answers["/api/v1/nodes"] = busy
+    assert reachable.nodes() == []
+    assert len(kubernetes.asked) == 3
+
+
+def test_an_api_server_that_is_gone_is_told_as_what_it_is(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """An error of ours, which says where it was, and none of a library."""
+    monkeypatch.setattr(access, "_RETRIES", Retry(total=0))
+    with socket.socket() as closed:
+        closed.bind(("127.0.0.1", 0))
+        address = f"http://127.0.0.1:{closed.getsockname()[1]}"
+    nothing = cast("Any", None)
+    kubeconfig = {
+        "clusters": [{"name": "c", "cluster": {"server": address}}],
+        "contexts": [{"name": "testing", "context": {"cluster": "c", "user": "u"}}],
+        "users": [{"name": "u", "user": {}}],
+    }
+    (tmp_path / "kubeconfig").write_text(json.dumps(kubeconfig))
+    gone = Cluster(tmp_path / "kubeconfig", "testing", "testing", nothing, nothing)
+
+    port = address.rpartition(":")[2]
+    with pytest.raises(errors.ClusterFailedError, match=f"The cluster's API server does not answer: .*{port}"):
+        gone.nodes()

@@ -1,7 +1,8 @@
 from __future__ import annotations
 
+import fcntl
 import threading
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, TextIO
 
 import pytest
 
@@ -117,6 +118,74 @@ def test_what_another_run_uses_is_refused_at_once() -> None:
     assert "--workstream-cluster-name" in caught.value.instead
 
 
+def test_a_hold_of_one_run_leaves_no_file(own_cache: Path) -> None:
+    """There are as many as names that were ever given to clusters."""
+    for _ in range(2):
+        with cache.exclusive("cluster-x", "the cluster x"):
+            assert [path.name for path in (own_cache / "locks").iterdir()] == ["cluster-x"]
+        assert list((own_cache / "locks").iterdir()) == []
+
+
+def test_whoever_opened_a_hold_just_before_it_went_holds_the_one_that_is_there(
+    own_cache: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Else two would hold the same cluster: one by the file that is gone, one by its successor."""
+    path = own_cache / "locks" / "cluster-x"
+    real = fcntl.flock
+
+    def flock(file: TextIO, how: int) -> None:
+        if not gone:
+            path.unlink()
+            gone.append(path)
+        real(file, how)
+
+    gone: list[Path] = []
+    with monkeypatch.context() as patched:
+        patched.setattr(fcntl, "flock", flock)
+        held = cache.exclusive("cluster-x", "the cluster x")
+        held.__enter__()
+    try:
+        assert gone
+        assert busy()
+    finally:
+        held.__exit__(None, None, None)
+
+
+def busy() -> bool:
+    """Whether the cluster x is held."""
+    try:
+        with cache.exclusive("cluster-x", "the cluster x"):
+            return False
+    except errors.BusyError:
+        return True
+
+
+def test_a_cache_folder_has_an_id_that_stays_and_that_no_other_has(
+    own_cache: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """It is random, and not made of the path: two containers may have the same one."""
+    first = cache.home_id()
+    assert cache.home_id() == first
+    assert len(first) == 16
+    int(first, 16)
+    own_cache.rename(tmp_path / "other")
+    second = cache.home_id()
+    monkeypatch.setenv(cache.FOLDER_VARIABLE, str(tmp_path / "other"))
+
+    assert cache.home_id() == first != second
+
+
+def test_what_comes_before_a_shared_thing_is_done_by_whoever_has_it_alone() -> None:
+    """What a killed run left is removed by the first to come, never by one that finds others at work."""
+    done: list[str] = []
+    with cache.lease("thing", first=lambda: done.append("first")), cache.lease("thing", first=lambda: done.append("2")):
+        assert done == ["first"]
+    with cache.lease("thing", first=lambda: done.append("third")):
+        pass
+
+    assert done == ["first", "third"]
+
+
 def test_what_was_made_read_only_is_removed_too(tmp_path: Path) -> None:
     """A tree as Go leaves it, without write permission, is removed."""
     folder = tmp_path / "modules" / "m"
@@ -127,3 +196,29 @@ def test_what_was_made_read_only_is_removed_too(tmp_path: Path) -> None:
     cache.remove(tmp_path / "modules")
 
     assert not (tmp_path / "modules").exists()
+
+
+def test_the_lock_of_a_cluster_leaves_no_file(own_cache: Path) -> None:
+    """Names of clusters are anybody's: a file for each would stay for ever. Whoever finds none makes one."""
+    for _ in range(2):
+        with cache.exclusive("cluster-x", "the cluster x"):
+            assert [path.name for path in (own_cache / "locks").iterdir()] == ["cluster-x"]
+        assert list((own_cache / "locks").iterdir()) == []
+
+
+def test_a_lock_whose_file_was_taken_away_meanwhile_is_none(own_cache: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Who opened the file before it went, and locks it after, holds nothing: it takes the one that is there now."""
+    taken = cache._taken  # noqa: SLF001 - between its two steps nothing public happens
+    removed: list[Path] = []
+
+    def remove_first(file: TextIO) -> bool:
+        if not removed:
+            removed.append(own_cache / "locks" / "cluster-x")
+            removed[0].unlink()
+        return taken(file)
+
+    monkeypatch.setattr(cache, "_taken", remove_first)
+    with cache.exclusive("cluster-x", "the cluster x"):
+        assert removed[0].exists()
+        with pytest.raises(errors.BusyError), cache.exclusive("cluster-x", "the cluster x"):
+            pass

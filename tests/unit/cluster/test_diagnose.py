@@ -1,9 +1,11 @@
 from __future__ import annotations
 
+import json
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 import pytest
+import yaml
 
 from workstream.cluster import diagnose
 
@@ -18,15 +20,18 @@ if TYPE_CHECKING:
 # Says how it was called, which is then what is found in the files; knows no pod that is called gone.
 KUBECTL = """
 echo "$@" >> LOG
-case "$*" in *" logs gone "*) echo 'Error: pod not found' >&2; exit 1 ;; esac
-echo "$@"
+case "$*" in
+    *" logs gone "*) echo 'Error: pod not found' >&2; exit 1 ;;
+    *"--output json") cat "OBJECTS" 2>/dev/null || echo '{"items": []}' ;;
+    *) echo "$@" ;;
+esac
 """
 
 
 @pytest.fixture
 def calls(pretend: Callable[[str, str], Path], tmp_path: Path) -> Path:
     """Give the file in which the pretended kubectl writes how it was called."""
-    pretend("kubectl", KUBECTL.replace("LOG", str(tmp_path / "calls")))
+    pretend("kubectl", KUBECTL.replace("LOG", str(tmp_path / "calls")).replace("OBJECTS", str(tmp_path / "objects")))
     return tmp_path / "calls"
 
 
@@ -67,7 +72,7 @@ def test_of_our_cluster_everything_is_kept_but_kubernetes_own(
     folder = tmp_path / "kept" / "test"
     diagnose.collect(reachable, folder)
 
-    in_every_namespace = ["describe.txt", "objects.yaml"]
+    in_every_namespace = ["objects.yaml"]
     assert files(folder) == [
         "events.txt",
         "nodes.txt",
@@ -85,24 +90,23 @@ def test_of_our_cluster_everything_is_kept_but_kubernetes_own(
     )
 
 
-def test_of_a_cluster_of_others_only_the_default_namespace_is_looked_at(
+def test_of_a_cluster_of_others_only_the_runs_own_namespace_is_looked_at(
     reachable: Cluster, kubernetes: Kubernetes, calls: Path, tmp_path: Path
 ) -> None:
     """Whatever else is there is other people's: neither kubectl nor the API is asked for it."""
     kubernetes.answers["/api/v1/pods"] = [pod("secret", "theirs")]
-    kubernetes.answers["/api/v1/namespaces/default/pods"] = [pod("a", "default")]
-    kubernetes.answers["/api/v1/namespaces/default/events"] = [event("default")]
-    diagnose.collect(replace(reachable, ours=False), tmp_path / "kept")
+    kubernetes.answers["/api/v1/namespaces/own/pods"] = [pod("a", "own")]
+    kubernetes.answers["/api/v1/namespaces/own/events"] = [event("own")]
+    diagnose.collect(replace(reachable, ours=False, namespace="own"), tmp_path / "kept")
 
-    assert {path for path, _ in kubernetes.asked} == {
-        f"/api/v1/namespaces/default/{kind}" for kind in ("events", "pods")
-    }
+    assert {path for path, _ in kubernetes.asked} == {f"/api/v1/namespaces/own/{kind}" for kind in ("events", "pods")}
     asked = [line.removeprefix("--context testing ") for line in calls.read_text().splitlines()]
     assert asked[0] == "get nodes --output wide"
-    assert all("--namespace default" in line and "--all-namespaces" not in line for line in asked[1:])
+    assert all("--namespace own" in line and "--all-namespaces" not in line for line in asked[1:])
     assert files(tmp_path / "kept") == [
-        *("default/a.main.log", "default/describe.txt", "default/objects.yaml"),
-        *("events.txt", "nodes.txt", "pods.txt"),
+        *("events.txt", "nodes.txt"),
+        *("own/a.main.log", "own/objects.yaml"),
+        "pods.txt",
     ]
 
 
@@ -130,6 +134,38 @@ def test_secrets_are_never_kept(reachable: Cluster, kubernetes: Kubernetes, call
     assert " get all " not in calls.read_text()
 
 
+def test_values_of_variables_are_left_out_and_what_helm_keeps_of_a_release(
+    reachable: Cluster, kubernetes: Kubernetes, calls: Path, tmp_path: Path
+) -> None:
+    """In whatever object a container is described, in what was applied too; where a value comes from stays."""
+    reference = {"name": "B", "valueFrom": {"secretKeyRef": {"name": "login", "key": "user"}}}
+    container = {"name": "main", "args": ["--verbose"], "env": [{"name": "A", "value": "s3cret"}, reference]}
+    pod_spec = {"containers": [container], "initContainers": [container]}
+    applied = {"kubectl.kubernetes.io/last-applied-configuration": "s3cret", "mine": "kept"}
+    metadata = {"name": "a", "namespace": "one", "annotations": applied, "managedFields": [{"manager": "m"}]}
+    of_helm = {"name": "sh.helm.release.v1.r.v1", "namespace": "one", "labels": {"owner": "helm"}}
+    items = [
+        {"kind": "Pod", "metadata": metadata, "spec": pod_spec},
+        {"kind": "Deployment", "metadata": {"name": "d"}, "spec": {"template": {"spec": pod_spec}}},
+        {"kind": "ConfigMap", "metadata": of_helm, "data": {"release": "s3cret"}},
+        {"kind": "ConfigMap", "metadata": {"name": "mine"}, "data": {"key": "known"}},
+    ]
+    (tmp_path / "objects").write_text(json.dumps({"items": items}))
+    kubernetes.answers["/api/v1/pods"] = [pod("a", "one")]
+    diagnose.collect(reachable, tmp_path / "kept")
+
+    text = (tmp_path / "kept/one/objects.yaml").read_text()
+    assert "s3cret" not in text
+    assert "manager" not in text
+    kept = list(yaml.safe_load_all(text))
+    assert [one["metadata"]["name"] for one in kept] == ["a", "d", "sh.helm.release.v1.r.v1", "mine"]
+    assert kept[0]["spec"]["containers"][0]["env"] == [{"name": "A", "value": "(left out)"}, reference]
+    assert kept[0]["spec"]["containers"][0]["args"] == ["--verbose"]
+    assert kept[0]["metadata"]["annotations"] == {"mine": "kept"}
+    assert kept[3]["data"] == {"key": "known"}
+    assert "describe pods" not in calls.read_text()
+
+
 def test_what_cannot_be_had_is_told_and_everything_else_is_kept(
     reachable: Cluster, kubernetes: Kubernetes, calls: Path, tmp_path: Path, caplog: pytest.LogCaptureFixture
 ) -> None:
@@ -154,6 +190,34 @@ def test_an_api_server_that_refuses_hides_no_failure(
     assert "no pods can be listed: (404)" in caplog.text
     assert "no events can be listed: (404)" in caplog.text
     assert files(tmp_path / "kept") == ["events.txt", "nodes.txt", "pods.txt"]
+
+
+LISTED = '{"items": [{"kind": "Pod", "metadata": {"name": "a"}}]}'
+
+
+def test_what_an_account_may_not_see_is_told_once_and_what_it_may_is_kept(
+    reachable: Cluster,
+    kubernetes: Kubernetes,
+    pretend: Callable[[str, str], Path],
+    tmp_path: Path,
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    """Of several kinds of which one is forbidden, kubectl ends with an error, and tells the others."""
+    forbidden = 'jobs.batch is forbidden: User "someone" cannot list resource "jobs" in API group "batch"'
+    refusing = f"echo 'Error from server (Forbidden): {forbidden}' >&2; exit 1"
+    listing = f"echo '{LISTED}'"
+    pretend("kubectl", f'case "$*" in *" get pods,"*) {listing}; {refusing} ;; *nodes*) {refusing} ;; esac')
+    kubernetes.forbid("/api/v1/namespaces/own/events", "events")
+    kubernetes.answers["/api/v1/namespaces/own/pods"] = [pod("a", "own")]
+    theirs = replace(reachable, ours=False, namespace="own")
+    with caplog.at_level("INFO", logger="workstream"):
+        for name in ("first", "second"):
+            diagnose.collect(theirs, tmp_path / name)
+
+    assert (tmp_path / "first" / "own" / "objects.yaml").read_text() == "kind: Pod\nmetadata:\n  name: a\n"
+    assert not (tmp_path / "first" / "nodes.txt").exists()
+    told = [line for line in caplog.messages if "cannot be" in line]
+    assert [line.split()[1] for line in told] == ["jobs.batch", "events"]
 
 
 def test_the_state_at_the_end_is_pods_and_the_last_events(
@@ -186,3 +250,30 @@ def test_what_cannot_be_had_of_the_state_hides_nothing(reachable: Cluster, prete
     pretend("kubectl", "echo 'p Pending'; exit 1")
 
     assert diagnose.state(reachable, "n").splitlines() == ["    p Pending", "    no events can be listed: (404)"]
+
+
+def test_what_is_not_ready_is_said_in_a_line(reachable: Cluster, objects: Objects, kubernetes: Kubernetes) -> None:
+    """Each pod with its reason, but those of Kubernetes itself, and those that are ready or have done their work."""
+    waiting = objects.container(waiting={"reason": "ImagePullBackOff"})
+    creating = {"type": "Ready", "status": "False"}
+    unscheduled = {"type": "PodScheduled", "status": "False", "reason": "Unschedulable"}
+    objects.pod("ready")
+    objects.pod("done", phase="Succeeded", conditions=[])
+    objects.pod("a", phase="Pending", conditions=[creating], containerStatuses=[{**waiting, "ready": False}])
+    objects.pod("b", phase="Pending", conditions=[unscheduled], containerStatuses=[])
+    objects.pod("c", conditions=[creating], containerStatuses=[{**objects.container(), "ready": False}])
+    objects.pod("d", metadata={"deletionTimestamp": objects.at()})
+    objects.pod("e", phase="Failed", conditions=[], containerStatuses=[])
+    objects.pod("f", metadata={"namespace": "o"}, phase="Pending", conditions=[], containerStatuses=[])
+    pods = [*kubernetes.answers["/api/v1/namespaces/n/pods"], *kubernetes.answers["/api/v1/namespaces/o/pods"]]
+    pods.append({**pods[2], "metadata": {**pods[2]["metadata"], "namespace": "kube-system"}})
+    kubernetes.answers["/api/v1/pods"] = pods
+
+    assert diagnose.unready(reachable) == [
+        "not ready: n/a (ImagePullBackOff), n/b (Unschedulable), n/c (Running), and 3 more"
+    ]
+    kubernetes.answers["/api/v1/pods"] = pods[-3:-1]
+    assert diagnose.unready(reachable) == ["not ready: n/e (Failed), o/f (Pending)"]
+    assert diagnose.unready(replace(reachable, ours=False)) == []
+    kubernetes.answers["/api/v1/pods"] = pods[:2]
+    assert diagnose.unready(reachable) == []

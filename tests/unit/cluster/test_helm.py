@@ -3,7 +3,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field, replace
 from functools import partial
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any, cast
 
 import pytest
 import yaml
@@ -12,10 +12,10 @@ from workstream import errors, limits
 from workstream.cluster import helm
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Mapping
 
     from pydantic import JsonValue
-    from tests.unit.cluster.conftest import Body, Objects
+    from tests.unit.cluster.conftest import Body, Kubernetes, Objects
 
     from workstream.cluster.access import Cluster
 
@@ -156,6 +156,27 @@ def test_what_a_releases_pods_run_is_noticed_once(noticing: Noticing, how: str) 
 
     told = "images that the pods of r run"
     assert noticing.noticed == [(told, {"queue:dev": "sha256:m"}), (told, {"queue:dev": "sha256:n"})]
+
+
+@pytest.mark.parametrize("how", ["install", "rollback", "uninstall"])
+def test_what_there_is_of_a_release_that_changed_is_shown(
+    noticing: Noticing, kubernetes: Kubernetes, objects: Objects, how: str
+) -> None:
+    """For the report to draw: its pods are shown once it is whole, in whatever namespace; none once it is gone."""
+    kubernetes.answers["/api/v1/nodes"] = []
+    shown: list[list[str]] = []
+    cluster = replace(noticing.cluster, show=lambda seen: shown.append([pod["name"] for pod in named(seen)]))
+    if how == "uninstall":
+        helm.install(cluster, RELEASE, {})
+        objects.remove("Pod", noticing.pod)
+    changed(how, cluster)
+
+    assert shown == ([["p"], []] if how == "uninstall" else [["p"]])
+
+
+def named(seen: Mapping[str, JsonValue]) -> list[dict[str, Any]]:
+    """Return the pods that were shown."""
+    return cast("list[dict[str, Any]]", seen["pods"])
 
 
 @pytest.mark.parametrize("how", ["install", "rollback"])
@@ -444,7 +465,7 @@ def test_what_says_nothing_of_the_hooks_that_helm_waits_for_stops_nothing(
         (telling.folder / "hooks").unlink()
     else:
         objects.kubernetes.answers.pop("/apis/batch/v1/namespaces/n/jobs")
-    telling.has("change", f"until [ $(grep -c 'get hooks' {telling.folder}/calls) = 2 ]; do sleep 0.05; done")
+    telling.has("change", f"until [ $(grep -c 'get hooks' {telling.folder}/calls) -ge 2 ]; do sleep 0.05; done")
 
     assert helm.install(reachable, RELEASE, {}) == 3
 
@@ -493,6 +514,28 @@ def test_what_helm_refuses_for_another_reason_is_told_as_it_is(telling: Helm, re
     assert caught.value.more.startswith("helm upgrade --install r charts/c ")
 
 
+def test_in_the_clusters_own_namespace_nothing_is_asked_that_takes_a_right_to_make_one(
+    telling: Helm, reachable: Cluster
+) -> None:
+    """It is there; any other namespace is made if need be."""
+    helm.install(replace(reachable, namespace="n"), RELEASE, {})
+    there = [call for call in telling.calls() if call.startswith("upgrade")]
+    helm.install(replace(reachable, namespace="o"), RELEASE, {})
+    elsewhere = [call for call in telling.calls() if call.startswith("upgrade")][len(there) :]
+
+    assert ["--create-namespace" in call for call in (*there, *elsewhere)] == [False, True]
+
+
+def test_a_right_that_helm_lacks_is_no_fault_of_the_chart(telling: Helm, reachable: Cluster) -> None:
+    """It is named, in the API server's words."""
+    message = 'secrets is forbidden: User "someone" cannot list resource "secrets" in API group "" in the namespace "n"'
+    telling.has("change", f"echo 'Error: query: failed to query with labels: {message}' >&2; exit 1")
+    with pytest.raises(errors.RightMissingError) as caught:
+        helm.install(reachable, RELEASE, {})
+
+    assert caught.value.what == f"helm upgrade failed: {message}"
+
+
 @pytest.mark.parametrize(("listed", "there"), [("[]", False), ('[{"name": "r", "status": "failed"}]', True)])
 def test_a_release_that_failed_is_there(telling: Helm, reachable: Cluster, listed: str, there: bool) -> None:  # noqa: FBT001 - a table
     """Helm is asked for all states, in words that 3 and 4 know, and for that very name."""
@@ -501,3 +544,45 @@ def test_a_release_that_failed_is_there(telling: Helm, reachable: Cluster, liste
     assert helm.exists(reachable, RELEASE) is there
     states = "--deployed --failed --pending --superseded --uninstalled --uninstalling"
     assert telling.calls() == [f"list --namespace n --filter ^r$ --output json {states}"]
+
+
+# Refuses the first upgrade, as while another change is under way.
+PENDING = """
+if [ "$1" = upgrade ] && ! [ -e FOLDER/refused ]; then
+    touch FOLDER/refused
+    echo 'Error: UPGRADE FAILED: another operation (install/upgrade/rollback) is in progress' >&2
+    exit 1
+fi
+"""
+
+
+@pytest.mark.parametrize(
+    ("status", "mended"),
+    [
+        ("pending-install", "uninstall r --namespace n --no-hooks --ignore-not-found"),
+        ("pending-upgrade", "rollback r --namespace n --no-hooks"),
+        ("pending-rollback", "rollback r --namespace n --no-hooks"),
+    ],
+)
+def test_a_change_that_a_killed_run_left_half_done_is_taken_back(
+    telling: Helm, reachable: Cluster, caplog: pytest.LogCaptureFixture, status: str, mended: str
+) -> None:
+    """Helm refuses every other change for ever then. On a cluster of ours no other run acts, so it is nobody's."""
+    telling.has("change", PENDING.replace("FOLDER", str(telling.folder)))
+    telling.has("listed", f'[{{"revision": "3", "status": "{status}"}}]')
+    with caplog.at_level("INFO", logger="workstream"):
+        assert helm.install(reachable, RELEASE, {}) == 3
+
+    changes = [call for call in telling.calls() if call.startswith(("upgrade", "uninstall", "rollback"))]
+    assert [call.split()[0] for call in changes] == ["upgrade", mended.split(maxsplit=1)[0], "upgrade"]
+    assert changes[1] == mended
+    assert f"r is {status}: a run that was killed left it" in caplog.text
+
+
+def test_a_change_that_is_under_way_on_a_cluster_of_others_is_left_alone(telling: Helm, reachable: Cluster) -> None:
+    """It may be theirs: the error says what Helm said."""
+    telling.has("change", PENDING.replace("FOLDER", str(telling.folder)))
+    with pytest.raises(errors.ChartError, match="another operation"):
+        helm.install(replace(reachable, ours=False), RELEASE, {})
+
+    assert [call for call in telling.calls() if call.startswith(("uninstall", "rollback"))] == []

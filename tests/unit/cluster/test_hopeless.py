@@ -113,6 +113,18 @@ def test_a_refusal_is_known_without_an_event_too(look: Look, objects: Objects) -
     assert look("Deployment") == []
 
 
+def test_where_events_may_not_be_seen_refusals_are_not_and_that_is_told_once(
+    look: Look, objects: Objects, caplog: pytest.LogCaptureFixture
+) -> None:
+    """A release that comes up is no worse for it; one that does not is waited for."""
+    objects.event(lacking(objects, "DaemonSet"), "DaemonSet", PODSECURITY)
+    message = objects.kubernetes.forbid("/api/v1/namespaces/n/events", "events")
+    with caplog.at_level("INFO", logger="workstream"):
+        assert [look("DaemonSet"), look("DaemonSet")] == [[], []]
+
+    assert caplog.text.count(f"events in n cannot be seen, and the run goes on without: {message}") == 1
+
+
 @pytest.mark.parametrize(
     "said",
     [
@@ -414,3 +426,66 @@ def test_what_holds_up_is_told_once_when_it_has_stood_for_a_while(
 
     assert [len(lines) for lines in told] == [0, 0, 0, 0, 1, 1, 1, 2]
     assert told[-1] == ["no node; quota", "a webhook"]
+
+
+@pytest.mark.parametrize("reason", ["ContainerCreating", "PodInitializing"])
+def test_a_volume_that_cannot_be_mounted_yet_is_told_and_waited_for(look: Look, objects: Objects, reason: str) -> None:
+    """Only events tell, the last one counts, and those of other pods do not; somebody may still write the Secret."""
+    containers = [objects.container(name, waiting={"reason": reason}) for name in ("main", "beside")]
+    pod = starting(objects, containerStatuses=containers)
+    assert look("DaemonSet") == []
+    objects.event(pod, "Pod", "MountVolume.SetUp failed: no disk", reason="FailedMount", lastTimestamp=objects.at(-30))
+    objects.event(pod, "Pod", 'MountVolume.SetUp failed: secret "s"\n not found', reason="FailedMount")
+    objects.event(pod, "Pod", "something else", reason="Unhealthy", lastTimestamp=objects.at(5))
+    objects.event(objects.pod("other"), "Pod", "of another", reason="FailedMount", lastTimestamp=objects.at(9))
+
+    told = 'daemonset/w in n: a pod waits: FailedMount: MountVolume.SetUp failed: secret "s" not found'
+    assert look("DaemonSet") == [told]
+
+
+def test_what_changes_in_a_message_each_time_is_left_out(look: Look, objects: Objects) -> None:
+    """The same trouble is the same sentence, and is told once."""
+    pod = starting(objects, containerStatuses=[objects.container(waiting={"reason": "ContainerCreating"})])
+    objects.event(pod, "Pod", f'sandbox "{"0f" * 32}": no IP addresses', reason="FailedCreatePodSandBox")
+
+    assert look("DaemonSet") == ['daemonset/w in n: a pod waits: FailedCreatePodSandBox: sandbox "…": no IP addresses']
+
+
+@pytest.mark.parametrize(("lack", "told"), [("disk", "its disk is full"), ("memory", "its memory is short")])
+def test_a_node_that_runs_out_of_something_is_told_in_words(look: Look, objects: Objects, lack: str, told: str) -> None:
+    """The scheduler speaks of taints; with kind it is the machine's own disk that is full."""
+    message = f"0/3 nodes are available: 3 node(s) had untolerated taint {{node.kubernetes.io/{lack}-pressure: }}."
+    condition = {"type": "PodScheduled", "status": "False", "reason": "Unschedulable", "message": message}
+    starting(objects, containerStatuses=[])["status"]["conditions"] = [condition]
+    (line,) = look("DaemonSet")
+
+    assert line.endswith(f"pressure: }}. (a node says that {told})")
+
+
+@pytest.mark.parametrize("kind", ["DaemonSet", "StatefulSet"])
+def test_pods_that_stay_old_by_the_charts_will_are_told(reachable: Cluster, objects: Objects, kind: str) -> None:
+    """A workload that is whole although some of its pods are not new says so; one whose pods are all new does not."""
+    strategy = {"updateStrategy": {"type": "OnDelete"}}
+    for name, new in (("w", 1), ("x", 2)):
+        if kind == "DaemonSet":
+            made = objects.daemonset(name, desiredNumberScheduled=2, updatedNumberScheduled=new)
+            made["spec"] = {**made["spec"], **strategy}
+        else:
+            objects.replicated(kind, name, replicas=2, spec=strategy, status={"updatedReplicas": new})
+    present = workloads.find(reachable, [Name(kind, "n", "w"), Name(kind, "n", "x")])
+    (line,) = hopeless.kept_old(present)
+
+    assert line.startswith(f"{kind.lower()}/w in n: 1 pods stay of a former form")
+
+
+def test_a_container_that_takes_too_much_memory_is_told_so(
+    look: Look, objects: Objects, pretend: Callable[[str, str], Path]
+) -> None:
+    """Its log says nothing of it: it is killed in the middle of a line."""
+    pretend("kubectl", "exit 1")
+    crashed = objects.container("c", restarts=2, waiting={"reason": "CrashLoopBackOff", "message": "back-off"})
+    crashed["lastState"] = {"terminated": {"reason": "OOMKilled", "exitCode": 137}}
+    starting(objects, containerStatuses=[crashed])
+
+    with pytest.raises(errors.PodError, match="it has ended 2 times, last because it took more memory than its limit"):
+        look("DaemonSet")

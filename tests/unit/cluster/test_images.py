@@ -16,6 +16,7 @@ if TYPE_CHECKING:
 
 ID = "sha256:51a7a1796f56f57a38052fc128c365f14a42348eccf63a03f05a47593017ce45"
 CONTENT = "51a7a1796f56"
+NAME = f"registry.example/team/queue:dev-{CONTENT}"
 
 
 @pytest.mark.parametrize(
@@ -69,6 +70,22 @@ def test_an_image_is_pushed_under_a_name_that_carries_its_content(
 
     assert images.push(engine, "w/queue:dev", "registry.example:5000/team/") == images.Provided(name, ("sha256:m", ID))
     assert f"push {name}" in (tmp_path / "calls").read_text().splitlines()
+
+
+@pytest.mark.parametrize("there", [True, False])
+def test_a_name_that_an_image_had_only_to_be_pushed_is_gone_afterwards(
+    pretend: Callable[[str, str], Path],
+    tmp_path: Path,
+    there: bool,  # noqa: FBT001 - a table
+) -> None:
+    """Also if it could not be pushed; one that was there before stays."""
+    script = f'echo "$@" >> {tmp_path}/calls; case "$*" in *inspect*" {NAME}") {str(there).lower()} ;;'
+    docker = pretend("docker", f"{script} push*) exit 1 ;; *inspect*) echo {ID} ;; esac")
+    with pytest.raises(errors.ProgramFailedError):
+        images.push(Engine(str(docker), "28", private=False), "queue:dev", "registry.example/team")
+
+    *_, last = (tmp_path / "calls").read_text().splitlines()
+    assert last == (f"push {NAME}" if there else f"image rm {NAME}")
 
 
 def pod(*, phase: str = "Running", deleted: bool = False, **runs: tuple[str, str]) -> Any:  # noqa: ANN401 - untyped

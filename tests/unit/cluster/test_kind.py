@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import signal
 from dataclasses import dataclass
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 import pytest
@@ -12,9 +13,11 @@ from workstream.cluster.kind import KindCluster
 
 if TYPE_CHECKING:
     from collections.abc import Callable
-    from pathlib import Path
 
     from workstream.cluster.access import Cluster
+
+
+pytestmark = pytest.mark.usefixtures("known_id")
 
 
 @pytest.fixture
@@ -30,11 +33,11 @@ def cluster(pretend: Callable[[str, str], Path], tmp_path: Path, script: str) ->
     return KindCluster(Engine(str(docker), "28", private=False), "node:1", "mine", tmp_path / "diagnostics")
 
 
-FOREIGN = 'case "$1" in ps) echo abc;; inspect) echo kind;; esac'
+FOREIGN = 'case "$1" in ps) echo abc;; inspect) echo kind;; network) exit 1;; esac'
 # `rm` is believed: what was removed is not listed again.
 OURS = (
-    'case "$1" in ps) grep -q ^rm {calls} || echo abc;; inspect) echo workstream-mine;; '
-    'network) [ "$2" = rm ] || echo net;; esac'
+    'case "$1" in ps) grep -q ^rm {calls} || echo abc;; inspect) echo workstream-mine-c0ffee;; '
+    'network) case "$2" in inspect) echo c0ffee0123456789;; rm) ;; *) echo net;; esac;; esac'
 )
 
 
@@ -82,6 +85,18 @@ def test_kind_dying_half_way_is_told_with_its_reason_and_leaves_nothing(
 
     assert caught.value.more == str(tmp_path / "diagnostics")
     assert log.read_text().splitlines()[-1] == "network rm net"
+
+
+def test_what_kubectl_remembered_of_our_cluster_goes_with_it(
+    pretend: Callable[[str, str], Path], tmp_path: Path
+) -> None:
+    """It stands beside the file that leads there, and names a port that is another cluster's next time."""
+    manager = cluster(pretend, tmp_path, OURS)
+    remembered = Path(manager.access().environment["KUBECACHEDIR"])
+    (remembered / "discovery").mkdir(parents=True)
+    manager.down()
+
+    assert not remembered.exists()
 
 
 def test_a_test_that_lets_go_of_the_cluster_does_not_delete_it(
@@ -190,8 +205,8 @@ def test_a_name_that_is_wished_for_stands_for_the_same_on_every_worker(
     names = "hub.example/library/queue:dev-engine hub.example/library/queue:1"
     tagged = f"ctr --namespace k8s.io images tag --force {names}"
     assert [line for line in log.read_text().splitlines() if " tag --force" in line] == [
-        f"exec mine-worker {tagged}",
-        f"exec mine-worker2 {tagged}",
+        f"exec mine-c0ffee-worker {tagged}",
+        f"exec mine-c0ffee-worker2 {tagged}",
     ]
     assert found.images.expected("hub.example/library/queue:1") == ("sha256:m", "sha256:engine")
 
@@ -223,10 +238,13 @@ case "$1 $2" in
     "ps --all") cat STATE/nodes 2>/dev/null ;;
     "rm --force") rm STATE/nodes ;;
     "inspect --format") cat STATE/networks ;;
-    "network inspect") cat STATE/mtu ;;
+    "network inspect") case "$4" in *Labels*) cat STATE/home; exit ;; *) cat STATE/mtu ;; esac ;;
     "network ls") cat STATE/network 2>/dev/null ;;
-    "network create") echo net > STATE/network; echo workstream-mine > STATE/networks ;;
-    "network rm") rm STATE/network ;;
+    "network create")
+        echo net > STATE/network
+        echo workstream-mine-c0ffee > STATE/networks
+        echo "${4#workstream.home=}" > STATE/home ;;
+    "network rm") rm STATE/network STATE/home ;;
 esac
 exit 0
 """
@@ -249,8 +267,8 @@ case "$*" in
     *"get nodes"*)
         number=$(($(cat STATE/number 2>/dev/null || echo 0) + 1))
         [ -e STATE/answer-$number ] && echo $number > STATE/number
-        head --lines -1 STATE/answer-$(cat STATE/number) ;;
-    *"get deployment coredns"*) printf %s "$(tail --lines 1 STATE/answer-$(cat STATE/number))" ;;
+        sed '$d' STATE/answer-$(cat STATE/number) ;;
+    *"get deployment coredns"*) printf %s "$(sed -n '$p' STATE/answer-$(cat STATE/number))" ;;
 esac
 """
 READY = "mine-control-plane True\nmine-worker True\nmine-worker2 True\n2/2"
@@ -309,7 +327,7 @@ def test_no_cluster_is_made_over_one_that_somebody_else_made(machine: Machine) -
     """A run that finds a cluster of its name in another network makes none, removes nothing, and says how to go on."""
     (machine.state / "nodes").write_text("theirs\n")
     (machine.state / "networks").write_text("kind\n")
-    with pytest.raises(errors.ClusterNotOursError, match="named mine"), machine.manager.running(keep=False):
+    with pytest.raises(errors.ClusterNotOursError, match="named mine-c0ffee"), machine.manager.running(keep=False):
         pytest.fail("a cluster that is not ours")
 
     assert machine.calls("rm", "network rm", "network create", "kind") == []
@@ -320,13 +338,14 @@ def test_a_cluster_is_made_in_a_network_of_its_own_and_taken_away_at_the_end(mac
     """Its network carries our label, by which it is known later; nothing of both is left."""
     with machine.manager.running(keep=False) as found:
         assert machine.left == ["network", "nodes"]
-        assert found.context == "kind-mine"
+        assert found.context == "kind-mine-c0ffee"
 
-    network = "network create --label workstream.cluster=mine --opt com.docker.network.driver.mtu=1450 workstream-mine"
+    labels = "--label workstream.home=c0ffee0123456789 --label workstream.cluster=mine"
+    network = f"network create {labels} --opt com.docker.network.driver.mtu=1450 workstream-mine-c0ffee"
     assert machine.calls("network create") == [network]
-    assert (machine.state / "asked_with").read_text() == "docker workstream-mine\n"
+    assert (machine.state / "asked_with").read_text() == "docker workstream-mine-c0ffee\n"
     (created,) = machine.calls("kind create")
-    assert "--name mine --image node:1 --retain" in created
+    assert "--name mine-c0ffee --image node:1 --retain" in created
     assert f"--kubeconfig {found.kubeconfig}" in created
     assert machine.left == []
 
@@ -337,13 +356,23 @@ def test_an_engine_that_tells_no_packet_size_gets_none(machine: Machine) -> None
     with machine.manager.running(keep=False):
         pass
 
-    assert machine.calls("network create") == ["network create --label workstream.cluster=mine workstream-mine"]
+    (created,) = machine.calls("network create")
+    assert "--opt" not in created
+
+
+def test_the_image_of_its_nodes_is_told_with_its_digest(pretend: Callable[[str, str], Path], tmp_path: Path) -> None:
+    """Once for all nodes, as they tell it: one that was kept may be of another image than this run would take."""
+    inspected = '[ "$4 $5" = "a b" ] && printf "n:1 sha256:n\\nn:1 sha256:n\\n"'
+    told = f'case "$1" in ps) printf "a\\nb\\n" ;; inspect) {inspected} ;; esac'
+
+    assert cluster(pretend, tmp_path, told).access().node_images() == ["n:1 sha256:n"]
 
 
 def test_what_is_left_of_our_own_cluster_is_removed_before_it_is_made_anew(machine: Machine) -> None:
     """Half a cluster, of a run that was killed, is in nobody's way."""
     (machine.state / "nodes").write_text("half\n")
-    (machine.state / "networks").write_text("workstream-mine\n")
+    (machine.state / "networks").write_text("workstream-mine-c0ffee\n")
+    (machine.state / "home").write_text("c0ffee0123456789\n")
     (machine.state / "network").write_text("old\n")
     with machine.manager.running(keep=False):
         pass
@@ -417,7 +446,7 @@ def test_logs_that_cannot_be_had_do_not_hide_why_the_cluster_failed(
     ):
         pytest.fail("a cluster that is not there")
 
-    assert machine.calls("kind export") == [f"kind export logs {tmp_path / 'diagnostics'} --name mine"]
+    assert machine.calls("kind export") == [f"kind export logs {tmp_path / 'diagnostics'} --name mine-c0ffee"]
     assert "could not export all logs:     ERROR: no such node" in caplog.text
     assert machine.left == []
 
@@ -477,3 +506,41 @@ def test_nothing_but_our_own_way_starts_a_program(machine: Machine) -> None:
     """pytest-kubernetes would start it by a shell, without a limit: what it still tries of that is an error."""
     with pytest.raises(NotImplementedError):
         machine.manager._exec(["delete", "cluster"])  # noqa: SLF001 - what its base class calls
+
+
+# A node's log, of which one line tells why it does not come up.
+FULL = """
+mkdir -p "$3/mine-c0ffee-worker"
+echo 'E1126 kubelet: failed to create fsnotify watcher: too many open files' > "$3/mine-c0ffee-worker/kubelet.log"
+echo 'more' >> "$3/mine-c0ffee-worker/kubelet.log"
+mkdir -p "$3/another"
+echo 'no space left on device' > "$3/another/kubelet.log"
+"""
+
+
+@pytest.mark.parametrize("create", ["", "echo 'ERROR: failed to join' >&2; exit 1"])
+def test_what_the_machine_ran_out_of_is_told_where_only_a_nodes_log_says_so(
+    machine: Machine, monkeypatch: pytest.MonkeyPatch, create: str
+) -> None:
+    """Whether kind gives up or the nodes are waited for in vain: that line, and what to set."""
+    machine.answers(COMING_UP)
+    (machine.state / "create").write_text(create)
+    (machine.state / "export").write_text(FULL)
+    monkeypatch.setattr(limits, "NODES_READY", limits.Limit("nodes ready", 0.05))
+    with pytest.raises(errors.ClusterFailedError) as caught, machine.manager.running(keep=False):
+        pytest.fail("a cluster that is not ready")
+
+    assert ("failed to join" if create else "mine-worker False") in caught.value.what
+    assert caught.value.what.endswith(
+        "A node says: E1126 kubelet: failed to create fsnotify watcher: too many open files"
+    )
+    assert "sysctl fs.inotify.max_user_watches=524288" in caught.value.instead
+
+
+def test_of_a_cluster_whose_nodes_are_gone_the_network_is_removed(machine: Machine) -> None:
+    """`down` says that there was something, and nothing is left; where there is nothing, it says so."""
+    (machine.state / "network").write_text("net\n")
+
+    assert machine.manager.down()
+    assert machine.left == []
+    assert not machine.manager.down()

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 from workstream import errors, limits, processes
-from workstream.cluster import engine, node_image, programs
+from workstream.cluster import cache, engine, node_image, programs
 from workstream.cluster.versions import pinned
 
 if TYPE_CHECKING:
@@ -40,17 +40,35 @@ case "$1 $2" in
         while [ "$1" != --tag ]; do shift; done
         echo "$2" >> STATE/images ;;
     "run --rm") cat STATE/wanted ;;
-    "run --detach") echo "$4" > STATE/helper ;;
-    tag*) has "$2" && echo "$3" >> STATE/images && echo "$2 $3" >> STATE/tags ;;
-    save*) : > "$3" ;;
+    "run --detach") echo helper > STATE/helper; cat STATE/helper ;;
+    "ps --all") cat STATE/helper 2>/dev/null || true ;;
+    save*)
+        : > "$3"
+        shift 3
+        for name in "$@"; do echo "hub.test/$name" >> STATE/saved; done ;;
     cp*) [ -e "$2" ] ;;
     exec*) . STATE/exec ;;
     commit*) echo "$last" >> STATE/images ;;
     "rm --force") rm STATE/helper ;;
 esac
 """
+# The containerd of a node: it knows the images that were saved, each of a name with a host before it.
+CONTAINERD = """
+case "$*" in
+    *"images list --quiet") cat STATE/saved ;;
+    *"images tag "*)
+        while [ "$1" != tag ]; do shift; done
+        grep -qxF -- "$2" STATE/saved && echo "$2 $3" >> STATE/tags ;;
+    *"images remove "*)
+        while [ "$1" != remove ]; do shift; done
+        shift
+        echo "$@" > STATE/removed ;;
+esac
+"""
 KUBERNETES = ("kube-apiserver:v1", "kube-proxy:v1")
-WANTED = [f"registry.test/{name}" for name in (*KUBERNETES, "etcd:3", "coredns/coredns:1", "pause:3")]
+OTHERS = ("etcd:3", "coredns/coredns:1", "pause:3")
+OURS = ("ours/local-path-provisioner:0", "ours/pod-network:v1")  # of no registry
+WANTED = [*(f"registry.test/{name}" for name in (*KUBERNETES, *OTHERS)), *OURS]
 PUBLISHED = str(pinned()["node"]["image"])
 BASE = str(pinned()["base"]["image"])
 
@@ -88,8 +106,9 @@ def docker(pretend: Callable[[str, str], Path], tmp_path: Path) -> Engine:
     state.mkdir()
     client = pretend("docker", DOCKER.replace("STATE", str(state)))
     found = Engine(engine.Engine(str(client), "28", private=True), state)
-    for name in ("images", "registry", "exec", "tags", "calls"):
+    for name in ("images", "registry", "calls"):
         found.put(name)
+    found.put("exec", CONTAINERD.replace("STATE", str(state)))
     found.put("wanted", *WANTED)
     return found
 
@@ -190,18 +209,47 @@ def test_a_published_node_image_is_pulled(docker: Engine) -> None:
 
 @pytest.mark.usefixtures("compiled")
 def test_a_node_image_holds_the_images_that_its_kubernetes_will_ask_for(docker: Engine) -> None:
-    """Each is built and named as it will be asked for; when all is done, the engine has the node image and its base."""
+    """Each is built and named as pods will ask for it; when all is done, the engine has the node image and its base."""
     docker.put("registry", BASE)
     name = node_image.build_node_image(docker.engine)
 
     assert docker.lines("images") == [BASE, name]
     assert docker.lines("programs") == sorted(programs.NODE_PROGRAMS)
-    stages = [f"{name}-{stage}" for stage in ("kubernetes", "kubernetes", "etcd", "coredns", "pause")]
-    assert docker.lines("tags") == [f"{stage} {wanted}" for stage, wanted in zip(stages, WANTED, strict=True)]
+    ours = cache.home_id()
+    own = ("etcd", "coredns", "pause", "local-path-provisioner", "pod-network")
+    stages = [f"{name}-{stage}-{ours}" for stage in ("kubernetes", "kubernetes", *own)]
+    # A node looks for a name without a host under the host that its own names have.
+    names = [f"hub.test/{wanted}" if wanted in OURS else wanted for wanted in WANTED]
+    tags = [f"hub.test/{stage} {wanted}" for stage, wanted in zip(stages, names, strict=True)]
+    assert docker.lines("tags") == tags
+    assert docker.lines("removed") == [" ".join(f"hub.test/{stage}" for stage in stages[1:])]
     (saved,) = docker.calls("save")
-    assert saved.endswith(f"images.tar {' '.join(WANTED)}")
+    assert saved.endswith(f"images.tar {' '.join(stages[1:])}")
     assert all(f"--build-arg BASE={BASE} --target " in call for call in docker.calls("build"))
     assert not (docker.state / "helper").exists()
+
+
+@pytest.mark.usefixtures("compiled")
+def test_names_that_the_engine_has_for_other_images_are_left_alone(docker: Engine) -> None:
+    """An engine of others may have the very images that a node asks for: the names are given in the node alone."""
+    docker.put("registry", BASE)
+    docker.put("images", *WANTED)
+    name = node_image.build_node_image(docker.engine)
+
+    assert docker.lines("images") == [*WANTED, BASE, name]
+    assert docker.calls("tag") == []
+
+
+@pytest.mark.usefixtures("compiled")
+def test_the_helper_of_a_killed_run_is_removed_by_the_next(docker: Engine) -> None:
+    """It is known by a label of ours, so that nobody else's container goes."""
+    docker.put("registry", BASE)
+    docker.put("helper", "left")
+    node_image.build_node_image(docker.engine)
+
+    (looked, _) = docker.calls("ps")
+    assert looked.endswith(f"label=workstream.home={cache.home_id()} --filter label=workstream.helper=node-image")
+    assert docker.calls("rm")[0] == "rm --force --volumes left"
 
 
 @pytest.mark.usefixtures("compiled")
@@ -229,6 +277,7 @@ def test_a_node_image_into_which_nothing_can_be_put_leaves_nothing(docker: Engin
 
 # Fails as Docker does without its plugin for builds.
 FAILING_BUILD = """
+[ "$1" = build ] || exit 0
 echo 'DEPRECATED: The legacy builder is deprecated and will be removed in a future release.' >&2
 echo '            Install the buildx component to build images with BuildKit:' >&2
 echo '            https://docs.docker.com/go/buildx/' >&2

@@ -46,7 +46,9 @@ echo "$@" >> STATE/calls
 case "$1 $2" in
     "version --format") echo 28.2.2 ;;
     "ps --all") cat STATE/containers 2>/dev/null || true ;;
+    "inspect --format") echo workstream-mine-c0ffee ;;
     "rm --force") rm STATE/containers ;;
+    "network inspect") exit 1 ;;
     "network prune") while [ -e STATE/slow ]; do sleep 0.01; done; [ ! -e STATE/stuck ] ;;
 esac
 """
@@ -132,11 +134,13 @@ def test_where_no_engine_answers_a_private_one_does_for_as_long_as_it_is_needed(
     assert all(part in started for part in ("--bridge none", "--iptables=false", "--ip6tables=false"))
 
 
-def test_the_engine_that_answers_is_used_and_left_alone(machine: Machine, pretend: Callable[[str, str], Path]) -> None:
+def test_the_engine_that_answers_is_used_and_left_alone(
+    machine: Machine, answering_docker: Callable[[str], Path]
+) -> None:
     """No private one is made where there is another."""
-    client = pretend("docker", "echo 28.0.0")
+    client = answering_docker("")
     with provisioning.engine_ready() as found:
-        assert found == Engine(str(client), "28.0.0", private=False)
+        assert found == Engine(str(client), "28.2.2", private=False)
 
     assert not (machine.state / "started").exists()
     assert list(machine.run.iterdir()) == []
@@ -180,7 +184,7 @@ def test_whoever_comes_while_an_engine_is_being_stopped_gets_one_of_its_own(
             limit = limits.ENGINE_STOP
             waiting.until(lambda: machine.calls("network prune"), limit, what="the engine is being stopped")
             other = pool.submit(come)
-            said = "waiting for whoever stops the engine"
+            said = "waiting for whoever has the engine alone"
             try:
                 waiting.until(lambda: said in caplog.text, limits.GRACE, what="the other waits")
             finally:
@@ -204,6 +208,41 @@ def test_an_engine_that_was_left_behind_is_taken_over_and_stopped(machine: Machi
         assert private_engine.PrivateEngine().process_id() == left
 
     assert processes.has_ended(left)
+    assert list(machine.run.iterdir()) == []
+
+
+def killed(machine: Machine) -> None:
+    """Kill the engine, in which there is a container."""
+    (machine.state / "containers").write_text("abc\n")
+    number = private_engine.PrivateEngine().process_id()
+    assert number is not None
+    os.kill(number, signal.SIGKILL)
+    waiting.until(lambda: processes.has_ended(number), limits.QUERY, what="the engine is gone")
+    assert private_engine.PrivateEngine().was_left_behind
+    private_engine.PrivateEngine().socket.unlink()  # a socket of a killed engine does not answer; a file always does
+
+
+def test_an_engine_that_was_killed_is_started_again_to_end_what_goes_on_without_it(machine: Machine) -> None:
+    """Its containers outlive it, and nobody but an engine knows how to end them."""
+    with provisioning.engine_ready():
+        killed(machine)
+
+    assert machine.calls("rm") == ["rm --force --volumes abc"]
+    assert len((machine.state / "process_ids").read_text().split()) == 2
+    assert list(machine.run.iterdir()) == []
+
+
+@pytest.mark.usefixtures("known_id")
+def test_by_hand_an_engine_that_was_killed_is_taken_over_too(machine: Machine) -> None:
+    """`workstream cluster down` leaves nothing of it; where there was none, it starts none."""
+    assert not provisioning.down("mine")
+    assert not (machine.state / "process_ids").exists()
+    with private_engine.PrivateEngine().lease():
+        private_engine.PrivateEngine().start()
+    killed(machine)
+    provisioning.down("mine")
+
+    assert not (machine.state / "containers").exists()
     assert list(machine.run.iterdir()) == []
 
 
@@ -240,13 +279,13 @@ def test_a_process_id_that_is_not_the_engines_is_not_taken_for_it(machine: Machi
 
 
 @pytest.mark.usefixtures("machine")
-def test_an_engine_that_runs_is_found_and_none_is_started(pretend: Callable[[str, str], Path]) -> None:
+def test_an_engine_that_runs_is_found_and_none_is_started(answering_docker: Callable[[str], Path]) -> None:
     """Whoever only looks gets the one that answers, else the private one, else none."""
     assert provisioning.running_engine() is None
     with provisioning.engine_ready() as found:
         assert provisioning.running_engine() == found
-        client = pretend("docker", "echo 28.0.0")
-        assert provisioning.running_engine() == Engine(str(client), "28.0.0", private=False)
+        client = answering_docker("")
+        assert provisioning.running_engine() == Engine(str(client), "28.2.2", private=False)
 
 
 def test_an_engine_that_dies_while_it_starts_is_told_with_its_last_words(

@@ -1,13 +1,14 @@
 from __future__ import annotations
 
 import hashlib
+import sys
 import zipfile
 from threading import Thread
 from typing import TYPE_CHECKING
 
 import pytest
 
-from workstream import errors, limits
+from workstream import errors, limits, processes
 from workstream.cluster import cache, programs
 from workstream.cluster.versions import pinned
 
@@ -46,6 +47,19 @@ def test_a_program_in_another_version_is_not_used(pretend: Callable[[str, str], 
     pretend(name, f"echo '{says}'")
 
     assert programs.on_path(name) is None
+
+
+def test_a_program_is_asked_for_its_version_without_a_cluster(
+    pretend: Callable[[str, str], Path], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Some kubectl ask the user's cluster which version they are to be, and remember the answer in ~/.kube."""
+    (tmp_path / "users").write_text("a cluster")
+    monkeypatch.setenv("KUBECONFIG", str(tmp_path / "users"))
+    asking = f'[ -s "$KUBECONFIG" ] && touch {tmp_path}/asked'
+    pretend("kubectl", f'{asking}; echo \'{{"clientVersion": {{"gitVersion": "v1.34.4"}}}}\'')
+
+    assert programs.on_path("kubectl") is not None
+    assert not (tmp_path / "asked").exists()
 
 
 def test_a_compiler_that_fails_is_told_with_its_last_words(
@@ -99,7 +113,7 @@ def compiled(pretend: Callable[[str, str], Path], tmp_path: Path) -> Callable[[]
 def test_what_path_does_not_offer_is_compiled_together_with_what_will_be_wanted_next(
     compiled: Callable[[], list[list[str]]], pretend: Callable[[str, str], Path]
 ) -> None:
-    """One compilation for all; what is on PATH in an accepted version is used, and what is too old is made."""
+    """One compilation for all but what Go refuses to compile with others; what PATH has and may be used is used."""
     helm = pretend("helm", "echo v3.19.0")
     pretend("kind", "echo kind v0.1.0")
     pretend("kubectl", "exit 1")
@@ -108,11 +122,10 @@ def test_what_path_does_not_offer_is_compiled_together_with_what_will_be_wanted_
     assert found["helm"] == programs.Tool("helm", helm, "3.19.0", built=False)
     assert set(found) == {"kind", "helm", "kubectl"}
     assert all(found[name].built and found[name].version == "9.9.9" for name in ("kind", "kubectl"))
-    assert [path.rpartition("/")[2] for path in compiled()[0]] == [
-        *("kind", "kubectl"),
-        *("kubernetes", "coredns", "v3"),
+    assert [[path.rpartition("/")[2] for path in packages] for packages in compiled()] == [
+        ["kind", "kubectl", "kubernetes", "coredns", "v3", "network-policies"],
+        ["local-path-provisioner"],
     ]
-    assert len(compiled()) == 1
 
 
 def test_nothing_is_compiled_where_path_offers_all(
@@ -191,3 +204,68 @@ def test_without_a_compiler_the_pinned_one_is_fetched(
 
     assert found["helm"].exists()
     assert len((tmp_path / "calls").read_text().splitlines()) == 2
+
+
+def test_off_linux_a_compiler_is_not_fetched_but_asked_for(
+    pretend: Callable[[str, str], Path], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The pinned one is for Linux: another hash would only be refused. What is on PATH is used anywhere."""
+    pretend("go", "echo go version go1.1.0 x")
+    monkeypatch.setattr(limits, "COMPILE_BYTES", 0)
+    monkeypatch.setattr(sys, "platform", "darwin")
+    with pytest.raises(errors.InputError, match="no Go on PATH") as caught:
+        programs.built(["kind"])
+
+    assert "Install Go 1" in caught.value.instead
+
+
+def test_a_helm_that_we_built_leaves_nothing_in_the_users_own_cache(
+    own_cache: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """What it compiles for itself is in ours; what the user's helm knows of repositories is where it was."""
+    for name in ("HELM_CACHE_HOME", "HELM_REPOSITORY_CACHE"):
+        monkeypatch.delenv(name, raising=False)
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "theirs"))
+    built = {"helm": programs.Tool("helm", tmp_path / "built" / "helm", "4.0.5", built=True)}
+    found = programs.environment(built)
+
+    assert found["PATH"].startswith(f"{tmp_path / 'built'}:")
+    assert found["HELM_CACHE_HOME"] == str(own_cache / "helm")
+    assert found["HELM_REPOSITORY_CACHE"].endswith("helm/repository")
+    assert not found["HELM_REPOSITORY_CACHE"].startswith(str(own_cache))
+    monkeypatch.setenv("HELM_REPOSITORY_CACHE", "chosen")
+    assert programs.environment(built)["HELM_REPOSITORY_CACHE"] == "chosen"
+
+
+@pytest.mark.parametrize(("chosen", "built"), [("chosen", True), ("", False)])
+def test_where_helms_cache_is_the_users_affair_it_stays_that(
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    chosen: str,
+    built: bool,  # noqa: FBT001 - a parameter of the test
+) -> None:
+    """The user's own helm has the user's cache, and so has ours where the user says which."""
+    monkeypatch.setenv("HELM_CACHE_HOME", chosen)
+    tool = programs.Tool("helm", tmp_path / "helm", "4.0.5", built=built)
+
+    assert set(programs.environment({"helm": tool})) == ({"PATH"} if built else set())
+
+
+def test_a_program_of_path_is_not_hidden_by_one_that_an_earlier_run_built(
+    pretend: Callable[[str, str], Path], tmp_path: Path
+) -> None:
+    """What is told to be used is what is used; the others are those that were built."""
+    built = tmp_path / "built"
+    built.mkdir()
+    for name in ("kind", "helm"):
+        (built / name).write_text("#!/bin/sh\necho built\n")
+        (built / name).chmod(0o755)
+    users = pretend("helm", "echo the users")
+    tools = {
+        "kind": programs.Tool("kind", built / "kind", "0.30.0", built=True),
+        "helm": programs.Tool("helm", users, "3.18.6", built=False),
+    }
+    for _ in range(2):
+        environment = programs.environment(tools)
+        said = [processes.run([name], limit=limits.QUERY, environment=environment).stdout for name in ("kind", "helm")]
+        assert said == ["built\n", "the users\n"]

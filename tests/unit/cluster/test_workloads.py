@@ -156,20 +156,6 @@ def test_replicas_of_a_former_form_do_not_count(reachable: Cluster, objects: Obj
     assert not workloads.is_whole(only(reachable, kind))
 
 
-@pytest.mark.parametrize(("ready", "whole"), [(2, True), (1, False)])
-def test_old_pods_that_are_replaced_only_when_deleted_count(
-    reachable: Cluster,
-    objects: Objects,
-    ready: int,
-    whole: bool,  # noqa: FBT001 - a table
-) -> None:
-    """A StatefulSet that keeps them until somebody deletes them is whole with them, as soon as all are ready."""
-    spec = {"updateStrategy": {"type": "OnDelete"}}
-    objects.replicated("StatefulSet", replicas=2, spec=spec, status={"updatedReplicas": 0, "readyReplicas": ready})
-
-    assert workloads.is_whole(only(reachable, "StatefulSet")) is whole
-
-
 @pytest.mark.parametrize(
     ("status", "suspended", "whole"),
     [
@@ -278,3 +264,52 @@ def test_an_old_pod_of_a_statefulset_counts_where_it_holds_up_the_others(
 def test_what_a_chart_asks_to_keep_is_known(manifest: dict[str, Any], kept: bool) -> None:  # noqa: FBT001 - a table
     """Helm leaves it where it is when the release goes."""
     assert workloads.kept(manifest) is kept
+
+
+@pytest.mark.parametrize(
+    ("kind", "strategy", "new", "whole"),
+    [
+        ("StatefulSet", {"type": "OnDelete"}, 0, True),
+        ("StatefulSet", {"type": "RollingUpdate", "rollingUpdate": {"partition": 2}}, 1, True),
+        ("StatefulSet", {"type": "RollingUpdate", "rollingUpdate": {"partition": 2}}, 0, False),
+        ("StatefulSet", {"type": "RollingUpdate", "rollingUpdate": {"partition": 9}}, 0, True),
+        ("StatefulSet", {"type": "RollingUpdate"}, 2, False),
+        ("DaemonSet", {"type": "OnDelete"}, 0, True),
+        ("DaemonSet", {"type": "RollingUpdate", "rollingUpdate": {"maxUnavailable": 1}}, 2, False),
+    ],
+)
+def test_pods_that_nobody_replaces_are_not_waited_for(  # noqa: PLR0913, PLR0917 - a table
+    reachable: Cluster,
+    objects: Objects,
+    kind: str,
+    strategy: dict[str, Any],
+    new: int,
+    whole: bool,  # noqa: FBT001 - a table
+) -> None:
+    """A chart may ask that old pods stay until somebody deletes them, or that only some are replaced."""
+    if kind == "DaemonSet":
+        made = objects.daemonset(
+            desiredNumberScheduled=3, currentNumberScheduled=3, numberReady=3, updatedNumberScheduled=new
+        )
+        made["spec"] = {**made["spec"], "updateStrategy": strategy}
+    else:
+        objects.replicated(kind, replicas=3, spec={"updateStrategy": strategy}, status={"updatedReplicas": new})
+    present = workloads.find(reachable, [Name(kind, "n", "w")])
+
+    assert (present.lacking() == []) is whole
+
+
+def test_an_old_pod_that_is_to_stay_is_looked_at(reachable: Cluster, objects: Objects) -> None:
+    """Nobody replaces it, so that it is broken is not the past."""
+    generation = {"annotations": {"deprecated.daemonset.template.generation": "2"}}
+    owner = objects.daemonset(metadata=generation)
+    objects.pod(owner=owner, metadata={"labels": {"pod-template-generation": "1"}})
+    name = Name("DaemonSet", "n", "w")
+
+    def looked_at() -> int:
+        present = workloads.find(reachable, [name])
+        return len(present.newest_pods(present.named[0]))
+
+    assert looked_at() == 0
+    owner["spec"] = {**owner["spec"], "updateStrategy": {"type": "OnDelete"}}
+    assert looked_at() == 1

@@ -9,6 +9,7 @@ import pytest
 import yaml
 
 from workstream import controls, errors, limits, processes
+from workstream.cluster import cache
 from workstream.cluster.engine import Engine
 from workstream.cluster.programs import Tool
 from workstream.controls import Control, Patch
@@ -180,11 +181,13 @@ def test_a_patch_that_kubectl_refuses_is_an_error_of_helm(pretend: Callable[[str
 
 
 def test_an_image_is_broken_by_one_more_layer(pretend: Callable[[str, str], Path], tmp_path: Path) -> None:
-    """It has another name, so that the whole one stays what it is."""
-    script = 'for last; do :; done; echo "$@" > HERE/asked; cat "$last/Dockerfile" > HERE/made'
+    """It has another name, so that the whole one stays what it is, and none that another layer has."""
+    script = (
+        '[ "$1" = build ] || exit 0; for last; do :; done; echo "$@" > HERE/asked; cat "$last/Dockerfile" > HERE/made'
+    )
     client = pretend("docker", script.replace("HERE", str(tmp_path)))
     name = broken_image(a_control(layer="RUN rm /x"), Engine(str(client), "28", private=False), "queue:dev")
 
-    assert name == "queue:dev-one"
+    assert name == f"queue:dev-one-{cache.digest('RUN rm /x')}"
     assert (tmp_path / "made").read_text() == "FROM queue:dev\nRUN rm /x\n"
-    assert (tmp_path / "asked").read_text().startswith("build --tag queue:dev-one ")
+    assert (tmp_path / "asked").read_text().startswith(f"build --tag {name} ")

@@ -1,7 +1,9 @@
 from __future__ import annotations
 
 import os
+import shutil
 import stat
+import tempfile
 from pathlib import Path
 
 import pytest
@@ -157,3 +159,72 @@ def test_a_file_that_vanished_is_an_error(file: Path) -> None:
     os.remove(file)  # noqa: PTH107 - as somebody else would
     with pytest.raises(errors.TickRefusedError, match="cannot be written"):
         ticking.write(file, before.content, b"new")
+
+
+def test_what_is_written_in_the_moment_of_the_exchange_is_put_back(file: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Who held the former file open and wrote to it has the last word."""
+    before = documents.read(file)
+    exchange = Path.replace
+
+    def late(self: Path, target: Path) -> Path:
+        with file.open("ab") as log:
+            log.write(b"late\n")
+        monkeypatch.setattr(Path, "replace", exchange)
+        return exchange(self, target)
+
+    monkeypatch.setattr(Path, "replace", late)
+    with pytest.raises(errors.TickRefusedError, match="changed while"):
+        ticking.write(file, before.content, ticking.tick(before, {"AC1": True}))
+
+    assert file.read_bytes() == before.content + b"late\n"
+    assert [path.name for path in file.parent.iterdir()] == [file.name]
+
+
+def test_a_file_with_two_names_is_not_written(file: Path) -> None:
+    """Ticked under one of them, it would say two things."""
+    other = file.with_name("other.md")
+    other.hardlink_to(file)
+    before = documents.read(file)
+    with pytest.raises(errors.TickRefusedError, match="2 names"):
+        ticking.write(file, before.content, b"new")
+
+    assert file.read_bytes() == other.read_bytes() == before.content
+
+
+def test_writing_keeps_extended_attributes(file: Path) -> None:
+    """What other programs keep beside the content stays."""
+    try:
+        os.setxattr(file, "user.kept", b"yes")
+    except OSError:
+        pytest.skip("this file system has no extended attributes")
+    before = documents.read(file)
+    ticking.write(file, before.content, ticking.tick(before, {"AC1": True}))
+
+    assert os.getxattr(file, "user.kept") == b"yes"
+
+
+@pytest.mark.skipif(os.geteuid() != 0, reason="only root becomes somebody else")
+def test_a_file_of_somebody_else_is_not_taken_over(file: Path, request: pytest.FixtureRequest) -> None:
+    """Who may write a file and is not its owner is told whose it is; the file stays that person's."""
+    folder = Path(tempfile.mkdtemp())  # pytest's own folders are closed to other users
+    request.addfinalizer(lambda: shutil.rmtree(folder))
+    folder.chmod(0o777)
+    file = file.rename(folder / file.name)
+    file.chmod(0o666)
+    before = documents.read(file)
+    os.chown(file, 1234, 1234)
+    child = os.fork()
+    if child == 0:  # another user, in a process of its own
+        code = 1
+        try:
+            os.setgid(4321)
+            os.setuid(4321)
+            ticking.write(file, before.content, ticking.tick(before, {"AC1": True}))
+        except errors.TickRefusedError as error:
+            code = 0 if "belongs to user 1234" in error.what else 2
+        except BaseException:  # noqa: BLE001 - the child must end here
+            code = 3
+        os._exit(code)
+    assert os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]) == 0
+    assert file.read_bytes() == before.content
+    assert file.stat().st_uid == 1234

@@ -101,3 +101,15 @@ def test_nothing_may_have_changed_between_them(
             second.lines[0] = session.model_copy(update={name: "another"})
     with pytest.raises(errors.EvidenceError, match="cannot be taken together with"):
         together((first, second), tmp_path)
+
+
+def test_what_is_drawn_of_the_parts_stands_together(parts: tuple[Story, Story], tmp_path: Path) -> None:
+    """Events and connections of both, with the attempts numbered on; and every look at the cluster."""
+    for part in parts:
+        part.lines.append(records.Sight(time="2026-01-02T03:04:05+00:00"))
+        part.lines.append(records.Event(test=A, attempt=1, lane="jobs", what="it", began="2026-01-02T03:04:05+00:00"))
+        part.lines.append(records.Link(test=A, attempt=1, time="", source="a", target="b", port=1))
+    log = together(parts, tmp_path)
+    assert len(log.sights) == 2
+    assert [event.attempt for event in log.events] == [1, 2]
+    assert [link.attempt for link in log.links] == [1, 2]

@@ -3,6 +3,7 @@ from __future__ import annotations
 import enum
 import json
 from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta, timezone
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -12,9 +13,12 @@ from hypothesis import strategies as st
 
 from workstream import errors
 from workstream.evidence import Level, Recorder
+from workstream.evidence.records import Event, Link, Observation
 
 if TYPE_CHECKING:
-    from workstream.evidence.records import Observation, Phase
+    from collections.abc import Callable
+
+    from workstream.evidence.records import Phase
 
 
 class Colour(enum.StrEnum):
@@ -46,10 +50,11 @@ def record(
     **more: Any,  # noqa: ANN401 - likewise
 ) -> Observation:
     """Record one value and return what was kept."""
-    kept: list[Observation] = []
+    kept: list[Observation | Event | Link] = []
     recorder = Recorder("test_a.py::test", 2, level=lambda: level, phase=lambda: phase, keep=kept.append)
     recorder.record(what, value, **more)
     (observation,) = kept
+    assert isinstance(observation, Observation)
     return observation
 
 
@@ -171,9 +176,10 @@ def test_nobody_claims_more_than_the_fixtures_give(own: Level, claimed: Level) -
 
 def record_at(own: Level, claimed: Level) -> Observation:
     """Record at a level that is claimed."""
-    kept: list[Observation] = []
+    kept: list[Observation | Event | Link] = []
     recorder = Recorder("test_a.py::test", 1, level=lambda: own, phase=lambda: "call", keep=kept.append)
     recorder.record("it", 1, level=claimed)
+    assert isinstance(kept[0], Observation)
     return kept[0]
 
 
@@ -190,3 +196,115 @@ def test_any_json_comes_back_as_it_was(value: object) -> None:
     seen = record(value)
     assert seen.value == value
     assert json.loads(seen.model_dump_json())["value"] == value
+
+
+class Pencil:
+    """A recorder that draws, for a test that runs until it has ended.
+
+    Attributes:
+        drawn: what was drawn.
+        phase: the phase of the test.
+        recorder: the recorder.
+
+    """
+
+    def __init__(self) -> None:
+        self.drawn: list[Observation | Event | Link] = []
+        self.phase: Phase | None = "call"
+        self.recorder = Recorder(
+            "test_a.py::test", 2, level=lambda: Level.CLUSTER, phase=lambda: self.phase, keep=self.drawn.append
+        )
+
+    @property
+    def event(self) -> Event:
+        """The one event that was drawn."""
+        (event,) = self.drawn
+        assert isinstance(event, Event)
+        return event
+
+
+@pytest.fixture
+def pencil() -> Pencil:
+    """Give what draws."""
+    return Pencil()
+
+
+def test_an_event_says_what_happened_when_on_one_clock(pencil: Pencil) -> None:
+    """Whatever zone a time is told in, it is kept in UTC; the event is the test's and the attempt's."""
+    noon = datetime(2026, 1, 2, 12, tzinfo=UTC)
+    zone = timezone(timedelta(hours=2))
+    pencil.recorder.event("jobs", "counting", began=noon.astimezone(zone), ended=noon + timedelta(seconds=1.5))
+    event = pencil.event
+    assert (event.test, event.attempt, event.lane, event.what) == ("test_a.py::test", 2, "jobs", "counting")
+    assert (event.began, event.ended) == ("2026-01-02T12:00:00.000+00:00", "2026-01-02T12:00:01.500+00:00")
+    assert not event.fault
+
+
+def test_an_event_without_a_time_is_a_moment_that_is_now(pencil: Pencil) -> None:
+    """Without times it began when it was told, and was over at once."""
+    before = datetime.now(UTC)
+    pencil.recorder.event("jobs", "counted")
+    assert before - timedelta(seconds=1) <= datetime.fromisoformat(pencil.event.began) <= datetime.now(UTC)
+    assert pencil.event.ended == ""
+
+
+def test_a_time_that_names_no_zone_is_refused(pencil: Pencil) -> None:
+    """Nobody would know when it was."""
+    with pytest.raises(errors.EvidenceError, match="no time zone"):
+        pencil.recorder.event("jobs", "counting", began=datetime(2026, 1, 2))  # noqa: DTZ001 - that is what is refused
+    assert pencil.drawn == []
+
+
+def test_a_fault_is_looked_at_before_and_after(pencil: Pencil) -> None:
+    """What it is done to is asked twice, around the block; the fault lasts as long as the block does."""
+    pods = ["a", "b"]
+    with pencil.recorder.fault("a pod is deleted", lambda: pods):
+        pods = ["b"]
+    event = pencil.event
+    assert event.fault
+    assert (event.what, event.before, event.after) == ("a pod is deleted", ["a", "b"], ["b"])
+    assert event.began <= event.ended
+
+
+def test_a_fault_whose_block_fails_is_told_and_fails(pencil: Pencil) -> None:
+    """What the block raised goes on; the fault is in the evidence, with what was there before."""
+    with pytest.raises(ZeroDivisionError), pencil.recorder.fault("dividing", lambda: "whole"):
+        1 / 0  # noqa: B018 - it raises
+    assert (pencil.event.before, pencil.event.after) == ("whole", None)
+    assert pencil.event.ended
+
+
+def test_a_connection_says_who_reached_whom_on_which_port(pencil: Pencil) -> None:
+    """And whether it opened; one that was refused is drawn too."""
+    pencil.recorder.link("worker", "10.0.0.1", 7337)
+    pencil.recorder.link("worker", "other", 80, opened=False)
+    first, second = pencil.drawn
+    assert isinstance(first, Link)
+    assert isinstance(second, Link)
+    assert (first.source, first.target, first.port, first.opened) == ("worker", "10.0.0.1", 7337, True)
+    assert (second.target, second.port, second.opened) == ("other", 80, False)
+    assert first.time.endswith("+00:00")
+
+
+@pytest.mark.parametrize(
+    "draw",
+    [
+        lambda recorder: recorder.event("jobs", "counting"),
+        lambda recorder: recorder.link("a", "b", 1),
+        lambda recorder: recorder.fault("breaking", pytest.fail).__enter__(),
+    ],
+    ids=["event", "link", "fault"],
+)
+def test_nothing_is_drawn_for_a_test_that_is_not_running(pencil: Pencil, draw: Callable[[Recorder], object]) -> None:
+    """As nothing is recorded for it; a fault is not even looked at."""
+    pencil.phase = None
+    with pytest.raises(errors.EvidenceError, match="which is not running"):
+        draw(pencil.recorder)
+
+
+def test_what_a_fault_looks_at_is_no_secret(pencil: Pencil) -> None:
+    """A Secret of Kubernetes with its data is refused there too."""
+    secret = {"kind": "Secret", "data": {"password": "eA=="}}
+    with pytest.raises(errors.EvidenceError, match="Secret"), pencil.recorder.fault("breaking", lambda: secret):
+        pass
+    assert pencil.drawn == []

@@ -20,11 +20,13 @@ if TYPE_CHECKING:
 WORLD = """
 import contextlib
 import dataclasses
+import datetime
 import pathlib
+import types
 
 import pytest
 
-from workstream.cluster import diagnose, programs, provisioning
+from workstream.cluster import description, diagnose, programs, provisioning
 from workstream.cluster import engine as engines
 from workstream.processes import Environment
 
@@ -39,12 +41,35 @@ class Cluster:
     kubeconfig: pathlib.Path = pathlib.Path("kubeconfig")
     context: str = "none"
     name: str = "none"
+    namespace: str = "default"
     ours: bool = True
     programs: Environment = Environment()
+    namespaces: set = dataclasses.field(default_factory=set)
+    there: list = dataclasses.field(default_factory=list)
+    show = staticmethod(lambda _: None)
+
+    @property
+    def core(self):
+        return self
+
+    def list_node(self, **_):
+        return types.SimpleNamespace(items=[])
+
+    def list_namespaced_pod(self, namespace, **_):
+        return types.SimpleNamespace(items=[pod(namespace, name) for name in self.there])
 
     @property
     def environment(self):
         return self.programs | Environment({"KUBECONFIG": str(self.kubeconfig)})
+
+
+def pod(namespace, name):
+    made = datetime.datetime(2026, 1, 2, tzinfo=datetime.UTC)
+    metadata = types.SimpleNamespace(
+        uid=name, namespace=namespace, name=name, owner_references=None, creation_timestamp=made
+    )
+    status = types.SimpleNamespace(pod_ip=None, conditions=None, container_statuses=None)
+    return types.SimpleNamespace(metadata=metadata, spec=types.SimpleNamespace(node_name=None), status=status)
 
 
 @contextlib.contextmanager
@@ -62,16 +87,23 @@ def tools(*_):
 
 
 @contextlib.contextmanager
-def cluster(*_):
+def cluster(_engine, _tools, options):
+    Cluster.show = staticmethod(options.show)
     yield Cluster()
+
+
+def lent(_engine, _tools, options, *_):
+    Cluster.show = staticmethod(options.show)
+    return Cluster()
 
 
 def pytest_configure():
     patch.setattr(provisioning, "reserved", nothing)
     patch.setattr(provisioning, "engine_ready", engine)
-    patch.setattr(provisioning, "lent_cluster", lambda *_: Cluster())
+    patch.setattr(provisioning, "lent_cluster", lent)
     patch.setattr(provisioning, "tools_ready", tools)
     patch.setattr(provisioning, "cluster_ready", cluster)
+    patch.setattr(description, "facts", lambda _: {"default StorageClass": "none"})
     patch.setattr(diagnose, "collect", lambda _, folder: folder.mkdir(parents=True, exist_ok=True))
 
 

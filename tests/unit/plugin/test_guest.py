@@ -7,6 +7,8 @@ from typing import TYPE_CHECKING
 
 import pytest
 
+from workstream import errors
+
 if TYPE_CHECKING:
     from tests.unit.plugin.conftest import Suite
 
@@ -99,18 +101,21 @@ def test_a_run_without_a_document_pays_for_nothing(pytester: pytest.Pytester) ->
     assert run.ret == pytest.ExitCode.OK
 
 
-NAMED = '    options = _[-1]\n    yield Cluster(name=f"{options.name} {options.kube_context} {options.registry}")'
+NAMED = """    yield Cluster(name=f"{options.name} {options.kube_context} {options.registry} {options.namespace}")"""
 
 
 @pytest.mark.parametrize(
     ("arguments", "expected"),
-    [((), "mine testing hub.example/a"), (("--workstream-registry=hub.example/b",), "mine testing hub.example/b")],
+    [
+        ((), "mine testing hub.example/a team"),
+        (("--workstream-registry=hub.example/b", "--workstream-namespace=n"), "mine testing hub.example/b n"),
+    ],
 )
 def test_what_a_project_says_once_need_not_be_typed(suite: Suite, arguments: tuple[str, ...], expected: str) -> None:
-    """The configuration names cluster, context and registry; an option comes before it."""
+    """The configuration names cluster, context, registry and namespace; an option comes before it."""
     suite.write({"one": "def test(evidence, cluster):\n    evidence.record('where', cluster.name)\n"})
     settings = suite.path / "pytest.ini"
-    places = {"cluster_name": "mine", "kube_context": "testing", "registry": "hub.example/a"}
+    places = {"cluster_name": "mine", "kube_context": "testing", "registry": "hub.example/a", "namespace": "team"}
     settings.write_text(
         settings.read_text() + "".join(f"workstream_{name} = {said}\n" for name, said in places.items())
     )
@@ -119,3 +124,57 @@ def test_what_a_project_says_once_need_not_be_typed(suite: Suite, arguments: tup
     suite.run(*arguments)
 
     assert [one.value for one in suite.log().observations] == [expected]
+
+
+@pytest.mark.parametrize("option", ["--workstream-namespace", "--workstream-registry"])
+def test_an_option_about_a_cluster_of_others_is_refused_where_none_is_named(suite: Suite, option: str) -> None:
+    """A kind cluster would take no notice of it; what a project sets for every run is no mistake there."""
+    settings = suite.path / "pytest.ini"
+    suite.write({"one": suite.PROVING})
+    refused = suite.run(f"{option}=n")
+    settings.write_text(f"{settings.read_text()}workstream_{option.rpartition('-')[2]} = n\n")
+
+    assert refused.ret == errors.UsageError.exit_code
+    assert f"{option} is about a cluster that is there, and none is named." in refused.stderr.str()
+    assert suite.run().ret == pytest.ExitCode.OK
+
+
+NOTICING = """    options.notice("stays: image queue:1", "sha256:m")
+    options.notice("seen", "sha256:m")
+    yield Cluster()"""
+
+
+@pytest.mark.parametrize("arguments", [(), ("-n", "1")], ids=["alone", "xdist"])
+def test_what_stays_on_other_peoples_machines_is_listed_at_the_end(suite: Suite, arguments: tuple[str, ...]) -> None:
+    """In plain words, whichever process saw it."""
+    suite.write({"one": "def test(evidence, cluster):\n    evidence.record('answer', 42)\n"})
+    conftest = suite.path / "conftest.py"
+    conftest.write_text(conftest.read_text().replace("    yield Cluster()", NOTICING))
+    printed = suite.run(*arguments).stdout.str()
+
+    assert "what stays of this run on other people's machines" in printed
+    assert printed.count("image queue:1: sha256:m") == 1
+    assert "seen: sha256:m" not in printed
+
+
+BLIND = """    def nodes(self):
+        raise errors.RightMissingError("nodes is forbidden")
+
+    def miss(self, what, why):
+        pass
+
+    @property
+    def environment(self):"""
+
+
+def test_a_cluster_whose_nodes_may_not_be_seen_is_a_cluster(suite: Suite) -> None:
+    """What is under test is told without them, and why."""
+    suite.write({"one": "def test(evidence, cluster):\n    evidence.record('answer', 42)\n"})
+    conftest = suite.path / "conftest.py"
+    text = conftest.read_text().replace("    nodes: type = list\n", "")
+    text = text.replace("    @property\n    def environment(self):", BLIND)
+    conftest.write_text(text.replace("import pathlib\n", "import pathlib\nfrom workstream import errors\n"))
+    suite.run()
+
+    assert suite.states() == {"one": "proven"}
+    assert ("nodes", "not seen: nodes is forbidden") in [(one.name, one.value) for one in suite.log().subjects]

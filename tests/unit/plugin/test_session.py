@@ -3,13 +3,17 @@
 from __future__ import annotations
 
 import os
+import subprocess
+import sys
 from pathlib import Path
 from typing import TYPE_CHECKING
+from xml.etree import ElementTree as ET
 
 import pytest
 
 from workstream import evidence
-from workstream.evidence import provenance
+from workstream.evidence import State, provenance
+from workstream.reports.status import Status
 
 if TYPE_CHECKING:
     from tests.unit.plugin.conftest import Suite
@@ -53,7 +57,7 @@ KILLING = """
         os.kill({process}, signal.{name})
         signal.pause()
 """
-REPORTS = ["checklist.md", "evidence.jsonl", "junit.xml", "report.html", "run.log"]
+REPORTS = ["checklist.md", "evidence.jsonl", "junit.xml", "report.html", "run.log", "verdicts.json"]
 
 
 def open_files() -> list[str]:
@@ -87,6 +91,27 @@ def test_a_run_leaves_its_reports_and_says_where(suite: Suite) -> None:
             f"*{suite.folder}/checklist.md",
         ]
     )
+
+
+def test_programs_find_the_verdicts_beside_the_evidence(suite: Suite) -> None:
+    """verdicts.json says what `workstream status --json` says, in the shape that `workstream schema status` prints."""
+    suite.write({"one": suite.PROVING, "two": ""})
+    suite.run()
+    left = Status.model_validate_json((suite.folder / "verdicts.json").read_bytes())
+    assert [(one.id, one.state) for one in left.criteria] == [("AC1", State.PROVEN), ("AC2", State.UNCOVERED)]
+    assert left.evidence == (str(suite.folder / "evidence.jsonl"),)
+
+
+@pytest.mark.parametrize("options", [[], ["-n", "2"]], ids=["alone", "xdist"])
+def test_junit_says_of_which_criterion_each_case_speaks(suite: Suite, options: list[str]) -> None:
+    """A case has a property for each criterion, its id and its text; one that speaks of none has none."""
+    suite.write({"one & <only>": suite.PROVING})
+    (suite.path / "test_other.py").write_text("def test_other(): ...")
+    suite.run(*options)
+    cases = ET.parse(suite.folder / "junit.xml").iter("testcase")  # noqa: S314 - ours
+    named = {case.get("name"): [one.attrib for one in case.iter("property")] for case in cases}
+    assert named.pop("test_other") == []
+    assert list(named.values()) == [[{"name": "criterion", "value": "AC1 one & <only>"}]]
 
 
 def test_the_folder_can_be_chosen(suite: Suite) -> None:
@@ -141,6 +166,13 @@ def test_what_is_under_test_is_described(suite: Suite) -> None:
         ("chart", {"version": "1.0"}, ""),
         ("left", True, ""),
     ]
+
+
+def test_whoever_asks_for_the_cluster_has_described_what_it_is_made_of(suite: Suite) -> None:
+    """Verdicts may depend on it: its class of storage and the like stand in the log without a test's doing."""
+    suite.write({"one": "def test(cluster):\n    pass\n"})
+    suite.run()
+    assert ("default StorageClass", "none", "") in described(suite)
 
 
 def test_processes_of_xdist_pass_on_all_of_that(suite: Suite) -> None:
@@ -542,3 +574,154 @@ def test_a_session_leaves_no_open_file_behind(suite: Suite) -> None:
     before = open_files()
     suite.run()
     assert open_files() == before
+
+
+BROKEN = """
+    @pytest.fixture(scope="session")
+    def guest(cluster):
+        raise OSError("the guest stays away\\nfor ever")
+
+    @pytest.fixture
+    def other(cluster):
+        raise OSError("the guest stays away")
+
+    @pytest.mark.parametrize("number", range(5))
+    def test(evidence, guest, number):
+        pass
+
+    @pytest.mark.parametrize("number", range(2))
+    def test_other(other, number):
+        pass
+"""
+
+
+@pytest.mark.parametrize("distributed", [(), ("-n1",)])
+def test_a_fixture_that_fails_for_many_tests_is_shown_once(suite: Suite, distributed: tuple[str, ...]) -> None:
+    """One traceback and one folder of diagnostics; every other test says in two lines where these are, and why.
+
+    A fixture that is set up anew for each test fails anew.
+    """
+    suite.write({"one": BROKEN})
+    result = suite.run(*distributed)
+    text = result.stdout.str()
+
+    assert text.count('raise OSError("the guest stays away\\nfor ever")') == 1
+    assert text.count("A fixture failed in the setup of test_00.py::test[0], where its traceback stands:") == 4
+    assert text.count('raise OSError("the guest stays away")') == 2
+    assert len(names(suite.folder / "diagnostics")) == 1 + 2
+    failed = [outcome for outcome in suite.log().outcomes if outcome.result == "failed"]
+    assert [outcome.message for outcome in failed[:5]] == ["OSError: the guest stays away for ever"] * 5
+
+
+def test_a_fixture_that_fails_again_in_another_round_is_shown_again(suite: Suite) -> None:
+    """Each round sets its fixtures up anew."""
+    suite.write({"one": BROKEN})
+    result = suite.run("--workstream-repeat=2")
+
+    assert result.stdout.str().count('raise OSError("the guest stays away\\nfor ever")') == 2
+    assert len(names(suite.folder / "diagnostics")) == 2 * (1 + 2)
+
+
+CLEANING = """
+    import os, pathlib, signal
+    from workstream import limits, processes
+
+    @pytest.fixture(scope="session")
+    def guest():
+        yield
+        processes.run(["touch", "cleaned"], limit=limits.QUERY)
+
+    @pytest.fixture(scope="session")
+    def other(guest):
+        yield
+        {then}
+
+    def test(evidence, other):
+        evidence.record("answer", 42)
+        os.kill(os.getpid(), signal.SIGINT)
+        signal.pause()
+"""
+
+
+@pytest.mark.parametrize(("option", "cleaned"), [((), False), (("--workstream-keep",), True)])
+def test_a_fixture_that_cleans_up_after_an_interrupt_leaves_no_traceback(
+    suite: Suite,
+    option: tuple[str, ...],
+    cleaned: bool,  # noqa: FBT001 - a table
+) -> None:
+    """What stays after the run is cleaned up; what goes with the cluster is not. The checklist is there either way."""
+    suite.write({"one": CLEANING.format(then="pass")})
+    result = suite.run(*option, own_process=True)
+
+    assert result.ret == 130
+    assert "Traceback" not in result.stderr.str()
+    assert (suite.path / "cleaned").exists() is cleaned
+    result.stdout.fnmatch_lines(["0 of 1 criteria are proven; not proven: AC1."])
+
+
+def test_a_fixture_that_fails_after_an_interrupt_is_told_in_a_line(suite: Suite) -> None:
+    """Every other fixture is torn down all the same."""
+    suite.write({"one": CLEANING.format(then="raise OSError('the door is locked')")})
+    result = suite.run("--workstream-keep", own_process=True)
+
+    assert result.ret == 130
+    assert "Traceback" not in result.stderr.str()
+    result.stderr.fnmatch_lines(["*interrupted  a fixture could not be torn down: OSError: the door is locked"])
+    assert (suite.path / "cleaned").exists()
+
+
+def test_a_run_whose_terminal_is_closed_cleans_up_and_leaves_its_reports(suite: Suite) -> None:
+    """Nobody reads what it says any more: that is no error, and the exit code is that of the lost terminal."""
+    source = """
+        @pytest.fixture(scope="session")
+        def guest():
+            yield
+            print("the guest is gone", file=open("gone.txt", "w"))
+
+        def test(evidence, guest):
+            import signal
+            open("there.txt", "w").close()
+            signal.pause()
+    """
+    suite.write({"one": source})
+    ours, theirs = os.openpty()
+    arguments = [*suite.LEAN, "-p", "no:cacheprovider", f"--workstream={suite.document.name}"]
+    command = ["setsid", "--ctty", "--wait", sys.executable, "-m", "pytest", *arguments]
+    with subprocess.Popen(command, cwd=suite.path, stdin=theirs, stdout=theirs, stderr=theirs) as process:  # noqa: S603 - ours
+        os.close(theirs)
+        while not (suite.path / "there.txt").exists():
+            assert os.read(ours, 65536)
+        os.close(ours)
+        assert process.wait(60) == 129
+    assert (suite.path / "gone.txt").exists()
+    assert names(suite.folder) == REPORTS
+    end = suite.log().end
+    assert end is not None
+    assert end.interrupted
+
+
+def test_a_report_of_others_for_which_there_is_no_room_is_told(suite: Suite) -> None:
+    """The run ends with its checklist and the advice, and not with a traceback of that plugin."""
+    suite.write({"one": suite.PROVING})
+    result = suite.run("--junit-xml=/dev/full")
+
+    assert result.ret == 31
+    assert suite.states() == {"one": "proven"}
+    result.stdout.fnmatch_lines(["* cannot be written: No space left on device.", "A disk is full: make room. *"])
+    result.stdout.fnmatch_lines(["All 1 criteria are proven."])
+
+
+def test_tests_that_raise_the_same_error_themselves_are_shown_each(suite: Suite) -> None:
+    """An error that a module makes once is not one fixture's: each test has its own way to it."""
+    source = """
+        ERROR = OSError("the same")
+
+        @pytest.mark.parametrize("number", range(2))
+        def test(cluster, number):
+            raise ERROR
+    """
+    suite.write({"one": source})
+    result = suite.run()
+
+    assert "A fixture failed" not in result.stdout.str()
+    assert len(names(suite.folder / "diagnostics")) == 2

@@ -1,0 +1,106 @@
+"""The programs that harm runs and make states: what they look at, and that they can fail."""
+
+from __future__ import annotations
+
+import importlib.util
+import subprocess
+import sys
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import pytest
+
+from workstream.cluster import cache
+
+if TYPE_CHECKING:
+    from types import ModuleType
+
+    from tests.unit.conftest import Story
+
+FOLDER = Path(__file__).parents[2] / "benchmarks"
+
+
+def program(name: str, monkeypatch: pytest.MonkeyPatch) -> ModuleType:
+    """Return a program as a module."""
+    spec = importlib.util.spec_from_file_location(name, FOLDER / f"{name}.py")
+    assert spec is not None
+    assert spec.loader is not None
+    module = importlib.util.module_from_spec(spec)
+    monkeypatch.setitem(sys.modules, name, module)
+    spec.loader.exec_module(module)
+    return module
+
+
+@pytest.fixture
+def chaos(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Any:  # noqa: ANN401 - a module
+    """Give the program that harms runs, with a cache of its own."""
+    monkeypatch.setenv(cache.FOLDER_VARIABLE, str(tmp_path / "cache"))
+    return program("chaos", monkeypatch)
+
+
+def test_what_is_left_is_found(chaos: Any, tmp_path: Path) -> None:  # noqa: ANN401 - a module
+    """A process, a temporary folder, a lock, a container's data: each is named; what was there before is not."""
+    work = tmp_path / "work"
+    (work / "tmp" / "before").mkdir(parents=True)
+    before = chaos.held(work)
+    # Of the machine only what is this test's: others run beside it.
+    assert [thing for thing in chaos.left(before, chaos.held(work)) if str(tmp_path) in thing] == []
+    (work / "tmp" / "workstream-exchange-x").mkdir()
+    for name in ("locks/cluster-chaos", "engine-data/containers/abc"):
+        (tmp_path / "cache" / name).mkdir(parents=True)
+    command = [sys.executable, "-c", "import signal; signal.pause()", str(work)]
+    with subprocess.Popen(command) as process:  # noqa: S603 - ours
+        while not Path(f"/proc/{process.pid}/cmdline").read_bytes():
+            pass  # a program that has just been started has no command line yet
+        found = chaos.left(before, chaos.held(work))
+        process.kill()
+
+    assert f"temporary folders: {work}/tmp/workstream-exchange-x" in found
+    assert f"locks and clusters: {tmp_path}/cache/locks/cluster-chaos" in found
+    assert "engine: containers: abc" in found
+    assert any(thing.startswith(f"processes: {process.pid} ") for thing in found)
+    assert not any(f"{work}/tmp/before" in thing for thing in found)
+
+
+def test_the_seed_decides_what_is_done_and_when(chaos: Any) -> None:  # noqa: ANN401 - a module
+    """A call that was stopped goes on where it was; another seed is another order."""
+    kinds = {"kill": 20, "stop": 5, "disk": 5}
+    assert chaos.drawn(kinds, "1") == chaos.drawn(kinds, "1")
+    assert chaos.drawn(kinds, "1") != chaos.drawn(kinds, "2")
+    assert sorted(chaos.drawn(kinds, "1")) == sorted(chaos.drawn(kinds, "2"))
+
+
+def test_a_log_that_cannot_be_read_or_says_too_much_is_noticed(
+    chaos: Any,  # noqa: ANN401 - a module
+    story: type[Story],
+    tmp_path: Path,
+) -> None:
+    """Proven without a test whose phases all ended well would be false; a log that was cut may say less."""
+    suite = chaos.Suite(tmp_path)
+    suite.write()
+    assert chaos.judged(suite) == (True, True)
+    told = story("What is installed runs")
+    (tmp_path / "WS-900.md").write_bytes(told.document.content)
+    told.proved("test_chaos.py::test_it_runs").write(suite.log)
+    assert suite.state() == "proven"
+    assert chaos.judged(suite) == (True, True)
+
+    lines = suite.log.read_text().splitlines(keepends=True)
+    executions = [line for line in lines if '"record":"execution"' in line]
+    assert len(executions) == 1
+    suite.log.write_text("".join(line for line in lines if line not in executions))
+    assert chaos.judged(suite)[0]
+    suite.log.write_text(lines[0] + "no line\n" + "".join(lines[1:]))
+    assert chaos.judged(suite) == (False, False)
+
+
+def test_every_state_is_a_chart(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    """Each has objects, and a name of its own; what they name is written whole."""
+    states = program("states", monkeypatch)
+    names = [state.name for state in states.STATES]
+    assert len(set(names)) == len(names)
+    for number, state in enumerate(states.STATES):
+        states.write(tmp_path / str(number), state.objects, "some/image:1")
+        text = (tmp_path / str(number) / "templates" / "all.yaml").read_text()
+        assert "IMAGE" not in text
+        assert "name: w" in text
