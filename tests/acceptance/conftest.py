@@ -8,8 +8,9 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from support import containers, image, node_folders, staging
-from support.applications import SMALL_MACHINE, Submitter
+from support.applications import REDUCES, SMALL_MACHINE, Submitter
 from support.install import install
+from support.paused_jobs import pausing
 from support.places import CHART, DEFAULT_IMAGE, IMAGE, JOBS, RELEASE
 from workstream import errors, processes
 from workstream.cluster import helm
@@ -18,6 +19,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
     from concurrent.futures import Future
 
+    from support.applications import Running
     from support.containers import Lab
     from support.install import Change
     from support.staging import Place
@@ -145,6 +147,19 @@ def submitter(cluster: Cluster, release: Release, subject: Subject) -> Submitter
     subject.describe("what applications are told because the machine is small", SMALL_MACHINE)
     subject.describe("what applications are told so that small ones use every node", found.spread)
     return found
+
+
+@pytest.fixture
+def reduces() -> int:
+    """Give how many reduce tasks a job has."""
+    return REDUCES
+
+
+@pytest.fixture
+def paused(submitter: Submitter, reduces: int) -> Iterator[Running]:
+    """Give such a job whose driver runs in the Master's pod."""
+    with pausing(submitter, reduces) as job:
+        yield job
 
 
 @pytest.fixture(scope="session")

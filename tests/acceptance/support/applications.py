@@ -7,7 +7,7 @@ import re
 import shlex
 import tempfile
 from contextlib import AbstractContextManager, contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -18,7 +18,7 @@ from workstream.cluster import waiting
 
 if TYPE_CHECKING:
     import subprocess
-    from collections.abc import Callable, Iterator
+    from collections.abc import Callable, Iterator, Mapping
 
     from workstream.cluster.access import Cluster
     from workstream.cluster.helm import Release
@@ -97,12 +97,14 @@ class Submitter:
         cluster: where the release lives.
         release: the release.
         pod: the pod that drivers run in, as kubectl names it; the Master's if empty.
+        properties: what its applications are told besides.
 
     """
 
     cluster: Cluster
     release: Release
     pod: str = ""
+    properties: Mapping[str, str] = field(default_factory=dict)
 
     def run(self, job: str, *arguments: str) -> Application:
         """Run one of our jobs to its end.
@@ -179,7 +181,7 @@ class Submitter:
         return {"spark.cores.max": str(self.cores), **_SPREAD}
 
     def _submit(self, script: str, *arguments: str) -> list[str]:
-        settings = SMALL_MACHINE | self.spread
+        settings = {**SMALL_MACHINE, **self.spread, **self.properties}
         options = [part for key, value in settings.items() for part in ("--conf", f"{key}={value}")]
         master = f"spark://{self.release.name}-master:7077"
         return ["spark-submit", "--master", master, *options, script, *arguments]

@@ -8,7 +8,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from support.places import SHUFFLE_PORT
+from support.places import SHUFFLE_FOLDER, SHUFFLE_PORT
 from workstream import limits
 from workstream.cluster import waiting
 
@@ -73,6 +73,16 @@ else:
         print(f"no answer of Spark's shuffle service: {answer[:40]!r}")
 """
 ANSWERED = "an answer of Spark's shuffle service"
+
+
+_FLIP = """
+import pathlib, sys
+file = max(pathlib.Path(sys.argv[1]).glob("**/shuffle_*.data"), key=lambda one: one.stat().st_size)
+content = bytearray(file.read_bytes())
+content[len(content) // 2] ^= 1
+file.write_bytes(content)
+print(file)
+"""
 
 
 @dataclass(frozen=True, slots=True)
@@ -215,6 +225,11 @@ def retries(cluster: Cluster, release: Release, application_id: str) -> int:
         for pod in pods(cluster, release, "worker")
     ]
     return max((int(number) for number in re.findall(r"\d+", " ".join(told))), default=0)
+
+
+def flip_byte(cluster: Cluster, release: Release, pod: Pod) -> str:
+    """Flip one bit in the middle of the largest shuffle file on a worker's node; return its path."""
+    return cluster.execute(release.namespace, pod.name, "python3", "-c", _FLIP, SHUFFLE_FOLDER).stdout.strip()
 
 
 def memory(cluster: Cluster, release: Release, pod: Pod) -> tuple[int, int]:
