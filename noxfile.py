@@ -14,6 +14,7 @@ import nox
 
 ROOT = Path(__file__).parent
 DOCUMENT = "workstreams/WS-001-04-external-shuffle-service.md"
+CONTROLLED = sorted(path.name for path in ROOT.glob("tests/controls/*"))  # documents
 RESOURCES = "src/workstream/resources"
 
 # Options of ours that may be typed without `workstream-` behind `nox -s acceptance --`.
@@ -58,11 +59,14 @@ def gate(session: nox.Session) -> None:
 
 
 @nox.session
-def controls(session: nox.Session) -> None:
+@nox.parametrize("document", CONTROLLED, ids=CONTROLLED)
+def controls(session: nox.Session, document: str) -> None:
     """See whether the suite notices: the same criteria on products that are broken on purpose, one after the other."""
     _install(session)
     quiet = ["--tb=no", "--show-capture=no", "-rN"]  # tests fail here by design; the matrix says what that means
-    chosen = ["--workstream", DOCUMENT, "--workstream-controls", "tests/controls", *_in_full(session.posargs)]
+    (path,) = ROOT.glob(f"workstreams/{document}-*.md")
+    folder = ["--workstream-controls", f"tests/controls/{document}"]
+    chosen = ["--workstream", str(path.relative_to(ROOT)), *folder, *_in_full(session.posargs)]
     _run_to_its_own_exit_code(session, "pytest", "tests/acceptance", *quiet, *chosen)
 
 

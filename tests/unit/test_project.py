@@ -136,7 +136,7 @@ def test_a_control_that_means_one_worker_finds_it_on_every_cluster_of_ours() -> 
     """Names of nodes carry the id of a cache folder: a control selects a node by a label that we gave to it."""
     nodes = yaml.safe_load((PACKAGE / "resources" / "kind.yaml").read_text(encoding="utf-8"))["nodes"]
     labels = [set(node.get("labels", {}).items()) for node in nodes]
-    control = yaml.safe_load((ROOT / "tests/controls/one-node-left-out.yaml").read_text(encoding="utf-8"))
+    control = yaml.safe_load((ROOT / "tests/controls/WS-001-04/one-node-left-out.yaml").read_text(encoding="utf-8"))
     (patch,) = control["patches"]
     wanted = set(patch["merge"]["spec"]["template"]["spec"]["nodeSelector"].items())
 
