@@ -7,7 +7,7 @@ from typing import Annotated, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, JsonValue, TypeAdapter
 
-SCHEMA_VERSION = "2.2"
+SCHEMA_VERSION = "2.3"
 SUITE = "file of the suite"  # the name of subjects that the plugin describes, and not a test
 
 # Where in the life of a test something was recorded: `call` is the test's own body, nothing around it.
@@ -142,6 +142,7 @@ class Round(_Line):
         control: the control that the product was broken with; empty if it was whole.
         sentence: what that control breaks.
         turns_red: the criteria that must not be proven on it.
+        says: of some of these, words of a message with which a test must fail.
 
     """
 
@@ -151,6 +152,7 @@ class Round(_Line):
     control: str = ""
     sentence: str = ""
     turns_red: tuple[str, ...] = ()
+    says: dict[str, str] = {}
 
 
 class Observation(_Line):

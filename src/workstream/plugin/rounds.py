@@ -39,6 +39,7 @@ class Round:
             control=self.control.name if self.control else "",
             sentence=self.control.sentence if self.control else "",
             turns_red=self.control.turns_red if self.control else (),
+            says=self.control.says if self.control else {},
         )
 
     @property
