@@ -292,9 +292,8 @@ def _is_started_again(pod: client.V1Pod, status: client.V1ContainerStatus) -> bo
     ended = status.state.terminated
     if ended is None:
         return status.state.waiting is not None and status.state.waiting.reason == _CRASH_LOOP
-    over = pod.metadata.deletion_timestamp is not None or pod.status.phase in {"Failed", "Succeeded"}
     policy = pod.spec.restart_policy or "Always"
-    if over or policy == "Never":
+    if policy == "Never" or pod.status.phase in {"Failed", "Succeeded"}:
         return False
     first = {one.name for one in pod.spec.init_containers or ()}
     return ended.exit_code != 0 or (policy == "Always" and status.name not in first)
