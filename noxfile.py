@@ -43,10 +43,10 @@ def lint(session: nox.Session) -> None:
 
 @nox.session
 def acceptance(session: nox.Session) -> None:
-    """Prove the criteria of WS-001-04 on a kind cluster; options go to pytest: `-- --keep`."""
+    """Prove the criteria of WS-001-04, or of `-- --workstream PATH`, on a kind cluster; options go to pytest."""
     _install(session)
     # What was captured is in run.log, beside the evidence, and would fill the screen.
-    brief = ["--tb=short", "--show-capture=no", "--workstream", DOCUMENT]
+    brief = ["--tb=short", "--show-capture=no", *_documents(session.posargs)]
     _run_to_its_own_exit_code(session, "pytest", "tests/acceptance", *brief, *_in_full(session.posargs))
 
 
@@ -62,7 +62,7 @@ def controls(session: nox.Session) -> None:
     """See whether the suite notices: the same criteria on products that are broken on purpose, one after the other."""
     _install(session)
     quiet = ["--tb=no", "--show-capture=no", "-rN"]  # tests fail here by design; the matrix says what that means
-    chosen = ["--workstream", DOCUMENT, "--workstream-controls", "tests/controls", *_in_full(session.posargs)]
+    chosen = [*_documents(session.posargs), "--workstream-controls", "tests/controls", *_in_full(session.posargs)]
     _run_to_its_own_exit_code(session, "pytest", "tests/acceptance", *quiet, *chosen)
 
 
@@ -128,6 +128,12 @@ def _install(session: nox.Session) -> None:
     """Install what is locked, and nothing else; the project itself as it stands here."""
     session.install("--quiet", "--require-hashes", "-r", "requirements/development.txt")
     session.install("--quiet", "--no-build-isolation", "--no-deps", "--editable", ".")
+
+
+def _documents(options: list[str]) -> list[str]:
+    """Return the document that is meant where none is named."""
+    named = any(one.partition("=")[0] == "--workstream" for one in options)
+    return [] if named else ["--workstream", DOCUMENT]
 
 
 def _in_full(options: list[str]) -> list[str]:

@@ -7,7 +7,7 @@ from workstream.documents.dialects import NAMES as DIALECTS
 from workstream.documents.identity import identified, nearest, normalise
 from workstream.documents.model import Box, Claim, Criterion, Document, Kind, Position
 from workstream.documents.parse import parse, read
-from workstream.documents.search import Found, search
+from workstream.documents.search import Found, names_one, search
 
 __all__ = [
     "DIALECTS",
@@ -20,6 +20,7 @@ __all__ = [
     "Ordered",
     "Position",
     "identified",
+    "names_one",
     "nearest",
     "normalise",
     "ordered",

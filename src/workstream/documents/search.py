@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 
 from workstream import errors
 from workstream.documents import ids
+from workstream.documents.dialects import kiro
 from workstream.documents.parse import read
 
 if TYPE_CHECKING:
@@ -57,6 +58,11 @@ class Found:
             raise errors.ForeignDocumentError(
                 f"{self.counts}: there is nothing to say anything of.", instead=instead if self.passed_over else ""
             )
+
+
+def names_one(path: Path) -> bool:
+    """Whether a path names one document: a file, or the folder of a spec."""
+    return not path.is_dir() or (path / kiro.FILE).is_file()
 
 
 def search(paths: Sequence[Path], dialect: str = "") -> Found:

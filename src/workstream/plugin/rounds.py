@@ -24,12 +24,12 @@ class Round:
 
     Attributes:
         control: what the product is broken with; None if it is whole.
-        criteria: the criteria whose tests run; None for all tests, those too that speak of no criterion.
+        only_criteria: whether only tests run that speak of a criterion.
 
     """
 
     control: Control | None = None
-    criteria: frozenset[str] | None = None
+    only_criteria: bool = True
 
     def record(self, number: int) -> records.Round:
         """Return the line of the log with which it begins."""
@@ -47,8 +47,12 @@ class Round:
         return f"{self.control.name}: {self.control.sentence}" if self.control else "the product as it is"
 
 
-def planned(options: pytest.Config, document: Document) -> Sequence[Round]:
+def planned(options: pytest.Config, documents: Sequence[Document]) -> Sequence[Round]:
     """Return the rounds that the options ask for; empty for an ordinary session.
+
+    Args:
+        options: pytest's.
+        documents: the documents under acceptance.
 
     Raises:
         errors.UsageError: options exclude each other.
@@ -61,14 +65,20 @@ def planned(options: pytest.Config, document: Document) -> Sequence[Round]:
             "--workstream-repeat and --workstream-controls exclude -n: rounds come one after the other.",
             instead="Leave -n of pytest-xdist away.",
         )
-    every = frozenset(criterion.id for criterion in document.criteria)
     if not path:
-        return [Round(), *(Round(criteria=every) for _ in range(1, repeat))] if repeat > 1 else []
+        return [Round(only_criteria=False), *(Round() for _ in range(1, repeat))] if repeat > 1 else []
     if repeat > 1:
         raise errors.UsageError(
             "--workstream-repeat and --workstream-controls exclude each other.", instead="Leave one of them away."
         )
-    rounds = [Round(criteria=every)]
+    if len(documents) > 1:
+        raise errors.UsageError(
+            "--workstream-controls is about one document: a control names criteria by their places in it.",
+            instead="Name one document with --workstream.",
+        )
+    (document,) = documents
+    every = frozenset(criterion.id for criterion in document.criteria)
+    rounds = [Round()]
     for control in controls.load(Path(path)):
         unknown = ", ".join(sorted(set(control.turns_red) - every))
         if unknown:
@@ -76,5 +86,5 @@ def planned(options: pytest.Config, document: Document) -> Sequence[Round]:
                 f"The control {control.name} is to turn {unknown} red, and {document.path} has no such criterion.",
                 instead=f"Its criteria are {', '.join(criterion.id for criterion in document.criteria)}.",
             )
-        rounds.append(Round(control, every))
-    return [*rounds, Round(criteria=every)]
+        rounds.append(Round(control))
+    return [*rounds, Round()]

@@ -65,6 +65,7 @@ def html(document: Document, log: Log, verdicts: Sequence[Verdict], comparison: 
         problems=list(matrix.problems(comparison)) if comparison else [],
         legend=matrix.LEGEND,
         left_out=checklist.left_out(log.selection) if log.selection and log.selection.partial else "",
+        dependencies=list(checklist.dependencies(log.dependencies)),
         room=room,
     )
 
