@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import json
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Annotated, Any
 
 import yaml
-from pydantic import BaseModel, ConfigDict, JsonValue, ValidationError
+from pydantic import BaseModel, BeforeValidator, ConfigDict, JsonValue, ValidationError
 
 from workstream import errors, limits, processes
 
@@ -34,13 +34,36 @@ class Patch(_Strict):
     replace: dict[str, str] = {}
 
 
+class Red(_Strict):
+    """A criterion that must not be proven on a broken product.
+
+    Attributes:
+        id: its place in the document, as it was when the control was written.
+        words: what it says, by which it is found wherever it stands; empty if only the place is named.
+
+    """
+
+    id: str
+    words: str = ""
+
+
+def _red(plain: object) -> object:
+    """Return what is written as `AC1`, or as `AC1: what it says`."""
+    if isinstance(plain, str):
+        return {"id": plain}
+    if isinstance(plain, dict) and len(plain) == 1:
+        ((one, words),) = plain.items()
+        return {"id": one, "words": words}
+    return plain
+
+
 class Control(_Strict):
     """A deliberately broken product.
 
     Attributes:
         name: its file's name without the ending.
         sentence: what is broken, for people.
-        turns_red: the ids of the criteria that must not be proven on it; every other one must.
+        turns_red: the criteria that must not be proven on it; every other one must.
         values: values of the chart that win over whatever the suite gives.
         patches: changes of rendered objects.
         objects: objects that are rendered beside the chart's own.
@@ -50,7 +73,7 @@ class Control(_Strict):
 
     name: str
     sentence: str
-    turns_red: tuple[str, ...]
+    turns_red: tuple[Annotated[Red, BeforeValidator(_red)], ...]
     values: dict[str, JsonValue] = {}
     patches: tuple[Patch, ...] = ()
     objects: tuple[dict[str, JsonValue], ...] = ()

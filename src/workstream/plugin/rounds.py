@@ -7,10 +7,12 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from workstream import controls, errors
-from workstream.evidence import provenance, records
+from workstream.documents import identified
+from workstream.evidence import accepted, provenance, records
+from workstream.evidence.verdict import text_sha256
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Mapping, Sequence
 
     import pytest
 
@@ -24,11 +26,13 @@ class Round:
 
     Attributes:
         control: what the product is broken with; None if it is whole.
+        turns_red: the ids of the criteria that must not be proven on it.
         only_criteria: whether only tests run that speak of a criterion.
 
     """
 
     control: Control | None = None
+    turns_red: tuple[str, ...] = ()
     only_criteria: bool = True
 
     def record(self, number: int) -> records.Round:
@@ -38,7 +42,7 @@ class Round:
             time=provenance.now(),
             control=self.control.name if self.control else "",
             sentence=self.control.sentence if self.control else "",
-            turns_red=self.control.turns_red if self.control else (),
+            turns_red=self.turns_red,
         )
 
     @property
@@ -56,7 +60,8 @@ def planned(options: pytest.Config, documents: Sequence[Document]) -> Sequence[R
 
     Raises:
         errors.UsageError: options exclude each other.
-        errors.ControlError: a control cannot be read, or names an unknown criterion.
+        errors.ControlError: a control cannot be read, or names a criterion that there is not, or not any more.
+        errors.AcceptedError: what was accepted of the document was changed.
 
     """
     repeat, path = options.getoption("--workstream-repeat"), options.getoption("--workstream-controls")
@@ -77,14 +82,50 @@ def planned(options: pytest.Config, documents: Sequence[Document]) -> Sequence[R
             instead="Name one document with --workstream.",
         )
     (document,) = documents
-    every = frozenset(criterion.id for criterion in document.criteria)
-    rounds = [Round()]
-    for control in controls.load(Path(path)):
-        unknown = ", ".join(sorted(set(control.turns_red) - every))
-        if unknown:
+    changed = _changed(document)
+    broken = [Round(control, _found(control, document, changed)) for control in controls.load(Path(path))]
+    return [Round(), *broken, Round()]
+
+
+def _found(control: Control, document: Document, changed: Mapping[str, str]) -> tuple[str, ...]:
+    """Return the ids of the criteria that a control means: by what they say, else by their places.
+
+    Args:
+        control: the control.
+        document: the document.
+        changed: see `_changed`.
+
+    Raises:
+        errors.ControlError: there is no such criterion, or what stands in its place is another one.
+
+    """
+    texts = {criterion.id: criterion.text for criterion in document.criteria}
+    unknown = ", ".join(sorted(red.id for red in control.turns_red if not red.words and red.id not in texts))
+    if unknown:
+        raise errors.ControlError(
+            f"The control {control.name} is to turn {unknown} red, and {document.path} has no such criterion.",
+            instead=f"Its criteria are {', '.join(texts)}.",
+        )
+    found: list[str] = []
+    for red in control.turns_red:
+        same = [criterion.id for criterion in identified(red.words, document)] if red.words else [red.id]
+        if not same or (not red.words and red.id in changed):
+            before = red.words or changed[red.id]
+            now = f"and {red.id} is {texts[red.id]!r} now" if red.id in texts else f"and there is no {red.id} any more"
             raise errors.ControlError(
-                f"The control {control.name} is to turn {unknown} red, and {document.path} has no such criterion.",
-                instead=f"Its criteria are {', '.join(criterion.id for criterion in document.criteria)}.",
+                f"The control {control.name} is to turn {red.id} red, which was {before!r}, {now}.",
+                instead="If it breaks that, too, say so in turns_red, by what it says: "
+                f"`- {red.id}: {texts.get(red.id, 'what it says')}`.",
             )
-        rounds.append(Round(control))
-    return [*rounds, Round()]
+        found += same
+    return tuple(dict.fromkeys(found))
+
+
+def _changed(document: Document) -> Mapping[str, str]:
+    """Return what was accepted of places at which another text stands now, by their ids; nothing if nothing was."""
+    path = accepted.find(document)
+    if path is None:
+        return {}
+    now = {criterion.id: text_sha256(criterion) for criterion in document.criteria}
+    kept = accepted.read(path).statement.details.criteria
+    return {one.id: one.text for one in kept if one.id in now and now[one.id] != one.sha256}
