@@ -13,7 +13,7 @@ from pathlib import Path
 import nox
 
 ROOT = Path(__file__).parent
-DOCUMENT = "workstreams/WS-001-04-external-shuffle-service.md"
+DOCUMENTS = "workstreams"
 CONTROLLED = sorted(path.name for path in ROOT.glob("tests/controls/*"))  # documents
 RESOURCES = "src/workstream/resources"
 
@@ -44,10 +44,10 @@ def lint(session: nox.Session) -> None:
 
 @nox.session
 def acceptance(session: nox.Session) -> None:
-    """Prove the criteria of WS-001-04 on a kind cluster; options go to pytest: `-- --keep`."""
+    """Prove the criteria of all documents, or of `-- --workstream PATH`, on a kind cluster; options go to pytest."""
     _install(session)
     # What was captured is in run.log, beside the evidence, and would fill the screen.
-    brief = ["--tb=short", "--show-capture=no", "--workstream", DOCUMENT]
+    brief = ["--tb=short", "--show-capture=no", *_documents(session.posargs)]
     _run_to_its_own_exit_code(session, "pytest", "tests/acceptance", *brief, *_in_full(session.posargs))
 
 
@@ -132,6 +132,12 @@ def _install(session: nox.Session) -> None:
     """Install what is locked, and nothing else; the project itself as it stands here."""
     session.install("--quiet", "--require-hashes", "-r", "requirements/development.txt")
     session.install("--quiet", "--no-build-isolation", "--no-deps", "--editable", ".")
+
+
+def _documents(options: list[str]) -> list[str]:
+    """Return the documents that are meant where none is named."""
+    named = any(one.partition("=")[0] == "--workstream" for one in options)
+    return [] if named else ["--workstream", DOCUMENTS]
 
 
 def _in_full(options: list[str]) -> list[str]:

@@ -211,6 +211,13 @@ class ForeignDocumentError(DocumentError):
     summary = "a file is no workstream document: it has no id like WS-001-04"
 
 
+class DependencyError(WorkstreamError):
+    """Documents cannot be run together: two of them have one id, or they depend on each other in a circle."""
+
+    exit_code = 37
+    summary = "documents do not go together: two have one id, or they depend on each other in a circle"
+
+
 class EvidenceError(WorkstreamError):
     """An evidence log cannot be read, or belongs to something else."""
 

@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import json
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Annotated, Any
 
 import yaml
-from pydantic import BaseModel, ConfigDict, JsonValue, ValidationError
+from pydantic import BaseModel, BeforeValidator, ConfigDict, JsonValue, ValidationError
 
 from workstream import errors, limits, processes
 
@@ -34,14 +34,37 @@ class Patch(_Strict):
     replace: dict[str, str] = {}
 
 
+class Red(_Strict):
+    """A criterion that must not be proven on a broken product.
+
+    Attributes:
+        id: its place in the document, as it was when the control was written.
+        words: what it says, by which it is found wherever it stands; empty if only the place is named.
+
+    """
+
+    id: str
+    words: str = ""
+
+
+def _red(plain: object) -> object:
+    """Return what is written as `AC1`, or as `AC1: what it says`."""
+    if isinstance(plain, str):
+        return {"id": plain}
+    if isinstance(plain, dict) and len(plain) == 1:
+        ((one, words),) = plain.items()
+        return {"id": one, "words": words}
+    return plain
+
+
 class Control(_Strict):
     """A deliberately broken product.
 
     Attributes:
         name: its file's name without the ending.
         sentence: what is broken, for people.
-        turns_red: the ids of the criteria that must not be proven on it; every other one must.
-        says: of some of these, words of a message with which a test of that criterion must fail.
+        turns_red: the criteria that must not be proven on it; every other one must.
+        says: of some of these, by their ids there, words of a message with which a test of that criterion must fail.
         values: values of the chart that win over whatever the suite gives.
         patches: changes of rendered objects.
         objects: objects that are rendered beside the chart's own.
@@ -51,7 +74,7 @@ class Control(_Strict):
 
     name: str
     sentence: str
-    turns_red: tuple[str, ...]
+    turns_red: tuple[Annotated[Red, BeforeValidator(_red)], ...]
     says: dict[str, str] = {}
     values: dict[str, JsonValue] = {}
     patches: tuple[Patch, ...] = ()
@@ -103,7 +126,7 @@ def _read(file: Path) -> Control:
         raise errors.ControlError(
             f"{file} turns nothing red.", instead="Name the criteria that must not be proven on it: turns_red: [AC1]."
         )
-    others = ", ".join(sorted(control.says.keys() - set(control.turns_red)))
+    others = ", ".join(sorted(control.says.keys() - {red.id for red in control.turns_red}))
     if others or not all(words.strip() for words in control.says.values()):
         raise errors.ControlError(
             f"{file} says with which words {others or 'a criterion'} must fail, and "

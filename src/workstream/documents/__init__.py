@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+from workstream.documents.dependencies import Ordered, ordered
 from workstream.documents.dialects import NAMES as DIALECTS
 from workstream.documents.identity import identified, nearest, normalise
 from workstream.documents.model import Box, Claim, Criterion, Document, Kind, Position
 from workstream.documents.parse import parse, read
+from workstream.documents.search import Found, names_one, search
 
 __all__ = [
     "DIALECTS",
@@ -13,11 +15,16 @@ __all__ = [
     "Claim",
     "Criterion",
     "Document",
+    "Found",
     "Kind",
+    "Ordered",
     "Position",
     "identified",
+    "names_one",
     "nearest",
     "normalise",
+    "ordered",
     "parse",
     "read",
+    "search",
 ]

@@ -132,6 +132,8 @@ class Document:
         parts: further files that belong to it.
         faults: what is wrong with it in the way of its own form: comments without their other half, tasks that name
             requirements that are none.
+        dependencies: the ids of the documents that it says it depends on.
+        dependency_words: all that it says of that; documents of other forms may be named in it, too.
         meaning: works out `context` when it is asked for.
 
     """
@@ -152,6 +154,8 @@ class Document:
     done: tuple[Criterion, ...] = ()
     parts: tuple[Path, ...] = ()
     faults: tuple[Fault, ...] = ()
+    dependencies: tuple[str, ...] = ()
+    dependency_words: str = ""
     meaning: Callable[[], str] = field(default=str, repr=False, compare=False)
 
     @property

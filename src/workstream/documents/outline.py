@@ -25,7 +25,10 @@ _LONGEST_CODE = 500  # lines; what a fence holds beyond them is output
 _HEADING = re.compile(r" {0,3}(#{1,6})(?:\s|$)")
 _FENCE = re.compile(r" {0,3}(`{3,}|~{3,})")
 _SPEAKS = re.compile(r"\bAC[-\s]?\d", re.IGNORECASE)
-_TITLES = re.compile(r"criteria|\bgoals?\b|constraint|completion|report|\breview\b|status|\bAC\b", re.IGNORECASE)
+_TITLES = re.compile(
+    r"criteria|\bgoals?\b|constraint|completion|report|\breview\b|status|\bAC\b|^#+[^a-z]*dependenc(?:y|ies)\W*$",
+    re.IGNORECASE,
+)
 
 
 @dataclass

@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import re
 import stat
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from workstream import errors
-from workstream.documents import dialects
+from workstream.documents import dependencies, dialects
 from workstream.documents.dialects import kiro
 from workstream.documents.file import File
 
@@ -81,7 +82,9 @@ def parse(content: bytes, path: Path, dialect: str = "") -> Document:
             instead="Name the document that was tested.",
         )
     file = File(path, content)
-    return dialects.of(file, dialect).read(file)
+    document = dialects.of(file, dialect).read(file)
+    needs = dependencies.stated(file)
+    return replace(document, dependencies=needs.names, dependency_words=needs.words)
 
 
 def is_generated(content: bytes) -> bool:

@@ -72,6 +72,7 @@ def _joined(first: Log, second: Log) -> Log:
         sights=first.sights + second.sights,
         events=first.events + _later(second.events, attempts),
         links=first.links + _later(second.links, attempts),
+        dependencies=second.dependencies,
         end=second.end if first.end and second.end else None,
     )
 

@@ -25,7 +25,7 @@ FOLDER = Path("build", "acceptance")  # of a project: where runs leave what they
 _ADAPTER: TypeAdapter[records.Record] = TypeAdapter(records.AnyRecord)
 _KNOWN = {
     *("session", "selection", "manifest", "subject", "round", "observation", "execution", "outcome", "step"),
-    *("sight", "event", "link", "end"),
+    *("sight", "event", "link", "dependency", "end"),
 }
 
 
@@ -47,6 +47,7 @@ class Log:
         sights: what was there of the cluster, in the order of the log.
         events: what happened while tests ran, in the order of the log.
         links: connections that tests saw, in the order of the log.
+        dependencies: the documents that this one depends on, and how far they were.
         end: its last line; None if the log was cut off.
 
     """
@@ -64,6 +65,7 @@ class Log:
     sights: tuple[records.Sight, ...] = ()
     events: tuple[records.Event, ...] = ()
     links: tuple[records.Link, ...] = ()
+    dependencies: tuple[records.Dependency, ...] = ()
     end: records.End | None = None
 
     @property
@@ -81,7 +83,7 @@ class Writer:
     """Writes a log; every line is on the disk before `write` returns.
 
     Args:
-        path: the file; one that is there is replaced.
+        path: the file; what is in one that is there goes with the first line.
 
     Raises:
         errors.BusyError: another run writes there.
@@ -102,7 +104,7 @@ class Writer:
                     f"Another run writes its evidence to {path}.",
                     instead="Wait for it to end, or choose another folder with --workstream-folder.",
                 ) from None
-            self._file.truncate(0)
+        self._begun = False
 
     def write(self, record: records.Record) -> None:
         """Append one line and bring it to the disk.
@@ -114,6 +116,9 @@ class Writer:
         with self._telling_what_failed():
             # Messages of errors may hold lone surrogates, which UTF-8 cannot: they are replaced.
             line = json.dumps(record.model_dump(), ensure_ascii=False, separators=(",", ":"))
+            if not self._begun:
+                self._file.truncate(0)
+                self._begun = True
             self._file.write(line.encode("utf-8", "replace") + b"\n")
             self._file.flush()
             os.fsync(self._file.fileno())
@@ -129,8 +134,10 @@ class Writer:
             ) from error
 
     def close(self) -> None:
-        """Release the file."""
+        """Release the file; one that was made for nothing goes."""
         with suppress(OSError):  # of a full disk: `write` has reported it
+            if not self._begun and not self._file.closed and os.fstat(self._file.fileno()).st_size == 0:
+                self.path.unlink(missing_ok=True)
             self._file.close()
 
 
@@ -193,6 +200,7 @@ def read(path: Path) -> Log:
         sights=tuple(line for line in lines if isinstance(line, records.Sight)),
         events=tuple(line for line in lines if isinstance(line, records.Event)),
         links=tuple(line for line in lines if isinstance(line, records.Link)),
+        dependencies=tuple(line for line in lines if isinstance(line, records.Dependency)),
         end=next((line for line in lines if isinstance(line, records.End)), None),
     )
 

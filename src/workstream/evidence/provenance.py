@@ -14,7 +14,7 @@ from workstream.evidence.records import Session
 from workstream.evidence.verdict import context_sha256, text_sha256
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterator, Sequence
     from pathlib import Path
 
     from workstream.documents import Document
@@ -34,20 +34,31 @@ def session(document: Document, root: Path, command: str) -> Session:
         command: the command line.
 
     """
+    (line,) = sessions([document], root, command)
+    return line
+
+
+def sessions(documents: Sequence[Document], root: Path, command: str) -> list[Session]:
+    """Return the first line of the log of each document of one run; for the rest see `session`."""
     commit = _git(root, "rev-parse", "HEAD") or ""
-    return Session(
-        time=now(),
-        harness=importlib.metadata.version("workstream"),
-        python=platform.python_version(),
-        command=command,
-        commit=commit,
-        dirty=bool(commit) and _git(root, "status", "--porcelain") != "",  # unknown is not clean
-        document_id=document.id,
-        document_path=os.path.relpath(document.path, root),
-        document_sha256=document_sha256(document),
-        context_sha256=context_sha256(document),
-        criteria={criterion.id: text_sha256(criterion) for criterion in document.criteria},
-    )
+    dirty = bool(commit) and _git(root, "status", "--porcelain") != ""  # unknown is not clean
+    time, harness = now(), importlib.metadata.version("workstream")
+    return [
+        Session(
+            time=time,
+            harness=harness,
+            python=platform.python_version(),
+            command=command,
+            commit=commit,
+            dirty=dirty,
+            document_id=document.id,
+            document_path=os.path.relpath(document.path, root),
+            document_sha256=document_sha256(document),
+            context_sha256=context_sha256(document),
+            criteria={criterion.id: text_sha256(criterion) for criterion in document.criteria},
+        )
+        for document in documents
+    ]
 
 
 def document_sha256(document: Document) -> str:

@@ -378,6 +378,22 @@ class Link(_Line):
     opened: bool = True
 
 
+class Dependency(_Line):
+    """A document that this one depends on, and how far that was; no verdict looks at it.
+
+    Attributes:
+        document_id: that document's id.
+        proven: whether all of its criteria were proven in the same run; null if the run was not on that document.
+        what: how far it was, in a sentence.
+
+    """
+
+    record: Literal["dependency"] = "dependency"
+    document_id: str
+    proven: bool | None
+    what: str
+
+
 class End(_Line):
     """The last line; a log without it was cut off.
 
@@ -396,7 +412,7 @@ class End(_Line):
 
 # What is seen while tests run, in whatever process, and passed on to the one that writes.
 Seen = Subject | Round | Observation | Execution | Outcome | Step | Sight | Event | Link
-Record = Session | Selection | Manifest | Seen | End
+Record = Session | Selection | Manifest | Seen | Dependency | End
 AnyRecord = Annotated[Record, Field(discriminator="record")]
 
 

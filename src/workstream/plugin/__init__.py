@@ -1,6 +1,6 @@
 """The pytest plugin: binds tests to criteria, keeps what they saw, and writes the checklist.
 
-It does nothing unless `--workstream DOCUMENT` is given: this module imports nothing but pytest, since every run of an
+It does nothing unless `--workstream PATH` is given: this module imports nothing but pytest, since every run of an
 environment that has the package pays for it. This package is the only one that knows pytest.
 """
 
@@ -24,11 +24,17 @@ _SESSION = "workstream-session"
 def pytest_addoption(parser: pytest.Parser) -> None:
     """Add our options."""
     group = parser.getgroup("workstream", "prove the criteria of a workstream document")
-    group.addoption("--workstream", metavar="DOCUMENT", help="The document whose criteria the tests prove.")
+    group.addoption(
+        "--workstream",
+        action="append",
+        metavar="PATH",
+        help="The document whose criteria the tests prove, or a folder of them; several times for several.",
+    )
     group.addoption(
         "--workstream-folder",
         metavar="FOLDER",
-        help="Where evidence, checklist and diagnostics go (default: build/acceptance/ID).",
+        help="Where evidence, checklist and diagnostics go (default: build/acceptance/ID); of several documents, a "
+        "folder for each below it (default: build/acceptance).",
     )
     group.addoption(
         "--workstream-repeat",
@@ -66,7 +72,7 @@ def pytest_addoption(parser: pytest.Parser) -> None:
     parser.addini(
         "workstream_documents",
         type="linelist",
-        help="Documents, or folders of them, that markers may name (default: those beside the one that is given).",
+        help="Documents, or folders of them, that markers may name (default: those beside the ones that are given).",
     )
     parser.addini(
         "workstream_levels",
@@ -110,7 +116,7 @@ def pytest_configure(config: pytest.Config) -> None:
     if any(config.getoption(name, default=False) for name in _SHOW_ONLY):
         return
     rounds = config.getoption("--workstream-repeat") > 1 or config.getoption("--workstream-controls")
-    if config.getoption("--workstream") or rounds:
+    if any(config.getoption("--workstream") or ()) or rounds:
         from workstream.plugin import beginning  # noqa: PLC0415 - who gives no document does not pay for it
 
         beginning.begin(config)
@@ -135,7 +141,7 @@ def _explained(item: pytest.Item) -> Generator[None, object, object]:
         if error.argname in _FIXTURES and error.msg is None and not item.config.pluginmanager.has_plugin(_SESSION):
             error.msg = (
                 f"the fixture {error.argname!r} is one of workstream's, which are there in a run that proves the "
-                "criteria of a document: pytest --workstream DOCUMENT"
+                "criteria of documents: pytest --workstream PATH"
             )
         raise
 

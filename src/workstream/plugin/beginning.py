@@ -1,4 +1,4 @@
-"""What a pytest process does with a document: look at the whole suite, run tests, or run them and write."""
+"""What a pytest process does with documents: look at the whole suite, run tests, or run them and write."""
 
 from __future__ import annotations
 
@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 from workstream import documents, errors, limits
+from workstream.plugin.project import Project
 
 if TYPE_CHECKING:
     from workstream.plugin.session import Session
@@ -21,19 +22,19 @@ def begin(config: pytest.Config) -> None:
     """Register what this process does.
 
     Raises:
-        pytest.exit.Exception: the options contradict each other, or the document cannot be read.
+        pytest.exit.Exception: the options contradict each other, or a document cannot be read.
 
     """
     try:
         _require_sense(config)
         limits.patience()  # an error in it is reported now, not by every test
-        document = documents.read(Path(config.getoption("--workstream")))
+        project = _project(config)
         if config.getoption("--workstream-inventory"):
             from workstream.plugin.inventory import Inventory  # noqa: PLC0415 - that process needs nothing else
 
-            config.pluginmanager.register(Inventory(config, document), "workstream-inventory")
+            config.pluginmanager.register(Inventory(config, project), "workstream-inventory")
             return
-        session = _session(config)(config, document)
+        session = _session(config)(config, project)
     except errors.WorkstreamError as error:
         pytest.exit(str(error), returncode=error.exit_code)
     from workstream.plugin import fixtures  # noqa: PLC0415 - they need the session's module
@@ -43,6 +44,22 @@ def begin(config: pytest.Config) -> None:
     config.pluginmanager.register(fixtures, "workstream-fixtures")
 
 
+def _project(config: pytest.Config) -> Project:
+    """Return the project, with the documents that the run is asked for.
+
+    Raises:
+        errors.DocumentError: one cannot be read, or there is none.
+        errors.DependencyError: they do not go together.
+
+    """
+    paths = [Path(path) for path in config.getoption("--workstream")]
+    several = len(paths) > 1 or not documents.names_one(paths[0])
+    found = documents.search(paths) if several else documents.Found((documents.read(paths[0]),))
+    found.require(f"workstream criteria --passed-over {paths[0]} says why.")
+    together = documents.ordered(found.documents)
+    return Project(config, together.documents, together.needs, several=several)
+
+
 def _require_sense(config: pytest.Config) -> None:
     """Refuse options that make no sense.
 
@@ -50,10 +67,15 @@ def _require_sense(config: pytest.Config) -> None:
         errors.UsageError: there is no document, no cluster that an option is about, or no assertion that Python runs.
 
     """
-    if not config.getoption("--workstream"):
+    paths = config.getoption("--workstream") or []
+    if not any(paths):
         raise errors.UsageError(
             "--workstream-repeat and --workstream-controls are about the criteria of a document, and none is given.",
             instead="Name it with --workstream.",
+        )
+    if not all(paths):
+        raise errors.UsageError(
+            "--workstream is given several times, and one of them names no path.", instead="Leave that one away."
         )
     of_others = config.getoption("--workstream-kube-context") or config.getini("workstream_kube_context")
     for name in () if of_others else ("--workstream-namespace", "--workstream-registry"):

@@ -17,6 +17,7 @@ from workstream.evidence import provenance, records
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Mapping, Sequence
 
+    from workstream.documents import Criterion
     from workstream.plugin.project import Project
 
 MARKER = "criterion"
@@ -31,14 +32,21 @@ class Bindings(BaseModel):
     """What the markers of a suite say.
 
     Attributes:
-        manifest: which test speaks of which criterion.
+        manifest: which test speaks of which criterion, by the id of its document.
+        elsewhere: tests that speak of criteria, and of none of the documents that the run is asked for.
         problems: what would drop a test in silence: markers that cannot be understood or match no criterion, tests
             that pytest does not collect; a sentence each.
 
     """
 
-    manifest: list[records.Manifest] = []
+    manifest: dict[str, list[records.Manifest]] = {}
+    elsewhere: list[str] = []
     problems: list[str] = []
+
+    def lines(self) -> Iterator[records.Manifest]:
+        """Yield the manifest of every document."""
+        for lines in self.manifest.values():
+            yield from lines
 
 
 def bind(items: Iterable[pytest.Item], project: Project) -> Bindings:
@@ -49,14 +57,20 @@ def bind(items: Iterable[pytest.Item], project: Project) -> Bindings:
         if item.nodeid in seen and item.get_closest_marker(MARKER):
             bindings.problems.append(f"{item.nodeid}: there are two tests of this name, and nobody can tell them apart")
         seen.add(item.nodeid)
+        spoken = []
         for marker in item.iter_markers():
             try:
                 if marker.name == MARKER:
-                    bindings.manifest.extend(_lines(item, marker, project))
+                    document_id, lines = _lines(item, marker, project)
+                    spoken.append(document_id)
+                    bindings.manifest.setdefault(document_id, []).extend(lines)
                 else:
                     _require_other(marker, project.config)
             except (TypeError, ValueError) as error:
                 bindings.problems.append(f"{item.nodeid}: {error}")
+        if spoken and project.by_id.keys().isdisjoint(spoken):
+            bindings.elsewhere.append(item.nodeid)
+    bindings.manifest = {one: bindings.manifest[one] for one in project.by_id if bindings.manifest.get(one)}
     bindings.problems = list(dict.fromkeys(bindings.problems))
     return bindings
 
@@ -76,8 +90,8 @@ def _require_other(marker: pytest.Mark, config: pytest.Config) -> None:
         raise ValueError(message)
 
 
-def _lines(item: pytest.Item, marker: pytest.Mark, project: Project) -> Iterator[records.Manifest]:
-    """Yield a line for each criterion that one marker means.
+def _lines(item: pytest.Item, marker: pytest.Mark, project: Project) -> tuple[str, list[records.Manifest]]:
+    """Return the document that one marker means, and a line for each criterion of it, if the run is asked for it.
 
     Raises:
         TypeError: the marker's arguments are not those that it takes.
@@ -85,26 +99,29 @@ def _lines(item: pytest.Item, marker: pytest.Mark, project: Project) -> Iterator
 
     """
     document_id, text, level = _arguments(marker)
-    document = project.document
-    if document_id.upper() != document.id:
+    document = project.by_id.get(document_id.upper())
+    if document is None:
         _require_known(document_id, project)
-        return
+        return document_id.upper(), []
     criteria = documents.identified(text, document)
     if not criteria:
         near = documents.nearest(text, document)
         hint = f"\n  The nearest is {near.id}: {near.text}" if near else ""
         message = f"{document.path} has no criterion {text!r}.{hint}"
         raise ValueError(message)
-    for criterion in criteria:
-        needed = project.level(criterion)
-        yield records.Manifest(
-            test=item.nodeid,
-            criterion_id=criterion.id,
-            level=level if level is not None and level.reaches(needed) else needed,
-            doc=_sentence(item),
-            source_path=os.path.relpath(item.path, project.config.rootpath),
-            source_sha256=provenance.path_sha256(item.path),
-        )
+    return document.id, [_line(item, criterion, level, project) for criterion in criteria]
+
+
+def _line(item: pytest.Item, criterion: Criterion, level: evidence.Level | None, project: Project) -> records.Manifest:
+    needed = project.level(criterion)
+    return records.Manifest(
+        test=item.nodeid,
+        criterion_id=criterion.id,
+        level=level if level is not None and level.reaches(needed) else needed,
+        doc=_sentence(item),
+        source_path=os.path.relpath(item.path, project.config.rootpath),
+        source_sha256=provenance.path_sha256(item.path),
+    )
 
 
 def _require_known(document_id: str, project: Project) -> None:

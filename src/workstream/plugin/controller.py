@@ -19,19 +19,25 @@ from workstream.cluster.access import STAYS
 from workstream.evidence import provenance, records
 from workstream.plugin import inventory, outcomes, result, scheduling, terminal
 from workstream.plugin.exchange import MESSAGE, Collected, EnvironmentFailure, Message, collected_by
-from workstream.plugin.log import RunLog
+from workstream.plugin.log import RunLog, RunLogs
 from workstream.plugin.result import Result
 from workstream.plugin.session import ATTEMPT, TEST, Session, require_no_problems
 from workstream.plugin.signals import Signals
-from workstream.reports import checklist, matrix, page, status
+from workstream.reports import checklist, matrix, overview, page, status
 from workstream.text import one_line
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterable, Iterator, Mapping
 
+    from workstream.plugin.project import Project
+
+_Manifest = dict[tuple[str, str, evidence.Level], records.Manifest]
 _JUNIT = "junit.xml"
 _RUN_LOG = "run.log"
-_LEFT_BEHIND = (checklist.NAME, page.NAME, status.NAME, matrix.MARKDOWN, matrix.JSON, _JUNIT, _RUN_LOG)
+_LEFT_BEHIND = (
+    *(checklist.NAME, page.NAME, status.NAME, matrix.MARKDOWN, matrix.JSON, overview.MARKDOWN, overview.JSON),
+    *(_JUNIT, _RUN_LOG),
+)
 # Settings that say what is a test, or what a criterion takes.
 _COLLECTING = {
     "python_files",
@@ -51,23 +57,29 @@ class Controller(Session):
 
     Args:
         config: see `Session`.
-        document: see `Session`.
+        project: see `Session`.
 
     Raises:
         errors.WorkstreamError: see `Session`.
 
     """
 
-    def __init__(self, config: pytest.Config, document: documents.Document) -> None:
-        super().__init__(config, document)
+    def __init__(self, config: pytest.Config, project: Project) -> None:
+        super().__init__(config, project)
         command = f"pytest {inventory.options(config)['command line']}"
-        self._log = RunLog(self.folder, self.root, provenance.session(document, self.root, command))
-        self._result: Result | None = None
+        sessions = provenance.sessions(project.documents, self.root, command)
+        self._logs = RunLogs(
+            {
+                document.id: RunLog(self.folder_of(document), self.root, session)
+                for document, session in zip(project.documents, sessions, strict=True)
+            }
+        )
+        self._results: dict[str, Result] = {}
         self._attempts: dict[str, int] = {}
         self._tests: dict[str, str] = {}
         self._groups: dict[str, str] = {}
-        self._manifest: dict[tuple[str, str, evidence.Level], records.Manifest] = {}
-        self._selection: records.Selection | None = None
+        self._manifests: dict[str, _Manifest] = {document.id: {} for document in project.documents}
+        self._selections: dict[str, records.Selection] = {}
         self._lends = False
         self._stays: dict[str, str] = {}
         self._session: pytest.Session | None = None
@@ -95,7 +107,7 @@ class Controller(Session):
         """Write a line; it is on the disk when this returns, if the run has begun."""
         if isinstance(line, records.Subject) and line.name.startswith(STAYS):
             self._stays[line.name.removeprefix(STAYS)] = str(line.value)
-        self._log.keep(line)
+        self._logs.keep(line)
 
     def note_failure(self, failure: EnvironmentFailure) -> None:
         """Remember the first thing that kept a test from running: it decides the exit code."""
@@ -107,25 +119,29 @@ class Controller(Session):
         require_no_problems(suite, collected)
         self._tests |= collected.tests
         self._groups |= collected.groups
-        in_suite = {(line.test, line.criterion_id, line.level): line for line in suite.bindings.manifest}
-        to_run = {(line.test, line.criterion_id, line.level): line for line in collected.bindings.manifest}
-        self._manifest |= to_run | in_suite
-        outside = sorted({line.test for key, line in to_run.items() if key not in in_suite})
-        selected = set(self._tests.values())
-        self._selection = records.Selection(
-            options=inventory.options(self.config),
-            test_paths=suite.test_paths,
-            left_out=tuple(dict.fromkeys(line.test for key, line in in_suite.items() if line.test not in selected)),
-            unknown=(*suite.unknown, *self._unknown(outside, suite)),
-        )
+        for document in self.project.documents:
+            in_suite = _keyed(suite.bindings.manifest.get(document.id, ()))
+            to_run = _keyed(collected.bindings.manifest.get(document.id, ()))
+            self._manifests[document.id] |= to_run | in_suite
+            outside = sorted({line.test for key, line in to_run.items() if key not in in_suite})
+            selected = set(self._tests.values())
+            self._selections[document.id] = records.Selection(
+                options=inventory.options(self.config),
+                test_paths=suite.test_paths,
+                left_out=tuple(dict.fromkeys(line.test for line in in_suite.values() if line.test not in selected)),
+                unknown=tuple(self._unknown(outside, suite, document.id)),
+            )
         for outcome in suite.uncollected:
-            self._log.keep_uncollected(outcome)
+            self._logs.keep_uncollected(outcome)
 
-    def _unknown(self, outside: list[str], suite: inventory.Suite) -> Iterator[str]:
+    def _unknown(self, outside: list[str], suite: inventory.Suite, document_id: str) -> Iterator[str]:
+        """Yield why it is not known which tests of a document the suite holds."""
+        known = [*suite.unknown, *suite.astray.get(document_id, ())]
+        yield from known
         overridden = sorted(self.project.overridden & _COLLECTING)
         if overridden:
             yield f"{', '.join(overridden)} was set for this run alone, and not by the project."
-        if outside and not suite.unknown:
+        if outside and not known:
             where = ", ".join(suite.test_paths)
             yield (
                 f"{outside[0]} speaks of a criterion, and is not among the tests that pytest finds in {where}: there "
@@ -134,10 +150,10 @@ class Controller(Session):
 
     def begin(self) -> None:
         """Begin the log: a test is about to run."""
-        if self._log.has_begun or self._selection is None:
+        if self._logs.has_begun or not self._selections:
             return
         try:
-            self._log.open()
+            self._logs.open()
             self._forget_earlier_run()
             self._keep_run_log()
             self._keep_junit()
@@ -146,7 +162,8 @@ class Controller(Session):
         except OSError as error:
             refused = files.refused(self.folder, error)
             pytest.exit(str(refused), returncode=refused.exit_code)
-        self._log.begin(self._selection, self._manifest.values(), self.suite.sources)
+        manifests = {one: list(manifest.values()) for one, manifest in self._manifests.items()}
+        self._logs.begin(self._selections, manifests, self.suite.sources)
 
     def _keep_run_log(self) -> None:
         """Write the progress of the run into a file: what there was until now, and all that follows."""
@@ -163,14 +180,15 @@ class Controller(Session):
 
     def _forget_earlier_run(self) -> None:
         """Take away reports that would stand beside evidence that they do not render."""
-        for name in _LEFT_BEHIND:
-            (self.folder / name).unlink(missing_ok=True)
+        for folder in {self.folder, *map(self.folder_of, self.project.documents)}:
+            for name in _LEFT_BEHIND:
+                (folder / name).unlink(missing_ok=True)
 
     def _unpack(self, text: str) -> None:
         message = Message.model_validate_json(text)
         for line in message.lines:
             if isinstance(line, records.Subject) and line.name == records.SUITE:
-                self._log.keep_source(line)
+                self._logs.keep_source(line)
             else:
                 self.keep(line)
         if message.failure:
@@ -209,7 +227,7 @@ class Controller(Session):
     def pytest_collectreport(self, report: pytest.CollectReport) -> None:
         """Write which modules could not be read, or were skipped whole."""
         if not report.passed:
-            self._log.keep_uncollected(outcomes.of_collection(report))
+            self._logs.keep_uncollected(outcomes.of_collection(report))
 
     @pytest.hookimpl(tryfirst=True)
     def pytest_runtest_logreport(self, report: pytest.TestReport) -> None:
@@ -264,9 +282,11 @@ class Controller(Session):
                 with self._noting_failures():
                     self.close()
             finally:
-                with self._noting_failures():
-                    self._end(int(exitstatus))
+                self._end(int(exitstatus))
                 self._session, self._code = session, self._exit_status(int(exitstatus))
+                with self._noting_failures():
+                    self._write_overview()
+                self._code = self._exit_status(int(exitstatus))
                 session.exitstatus = self._code
         return result
 
@@ -296,16 +316,43 @@ class Controller(Session):
             self.note_failure(EnvironmentFailure.of(error))
 
     def _end(self, exitstatus: int) -> None:
-        if not self._log.has_begun:
+        """End the logs and judge them, what is depended on first; one that cannot be judged keeps no other from it."""
+        if not self._logs.has_begun:
             return
-        self._log.end(exitstatus, self.late_sources(), interrupted=bool(self.interrupted_by))
-        log = evidence.read(self._log.path)
-        unjudged = Result(self.document, self.folder, frozenset(self._attempts), self._selection)
+        late = self.late_sources()
+        for document in self.project.documents:
+            with self._noting_failures():
+                self._results[document.id] = self._judged(document, exitstatus, late)
+
+    def _judged(self, document: documents.Document, exitstatus: int, late: Mapping[str, str]) -> Result:
+        run_log = self._logs.by_id[document.id]
+        for line in result.dependencies(self.project, document, self._results):
+            run_log.keep(line)
+        run_log.end(exitstatus, late, interrupted=bool(self.interrupted_by))
+        log = evidence.read(run_log.path)
+        unjudged = Result(
+            document,
+            self.folder_of(document),
+            frozenset(self._attempts),
+            self._selections[document.id],
+            dependencies=log.dependencies,
+        )
         if log.has_controls:
             controls = self.config.getoption("--workstream-controls")
-            self._result = result.compared(unjudged, log, self.rounds, controls)
-        else:
-            self._result = result.judged(unjudged, log, self.root)
+            return result.compared(unjudged, log, self.rounds, controls)
+        return result.judged(unjudged, log, self.root)
+
+    def _write_overview(self) -> None:
+        """Write how all documents stand beside each other, if there are several."""
+        if self.project.several and self._logs.has_begun:
+            files.write(self.folder / overview.MARKDOWN, overview.markdown(self._overview()))
+            files.write(self.folder / overview.JSON, self._overview().model_dump_json(indent=2) + "\n")
+
+    def _overview(self) -> overview.Overview:
+        code = self._code
+        why = self._failure.text if self._failure and self._failure.exit_code == code else ""
+        rows = [result.row(document, self._results.get(document.id)) for document in self.project.documents]
+        return overview.of(rows, code, why)
 
     def _exit_status(self, exitstatus: int) -> int:
         if self.interrupted_by:
@@ -314,12 +361,12 @@ class Controller(Session):
             return exitstatus
         if self._failure:
             return self._failure.exit_code
-        if self._result is None:
+        if len(self._results) < len(self.project.documents):
             return pytest.ExitCode.TESTS_FAILED  # a plugin ended the run before its first test, with success
-        return self._result.exit_status(exitstatus)
+        return result.exit_status(list(self._results.values()), exitstatus)
 
     def pytest_terminal_summary(self, terminalreporter: pytest.TerminalReporter) -> None:
-        """Print the checklist, last."""
+        """Print the checklists, last; of several documents, how they stand beside each other."""
         if self._failure:
             terminalreporter.section("what kept the run from proving more", sep="-", red=True)
             terminalreporter.write_line(self._failure.text)
@@ -327,12 +374,16 @@ class Controller(Session):
             terminalreporter.section("what stays of this run on other people's machines", sep="-")
             for what, why in self._stays.items():
                 terminalreporter.write_line(f"{what}: {why}")
-        terminalreporter.section(f"{self.document.id}: {self.document.title}", sep="=", bold=True)
-        if self._log.has_begun:
-            terminal.show(terminalreporter, self._result)
-        else:
-            message = f"No test was run: what an earlier run left in {self.folder} stays as it is."
-            terminalreporter.write_line(message, bold=True)
+        for document in self.project.documents:
+            terminalreporter.section(f"{document.id}: {document.title}", sep="=", bold=True)
+            if self._logs.has_begun:
+                terminal.show(terminalreporter, self._results.get(document.id), brief=self.project.several)
+            else:
+                message = f"No test was run: what an earlier run left in {self.folder_of(document)} stays as it is."
+                terminalreporter.write_line(message, bold=True)
+        if self.project.several and self._logs.has_begun:
+            terminalreporter.section("overview", sep="=", bold=True)
+            terminal.show_overview(terminalreporter, self._overview(), self.folder / overview.MARKDOWN)
 
     def close(self) -> None:
         """Close everything, once."""
@@ -349,9 +400,13 @@ class Controller(Session):
         super().pytest_unconfigure()
         if self._session is not None:
             self._session.exitstatus = self._code  # a plugin may have changed it since
-        self._log.close()
+        self._logs.close()
         self._stack.close()
         self._signals.restore()
+
+
+def _keyed(lines: Iterable[records.Manifest]) -> _Manifest:
+    return {(line.test, line.criterion_id, line.level): line for line in lines}
 
 
 def _write_nowhere() -> None:

@@ -24,14 +24,13 @@ from workstream import errors, files, limits, processes
 from workstream.evidence import modules, provenance, records
 from workstream.plugin import dropped, outcomes
 from workstream.plugin.binding import MARKER, Bindings, bind
-from workstream.plugin.project import Project
 from workstream.text import one_line
 
 if TYPE_CHECKING:
-    from collections.abc import Generator, Iterable, Iterator, Mapping
+    from collections.abc import Generator, Iterable, Mapping
     from concurrent.futures import Future
 
-    from workstream.documents import Document
+    from workstream.plugin.project import Project
 
 # What narrows a collection, stops it early, hands it to other processes, or writes reports of it.
 _NEUTRAL: dict[str, Any] = {
@@ -66,6 +65,7 @@ class Suite(BaseModel):
         test_paths: where it was looked for.
         uncollected: modules that could not be read for their tests, or were skipped whole.
         unknown: why it is not known what it holds; a sentence each.
+        astray: why it is not known of the documents of some ids alone, by the id; likewise.
         sources: the hash of each file that the suite is made of, beside the modules of the tests; by its path from
             the root.
 
@@ -75,6 +75,7 @@ class Suite(BaseModel):
     test_paths: tuple[str, ...] = ()
     uncollected: list[records.Outcome] = []
     unknown: list[str] = []
+    astray: dict[str, list[str]] = {}
     sources: dict[str, str] = {}
 
 
@@ -124,14 +125,14 @@ class Inventory:
 
     Args:
         config: pytest's.
-        document: the document under acceptance.
+        project: what it says of itself.
 
     """
 
-    def __init__(self, config: pytest.Config, document: Document) -> None:
+    def __init__(self, config: pytest.Config, project: Project) -> None:
         self._config = config
         self._target = Path(config.getoption("--workstream-inventory"))
-        self._project = Project(config, document)
+        self._project = project
         self._items: list[pytest.Item] = []
         self._functions: list[object] = []
         self._modules: dict[Path, pytest.Module] = {}
@@ -179,7 +180,7 @@ class Inventory:
             bindings=self._bindings(),
             test_paths=tuple(self._relative(path) for path in self._project.test_paths),
             uncollected=[outcomes.of_collection(report) for report in self._reports if not self._is_none(report)],
-            unknown=list(self._elsewhere()),
+            astray=self._astray(),
             sources=self._sources(),
         )
         self._target.write_text(suite.model_dump_json(), encoding="utf-8")
@@ -209,19 +210,22 @@ class Inventory:
             ignored == path or ignored in path.parents for ignored in self._left_out
         ) and MARKER.encode() not in _bytes(path)
 
-    def _elsewhere(self) -> Iterator[str]:
-        """Yield which files speak of our document's criteria, and were not collected."""
+    def _astray(self) -> dict[str, list[str]]:
+        """Return which files speak of criteria of our documents, and were not collected; by the document's id."""
         helpers = {code.co_filename for function in self._functions if (code := getattr(function, "__code__", None))}
+        found: dict[str, list[str]] = {}
+        where = ", ".join(map(self._relative, self._project.test_paths))
         for path in modules.python_files(self._project.folder):
             if path in self._modules or str(path) in helpers:
                 continue
-            line = modules.speaks_of(path, self._project.document.id)
-            if line is not None:
-                yield (
-                    f"{self._relative(path)}:{line} speaks of a criterion of {self._project.document.id}, and stands "
-                    f"outside of what pytest collects in {', '.join(map(self._relative, self._project.test_paths))}. "
-                    "(workstream_testpaths says where the tests of documents stand.)"
-                )
+            for one in self._project.by_id:
+                line = modules.speaks_of(path, one)
+                if line is not None:
+                    found.setdefault(one, []).append(
+                        f"{self._relative(path)}:{line} speaks of a criterion of {one}, and stands outside of what "
+                        f"pytest collects in {where}. (workstream_testpaths says where the tests of documents stand.)"
+                    )
+        return found
 
     def _sources(self) -> dict[str, str]:
         tests = {item.path for item in self._items if item.get_closest_marker(MARKER)}

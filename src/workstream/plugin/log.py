@@ -1,4 +1,4 @@
-"""The evidence log of a run: lines wait until its first test runs; its end names the files that have changed."""
+"""The evidence logs of a run, one for each document: lines wait until its first test runs."""
 
 from __future__ import annotations
 
@@ -13,12 +13,12 @@ from workstream.evidence import log as evidence_log
 from workstream.evidence import provenance, records
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator, Mapping
+    from collections.abc import Iterable, Iterator, Mapping, Sequence
     from pathlib import Path
 
 
 class RunLog:
-    """What a run saw, in the order in which it became known.
+    """What a run saw of a document, in the order in which it became known; its end names the files that have changed.
 
     Nothing of an earlier run is touched before `begin`.
 
@@ -129,3 +129,78 @@ class RunLog:
         """Close the file, whether the log came to its end or not."""
         if self._writer is not None:
             self._writer.close()
+
+
+class RunLogs:
+    """The logs of all documents of a run: what a test saw goes to those that it speaks of, all else to each.
+
+    Args:
+        logs: the log of each document, by its id.
+
+    """
+
+    def __init__(self, logs: Mapping[str, RunLog]) -> None:
+        self.by_id = logs
+        self._spoken: Mapping[str, frozenset[str]] = {}
+
+    @property
+    def has_begun(self) -> bool:
+        """Whether their files are there."""
+        return all(log.has_begun for log in self.by_id.values())
+
+    def keep(self, line: records.Record) -> None:
+        """Write a line where it belongs; it is on the disk when this returns, if the logs have begun."""
+        for log in self._of(getattr(line, "test", "")):
+            log.keep(line)
+
+    def _of(self, test: str) -> Sequence[RunLog]:
+        """Return the logs that what is seen of a test belongs to."""
+        spoken = self._spoken.get(test)
+        return [log for one, log in self.by_id.items() if spoken is None or one in spoken]
+
+    def keep_source(self, line: records.Subject) -> None:
+        """See `RunLog`."""
+        for log in self.by_id.values():
+            log.keep_source(line)
+
+    def keep_uncollected(self, outcome: records.Outcome) -> None:
+        """See `RunLog`."""
+        for log in self.by_id.values():
+            log.keep_uncollected(outcome)
+
+    def open(self) -> None:
+        """Begin their files: all of them, or none.
+
+        Raises:
+            errors.EvidenceError: one cannot be written, or another run writes it.
+
+        """
+        for log in self.by_id.values():
+            log.open()
+
+    def begin(
+        self,
+        selections: Mapping[str, records.Selection],
+        manifests: Mapping[str, Sequence[records.Manifest]],
+        sources: Mapping[str, str],
+    ) -> None:
+        """Write how the run began, and what was seen since.
+
+        Args:
+            selections: what was selected, by the id of the document.
+            manifests: which test speaks of which of its criteria, likewise.
+            sources: see `RunLog`.
+
+        """
+        speaking: dict[str, set[str]] = {}
+        for document_id, manifest in manifests.items():
+            for line in manifest:
+                speaking.setdefault(line.test, set()).add(document_id)
+        self._spoken = {test: frozenset(ids) for test, ids in speaking.items()}
+        for document_id, log in self.by_id.items():
+            log.begin(selections[document_id], manifests.get(document_id, ()), sources)
+
+    def close(self) -> None:
+        """Close their files, whether they came to their end or not."""
+        for log in self.by_id.values():
+            log.close()

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import glob
 import os
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -13,7 +13,7 @@ from workstream import documents, errors
 from workstream.evidence import Level
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator
+    from collections.abc import Iterable, Iterator, Mapping
 
     import pytest
 
@@ -28,20 +28,29 @@ class Project:
 
     Attributes:
         config: pytest's.
-        document: the document under acceptance.
+        documents: the documents under acceptance, each behind those that it depends on.
+        needs: see `documents.Ordered`.
+        several: whether the run was asked for several, or for all of a folder, and not for a single document.
 
     """
 
     config: pytest.Config
-    document: Document
+    documents: tuple[Document, ...]
+    needs: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
+    several: bool = False
+
+    @cached_property
+    def by_id(self) -> Mapping[str, Document]:
+        """The documents by their ids."""
+        return {document.id: document for document in self.documents}
 
     @cached_property
     def folder(self) -> Path:
         """Where the project stands: its configuration file, else all that the run knows of."""
         if self.config.inipath is not None and not self.config.getoption("inifilename"):
             return self.config.inipath.parent
-        known = [self.config.rootpath, self.config.invocation_params.dir, self.document.path.resolve().parent]
-        return Path(os.path.commonpath(known))
+        known = [self.config.rootpath, self.config.invocation_params.dir]
+        return Path(os.path.commonpath([*known, *(document.path.resolve().parent for document in self.documents)]))
 
     @property
     def overridden(self) -> set[str]:
@@ -69,8 +78,9 @@ class Project:
         """The ids of the documents that a marker may name."""
         patterns = self.config.getini("workstream_documents")
         named = [Path(path) for pattern in patterns for path in self._matches(pattern)]
-        beside = self.document.path.resolve().parent.glob("*.md")
-        return frozenset(_ids([self.document.path, *(named or beside)]))
+        folders = dict.fromkeys(document.path.resolve().parent for document in self.documents)
+        beside = (path for folder in folders for path in folder.glob("*.md"))
+        return frozenset([*self.by_id, *_ids(named or beside)])
 
     def _matches(self, pattern: str) -> list[str]:
         return sorted(glob.glob(str(self.folder / pattern), recursive=True))  # noqa: PTH207 - the pattern may be absolute
@@ -81,7 +91,7 @@ class Project:
         return [allowance for line in self.config.getini("workstream_levels") for allowance in self._allowance(line)]
 
     def _allowance(self, line: str) -> Iterator[tuple[Level, Criterion]]:
-        """Yield the criteria of our document that a line of `workstream_levels` means.
+        """Yield the criteria of our documents that a line of `workstream_levels` means.
 
         Raises:
             errors.UsageError: it cannot be understood.
@@ -94,13 +104,14 @@ class Project:
                 f"workstream_levels: {line!r} says no level and document.",
                 instead=f"Write `LEVEL DOCUMENT` or `LEVEL DOCUMENT TEXT`, LEVEL one of {', '.join(Level)}.",
             )
-        if document_id.upper() != self.document.id:
+        document = self.by_id.get(document_id.upper())
+        if document is None:
             return
-        criteria = documents.identified(text, self.document) if text.strip() else self.document.criteria
+        criteria = documents.identified(text, document) if text.strip() else document.criteria
         if text.strip() and not criteria:
-            near = documents.nearest(text, self.document)
+            near = documents.nearest(text, document)
             raise errors.UsageError(
-                f"workstream_levels: {self.document.path} has no criterion {text.strip()!r}.",
+                f"workstream_levels: {document.path} has no criterion {text.strip()!r}.",
                 instead=f"The nearest is {near.id}: {near.text}" if near else "Copy the criterion's text.",
             )
         yield from ((Level(level), criterion) for criterion in criteria)

@@ -3,22 +3,23 @@
 from __future__ import annotations
 
 import os
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import pytest
 
 from workstream import errors, evidence, files
-from workstream.evidence import freshness
-from workstream.reports import checklist, github, matrix, page, status
+from workstream.evidence import freshness, records
+from workstream.reports import checklist, github, matrix, overview, page, status
 
 if TYPE_CHECKING:
-    from collections.abc import Collection, Sequence
+    from collections.abc import Collection, Iterator, Mapping, Sequence
 
     from workstream.documents import Document
-    from workstream.evidence import Log, Verdict, records
+    from workstream.evidence import Log, Verdict
     from workstream.evidence.matrix import Matrix
+    from workstream.plugin.project import Project
     from workstream.plugin.rounds import Round
 
 
@@ -34,6 +35,7 @@ class Result:
         verdicts: of each criterion, by place; empty of a session with controls.
         repetition: how often each criterion was proven, line by line; empty if there was one round.
         matrix: what the controls showed; None if there were none.
+        dependencies: the documents that it depends on, and how far they were.
 
     """
 
@@ -44,6 +46,14 @@ class Result:
     verdicts: tuple[Verdict, ...] = ()
     repetition: tuple[str, ...] = ()
     matrix: Matrix | None = None
+    dependencies: tuple[records.Dependency, ...] = ()
+
+    @property
+    def is_proven(self) -> bool:
+        """Whether there are criteria, and all are proven; of a session with controls, whether they were noticed."""
+        if self.matrix:
+            return self.matrix.agrees
+        return bool(self.verdicts) and all(verdict.proven for verdict in self.verdicts)
 
     @property
     def is_part(self) -> bool:
@@ -51,24 +61,60 @@ class Result:
         states = {verdict.state for verdict in self.verdicts if not verdict.proven}
         return bool(self.selection and self.selection.partial and states == {evidence.State.NOT_RUN})
 
-    def exit_status(self, of_tests: int) -> int:
-        """Return the exit code that the verdicts give, or the matrix.
-
-        Args:
-            of_tests: pytest's own.
-
-        """
-        if self.matrix:
-            return pytest.ExitCode.OK if self.matrix.agrees else pytest.ExitCode.TESTS_FAILED
-        if self.verdicts and all(verdict.proven for verdict in self.verdicts):
-            return of_tests
-        was_part = of_tests == pytest.ExitCode.OK and self.is_part
-        return errors.PartialRunError.exit_code if was_part else pytest.ExitCode.TESTS_FAILED
-
     @property
     def reports(self) -> tuple[str, ...]:
         """The names of the reports that people want to read."""
         return (page.NAME, matrix.MARKDOWN, matrix.JSON) if self.matrix else (page.NAME, checklist.NAME)
+
+
+def exit_status(results: Sequence[Result], of_tests: int) -> int:
+    """Return the exit code that the verdicts on all documents give, or the matrix.
+
+    Args:
+        results: what the run came to, of each document.
+        of_tests: pytest's own.
+
+    """
+    unproven = [result for result in results if not result.is_proven]
+    if not unproven:
+        return pytest.ExitCode.OK if any(result.matrix for result in results) else of_tests
+    was_part = of_tests == pytest.ExitCode.OK and all(result.is_part for result in unproven)
+    return errors.PartialRunError.exit_code if was_part else pytest.ExitCode.TESTS_FAILED
+
+
+def dependencies(project: Project, document: Document, results: Mapping[str, Result]) -> Iterator[records.Dependency]:
+    """Yield the lines of the log that say how far the documents are that one depends on.
+
+    Args:
+        project: the documents of the run.
+        document: the one.
+        results: what the run came to so far, by the document's id.
+
+    """
+    for one in project.needs.get(document.id, ()):
+        if one in results:
+            proven, how = results[one].is_proven, checklist.summary(results[one].verdicts)
+        elif one in project.by_id:
+            proven, how = False, "Its evidence could not be judged."
+        else:
+            known = one in project.document_ids
+            proven, how = None, "This run was not on it." if known else "There is no such document here."
+        yield records.Dependency(document_id=one, proven=proven, what=how)
+
+
+def row(document: Document, result: Result | None) -> overview.Row:
+    """Return how a document stands beside others; without a result if its evidence could not be judged."""
+    return overview.Row(
+        id=document.id,
+        title=document.title,
+        document=str(document.path),
+        dialect=document.dialect,
+        proven=bool(result and result.is_proven),
+        part=bool(result and result.is_part),
+        summary=checklist.summary(result.verdicts) if result else "Its evidence could not be judged.",
+        criteria={verdict.criterion_id: verdict.state for verdict in result.verdicts} if result else {},
+        dependencies=result.dependencies if result else (),
+    )
 
 
 def judged(result: Result, log: Log, root: Path) -> Result:
@@ -92,7 +138,7 @@ def judged(result: Result, log: Log, root: Path) -> Result:
     files.write(folder / status.NAME, standing.model_dump_json(indent=2) + "\n")
     _summarise(github.summary(document, log, verdicts))
     repetition = tuple(checklist.repetition(log, document))
-    return Result(document, folder, result.ran, result.selection, verdicts, repetition)
+    return replace(result, verdicts=verdicts, repetition=repetition)
 
 
 def compared(result: Result, log: Log, rounds: Sequence[Round], controls: str) -> Result:
@@ -115,7 +161,7 @@ def compared(result: Result, log: Log, rounds: Sequence[Round], controls: str) -
     files.write(folder / matrix.JSON, matrix.as_json(document, comparison))
     files.write(folder / page.NAME, page.html(document, log, (), comparison))
     _summarise(github.cut(matrix.markdown(document, comparison)))
-    return Result(document, folder, result.ran, result.selection, matrix=comparison)
+    return replace(result, matrix=comparison)
 
 
 def _summarise(text: str) -> None:

@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from workstream import controls, errors
-from workstream.evidence import provenance, records
+from workstream.documents import identified
+from workstream.evidence import accepted, provenance, records
+from workstream.evidence.verdict import text_sha256
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Mapping, Sequence
 
     import pytest
 
@@ -24,12 +26,15 @@ class Round:
 
     Attributes:
         control: what the product is broken with; None if it is whole.
-        criteria: the criteria whose tests run; None for all tests, those too that speak of no criterion.
+        turns_red: the ids of the criteria that must not be proven on it, and the words with which one must fail; empty
+            where the control names none.
+        only_criteria: whether only tests run that speak of a criterion.
 
     """
 
     control: Control | None = None
-    criteria: frozenset[str] | None = None
+    turns_red: Mapping[str, str] = field(default_factory=dict)
+    only_criteria: bool = True
 
     def record(self, number: int) -> records.Round:
         """Return the line of the log with which it begins."""
@@ -38,8 +43,8 @@ class Round:
             time=provenance.now(),
             control=self.control.name if self.control else "",
             sentence=self.control.sentence if self.control else "",
-            turns_red=self.control.turns_red if self.control else (),
-            says=self.control.says if self.control else {},
+            turns_red=tuple(self.turns_red),
+            says={criterion_id: words for criterion_id, words in self.turns_red.items() if words},
         )
 
     @property
@@ -48,12 +53,17 @@ class Round:
         return f"{self.control.name}: {self.control.sentence}" if self.control else "the product as it is"
 
 
-def planned(options: pytest.Config, document: Document) -> Sequence[Round]:
+def planned(options: pytest.Config, documents: Sequence[Document]) -> Sequence[Round]:
     """Return the rounds that the options ask for; empty for an ordinary session.
+
+    Args:
+        options: pytest's.
+        documents: the documents under acceptance.
 
     Raises:
         errors.UsageError: options exclude each other.
-        errors.ControlError: a control cannot be read, or names an unknown criterion.
+        errors.ControlError: a control cannot be read, or names a criterion that there is not, or not any more.
+        errors.AcceptedError: what was accepted of the document was changed.
 
     """
     repeat, path = options.getoption("--workstream-repeat"), options.getoption("--workstream-controls")
@@ -62,20 +72,62 @@ def planned(options: pytest.Config, document: Document) -> Sequence[Round]:
             "--workstream-repeat and --workstream-controls exclude -n: rounds come one after the other.",
             instead="Leave -n of pytest-xdist away.",
         )
-    every = frozenset(criterion.id for criterion in document.criteria)
     if not path:
-        return [Round(), *(Round(criteria=every) for _ in range(1, repeat))] if repeat > 1 else []
+        return [Round(only_criteria=False), *(Round() for _ in range(1, repeat))] if repeat > 1 else []
     if repeat > 1:
         raise errors.UsageError(
             "--workstream-repeat and --workstream-controls exclude each other.", instead="Leave one of them away."
         )
-    rounds = [Round(criteria=every)]
-    for control in controls.load(Path(path)):
-        unknown = ", ".join(sorted(set(control.turns_red) - every))
-        if unknown:
+    if len(documents) > 1:
+        raise errors.UsageError(
+            "--workstream-controls is about one document: a control names criteria by their places in it.",
+            instead="Name one document with --workstream.",
+        )
+    (document,) = documents
+    changed = _changed(document)
+    broken = [Round(control, _found(control, document, changed)) for control in controls.load(Path(path))]
+    return [Round(), *broken, Round()]
+
+
+def _found(control: Control, document: Document, changed: Mapping[str, str]) -> dict[str, str]:
+    """Return the criteria that a control means, by what they say, else by their places: see `Round.turns_red`.
+
+    Args:
+        control: the control.
+        document: the document.
+        changed: see `_changed`.
+
+    Raises:
+        errors.ControlError: there is no such criterion, or what stands in its place is another one.
+
+    """
+    texts = {criterion.id: criterion.text for criterion in document.criteria}
+    unknown = ", ".join(sorted(red.id for red in control.turns_red if not red.words and red.id not in texts))
+    if unknown:
+        raise errors.ControlError(
+            f"The control {control.name} is to turn {unknown} red, and {document.path} has no such criterion.",
+            instead=f"Its criteria are {', '.join(texts)}.",
+        )
+    found: dict[str, str] = {}
+    for red in control.turns_red:
+        same = [criterion.id for criterion in identified(red.words, document)] if red.words else [red.id]
+        if not same or (not red.words and red.id in changed):
+            before = red.words or changed[red.id]
+            now = f"and {red.id} is {texts[red.id]!r} now" if red.id in texts else f"and there is no {red.id} any more"
             raise errors.ControlError(
-                f"The control {control.name} is to turn {unknown} red, and {document.path} has no such criterion.",
-                instead=f"Its criteria are {', '.join(criterion.id for criterion in document.criteria)}.",
+                f"The control {control.name} is to turn {red.id} red, which was {before!r}, {now}.",
+                instead="If it breaks that, too, say so in turns_red, by what it says: "
+                f"`- {red.id}: {texts.get(red.id, 'what it says')}`.",
             )
-        rounds.append(Round(control, every))
-    return [*rounds, Round(criteria=every)]
+        found |= dict.fromkeys(same, control.says.get(red.id, ""))
+    return found
+
+
+def _changed(document: Document) -> Mapping[str, str]:
+    """Return what was accepted of places at which another text stands now, by their ids; nothing if nothing was."""
+    path = accepted.find(document)
+    if path is None:
+        return {}
+    now = {criterion.id: text_sha256(criterion) for criterion in document.criteria}
+    kept = accepted.read(path).statement.details.criteria
+    return {one.id: one.text for one in kept if one.id in now and now[one.id] != one.sha256}

@@ -22,7 +22,6 @@ from workstream.plugin.binding import bind, uses
 from workstream.plugin.exchange import MESSAGE, Collected, EnvironmentFailure, Message, leave
 from workstream.plugin.execution import FUNCTION, Running, Watch
 from workstream.plugin.process_environment import ProcessEnvironment
-from workstream.plugin.project import Project
 from workstream.plugin.rounds import planned
 from workstream.plugin.scheduling import group_of
 from workstream.plugin.sights import Sights
@@ -33,6 +32,9 @@ from workstream.world import Borrowed, World
 
 if TYPE_CHECKING:
     from collections.abc import Generator, Iterator, Sequence
+
+    from workstream.plugin.binding import Bindings
+    from workstream.plugin.project import Project
 
 SESSION = pytest.StashKey["Session"]()
 RUNNING = pytest.StashKey[Running]()
@@ -51,22 +53,27 @@ class Session:
 
     Args:
         config: pytest's.
-        document: the document under acceptance.
+        project: what the project says of itself, and the documents under acceptance.
+
+    Attributes:
+        folder: where that is kept which belongs to no document alone; of a run on one document its folder.
 
     Raises:
         errors.WorkstreamError: the options, or the project's configuration, cannot be understood.
 
     """
 
-    def __init__(self, config: pytest.Config, document: documents.Document) -> None:
+    def __init__(self, config: pytest.Config, project: Project) -> None:
         self.config = config
-        self.document = document
         self.root = config.rootpath
-        self.project = Project(config, document)
+        self.project = project
         self.project.require_sense()
-        self.rounds = planned(config, document)
+        self.rounds = planned(config, project.documents)
         where = FOLDER.with_name("controls") if config.getoption("--workstream-controls") else FOLDER
-        self.folder = Path(config.getoption("--workstream-folder") or self.root / where / document.id)
+        chosen = config.getoption("--workstream-folder")
+        self.folder = Path(chosen or self.root / where)
+        if not project.several and not chosen:
+            self.folder /= project.documents[0].id
         options = Options(
             self.project.setting("cluster-name") or DEFAULT_NAME,
             config.getoption("--workstream-keep"),
@@ -82,7 +89,7 @@ class Session:
         self.process_environment = ProcessEnvironment(self.world)
         self.round = 1
         self.interrupted_by = 0
-        self._criteria: dict[str, set[str]] = {}
+        self._speaking: set[str] = set()  # tests that speak of a criterion
         # By which test each error of a fixture was met first. pytest raises the same object for every test that asks.
         self._first_met: dict[int, tuple[BaseException, str]] = {}
         self._message = Message()
@@ -101,6 +108,10 @@ class Session:
     def note_failure(self, failure: EnvironmentFailure) -> None:
         """Keep what kept a test from running; here like `keep`."""
         self._message.failure = self._message.failure or failure
+
+    def folder_of(self, document: documents.Document) -> Path:
+        """Return where evidence and reports of a document are kept."""
+        return self.folder / document.id if self.project.several else self.folder
 
     @property
     def suite(self) -> inventory.Suite:
@@ -134,27 +145,54 @@ class Session:
 
     @pytest.hookimpl(wrapper=True, tryfirst=True)
     def pytest_collection_modifyitems(self, items: list[pytest.Item]) -> Iterator[None]:
-        """Bind the tests that are to run to their criteria."""
+        """Bind the tests that are to run to their criteria; those of documents that nobody asked for do not run."""
         yield
-        renamed = {item.nodeid: test_of(item) for item in items}
         bindings = bind(items, self.project)
-        self._name_criteria(items, bindings.manifest)
-        bindings.manifest = [line.model_copy(update={"test": renamed[line.test]}) for line in bindings.manifest]
-        for line in bindings.manifest:
-            self._criteria.setdefault(line.test, set()).add(line.criterion_id)
+        self._leave_out(items, frozenset(bindings.elsewhere))
+        if len(self.project.documents) > 1:
+            self._order(items, bindings)
+        renamed = {item.nodeid: test_of(item) for item in items}
+        self._name_criteria(items, bindings)
+        bindings.manifest = {
+            one: [line.model_copy(update={"test": renamed[line.test]}) for line in lines]
+            for one, lines in bindings.manifest.items()
+        }
+        self._speaking = {line.test for line in bindings.lines()}
         needs = any(uses(item, "cluster") for item in items)
         groups = {item.nodeid: group_of(item) for item in items}
         self.collected(Collected(bindings=bindings, tests=renamed, groups=groups, uses_cluster=needs))
 
-    def _name_criteria(self, items: list[pytest.Item], manifest: list[records.Manifest]) -> None:
-        """Let reports of tests, such as JUnit's, say of which criteria each speaks."""
-        texts = {criterion.id: one_line(criterion.text) for criterion in self.project.document.criteria}
-        spoken: dict[str, list[str]] = {}
-        for line in manifest:
-            spoken.setdefault(line.test, []).append(line.criterion_id)
+    def _leave_out(self, items: list[pytest.Item], elsewhere: frozenset[str]) -> None:
+        """Leave out tests, and let pytest count them."""
+        left = [item for item in items if item.nodeid in elsewhere]
+        if left:
+            items[:] = [item for item in items if item.nodeid not in elsewhere]
+            self.config.hook.pytest_deselected(items=left)
+
+    def _order(self, items: list[pytest.Item], bindings: Bindings) -> None:
+        """Let the tests of a document run behind those of the documents that it depends on.
+
+        A test of several documents runs with the last of them, and one that speaks of none with the one before it.
+        """
+        places: dict[str, int] = {}
+        for place, document in enumerate(self.project.documents):
+            for line in bindings.manifest.get(document.id, ()):
+                places[line.test] = place
+        before = 0
         for item in items:
-            for one in dict.fromkeys(spoken.get(item.nodeid, [])):
-                item.user_properties.append(("criterion", f"{one} {texts[one]}"))
+            before = places.setdefault(item.nodeid, before)
+        items.sort(key=lambda item: places[item.nodeid])
+
+    def _name_criteria(self, items: list[pytest.Item], bindings: Bindings) -> None:
+        """Let reports of tests, such as JUnit's, say of which criteria each speaks."""
+        spoken: dict[str, list[str]] = {}
+        for document_id, lines in bindings.manifest.items():
+            texts = {one.id: one_line(one.text) for one in self.project.by_id[document_id].criteria}
+            before = f"{document_id} " if self.project.several else ""
+            for line in lines:
+                spoken.setdefault(line.test, []).append(f"{before}{line.criterion_id} {texts[line.criterion_id]}")
+        for item in items:
+            item.user_properties += [("criterion", one) for one in dict.fromkeys(spoken.get(item.nodeid, []))]
 
     @pytest.hookimpl(tryfirst=True)
     def pytest_runtestloop(self, session: pytest.Session) -> bool | None:
@@ -179,7 +217,7 @@ class Session:
             progress.say("round", f"{number} of {len(self.rounds)}: {round_.title}")
             self.keep(round_.record(number))
             with self.world.broken(round_.control) if round_.control else contextlib.nullcontext():
-                self._run(session, round_.criteria)
+                self._run(session, only_criteria=round_.only_criteria)
         return True
 
     def begin_cluster(self) -> None:
@@ -192,13 +230,12 @@ class Session:
     def begin(self) -> None:
         """Do what is to be done before the first test runs."""
 
-    def _run(self, session: pytest.Session, criteria: frozenset[str] | None) -> None:
-        """Run the tests that speak of criteria; all tests if there are none to choose by.
+    def _run(self, session: pytest.Session, *, only_criteria: bool) -> None:
+        """Run all tests, or those that speak of criteria.
 
         At the end every fixture is torn down, those of the session too: only the cluster stays.
         """
-        spoken = self._criteria
-        items = [item for item in session.items if criteria is None or criteria & spoken.get(test_of(item), set())]
+        items = [item for item in session.items if not only_criteria or test_of(item) in self._speaking]
         for item, following in zip(items, [*items[1:], None], strict=True):
             session.config.hook.pytest_runtest_protocol(item=item, nextitem=following)
             if session.shouldfail:

@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 
     from workstream.documents import Criterion, Document
     from workstream.evidence import Log, Verdict
-    from workstream.evidence.records import Observation, Selection
+    from workstream.evidence.records import Dependency, Observation, Selection
 
 NAME = "checklist.md"
 _MARKUP = re.compile(r"[\\`*<>\[\]|~@]|(?<!\w)[_#]|_(?!\w)")
@@ -62,6 +62,14 @@ def left_out(selection: Selection) -> str:
     return " ".join([f"{subject} not selected.", *unknown])
 
 
+def dependencies(lines: Sequence[Dependency]) -> Iterator[str]:
+    """Yield a sentence for each document that one depends on and that was not seen to be proven."""
+    for line in lines:
+        if not line.proven:
+            what = "is not proven" if line.proven is False else "was not looked at"
+            yield f"It depends on {line.document_id}, which {what}: {one_line(line.what, 600)}"
+
+
 def shown(observation: Observation) -> str:
     """Return what was seen, shortened for reading."""
     value = observation.value
@@ -74,6 +82,8 @@ def _head(document: Document, log: Log, verdicts: Sequence[Verdict]) -> Iterator
     yield f"{summary(verdicts)} Ticked is what was proven, and nothing else."
     if log.selection and log.selection.partial:
         yield from ("", f"**This run was a part of the suite.** {left_out(log.selection)}")
+    for sentence in dependencies(log.dependencies):
+        yield from ("", f"**{prose(sentence)}**")
     if log.cut:
         yield from ("", "**The evidence breaks off: the run that wrote it did not come to its end.**")
     elif log.end and log.end.interrupted:

@@ -14,6 +14,7 @@ from markupsafe import Markup, escape
 
 from workstream.documents import Kind
 from workstream.evidence import State, rounds
+from workstream.evidence.verdict import text_sha256
 from workstream.reports import checklist, matrix, picture, timeline, views
 from workstream.reports.clock import clock, said
 from workstream.text import one_line, visible
@@ -28,6 +29,7 @@ if TYPE_CHECKING:
 NAME = "report.html"
 _CODE = re.compile(r"`([^`]+)`")
 _MOST_NAMED = 20  # criteria in a sentence
+_ANCHOR = 12  # digits that tell criteria apart
 _MARKS = {State.PROVEN: "✓", State.FAILED: "✗", State.BLOCKED: "⊘", State.FLAKY: "≈", State.STALE: "↻"}
 
 
@@ -65,8 +67,16 @@ def html(document: Document, log: Log, verdicts: Sequence[Verdict], comparison: 
         problems=list(matrix.problems(comparison)) if comparison else [],
         legend=matrix.LEGEND,
         left_out=checklist.left_out(log.selection) if log.selection and log.selection.partial else "",
+        anchors=_anchors(verdicts),
+        dependencies=list(checklist.dependencies(log.dependencies)),
         room=room,
     )
+
+
+def _anchors(verdicts: Sequence[Verdict]) -> dict[str, str]:
+    """Return by its id the anchor of each criterion that stays when it moves: it is made of its text."""
+    by_text = {text_sha256(one.criterion): one.criterion_id for one in reversed(verdicts)}
+    return {one: f"text-{sha256[:_ANCHOR]}" for sha256, one in by_text.items()}
 
 
 def _summary(verdicts: Sequence[Verdict]) -> str:

@@ -38,6 +38,29 @@ def test_a_criterion_that_does_not_come_back_is_told(story: type[Story], tmp_pat
     assert not matrix.agrees
 
 
+def test_what_was_seen_follows_the_text_of_a_criterion(story: type[Story], tmp_path: Path) -> None:
+    """Where another criterion was put above it since, it is that one which the control was to turn red."""
+    run = told(story, [PASSED, FAILED, PASSED])
+    log, moved = run.log(tmp_path), story("new", "one").document
+    (row,) = evidence.matrix(log, moved, 1, every=True).rows
+    assert row.expected == row.red == {"AC2"}
+    assert {test.criterion_id for test in row.noticed} == {"AC2"}
+    assert row.missing_again == ()
+
+    (row,) = evidence.matrix(log, story("new").document, 1, every=True).rows
+    assert row.expected == set()
+
+
+def test_two_criteria_of_one_text_keep_their_places(story: type[Story], tmp_path: Path) -> None:
+    """Both turn red, and both were to."""
+    run = story("one", "one").bind(T).bind(T, "AC2")
+    for number, control in enumerate(["", "c", ""], start=1):
+        more = {"control": control, "turns_red": ("AC1", "AC2")} if control else {}
+        run.began(number, **more)
+        run.saw(T, attempt=number).ran(T, PASSED, FAILED if control else PASSED, PASSED, attempt=number, round=number)
+    assert evidence.matrix(run.ended().log(tmp_path), run.document, 1, every=True).agrees
+
+
 def test_every_row_says_how_long_it_took(story: type[Story], tmp_path: Path) -> None:
     """From where its round begins to where the next one does."""
     run = told(story, [PASSED, FAILED, FAILED, PASSED])

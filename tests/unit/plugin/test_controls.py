@@ -8,9 +8,10 @@ from typing import TYPE_CHECKING, Any
 import pytest
 import yaml
 
-from workstream import evidence
+from workstream import errors, evidence
 
 if TYPE_CHECKING:
+    from tests.unit.conftest import Run
     from tests.unit.plugin.conftest import Suite
 
 # A helm that says what values it got, last; a product of two parts, each of which works unless told otherwise.
@@ -235,6 +236,50 @@ def test_evidence_of_controls_ticks_nothing(controlled: Controlled) -> None:
     assert log.rounds[1].turns_red == ("AC1",)
 
 
+def test_a_control_that_says_what_a_criterion_says_follows_it(controlled: Controlled) -> None:
+    """Another criterion above it moves it to another place, and changes nothing of the control."""
+    controlled.suite.write({"new": PRODUCT.replace("PART", "right"), "one": PRODUCT.replace("PART", "left")})
+    result = controlled.run(
+        left={**control("left"), "turns_red": [{"AC1": "`one`"}]}, right={**control("right"), "turns_red": ["AC1"]}
+    )
+
+    assert result.ret == pytest.ExitCode.OK
+    assert [one["expected_red"] for one in controlled.matrix()["controls"]] == [["AC2"], ["AC1"]]
+
+
+@pytest.mark.parametrize(
+    ("place", "said"),
+    [
+        ("AC1", "is to turn AC1 red, which was 'before', and AC1 is 'one' now."),
+        ("AC7", "is to turn AC7 red, which was 'before', and there is no AC7 any more."),
+    ],
+)
+def test_a_control_whose_criterion_says_something_else_now_stops_the_session(
+    controlled: Controlled, place: str, said: str
+) -> None:
+    """What it breaks may not be what the new text promises: a person has to look."""
+    result = controlled.run(left={**control("left"), "turns_red": [{place: "before"}]})
+    assert result.ret == errors.ControlError.exit_code
+    assert said in result.stderr.str()
+    assert not controlled.results.exists()
+
+
+def test_a_control_that_names_a_place_is_held_to_what_was_accepted(controlled: Controlled, run: Run) -> None:
+    """A place whose text changed since is an error; one that did not, and one that says its words, are none."""
+    suite = controlled.suite
+    suite.write({"before": suite.PROVING, "two": suite.PROVING})
+    suite.run()
+    assert run("accept", suite.document)[0] == 0
+    suite.write({"one": PRODUCT.replace("PART", "left"), "two": PRODUCT.replace("PART", "right")})
+
+    result = controlled.run(left=control("left", "AC1"), right=control("right", "AC2"))
+    assert result.ret == errors.ControlError.exit_code
+    assert "The control left is to turn AC1 red, which was 'before', and AC1 is 'one' now." in result.stderr.str()
+
+    result = controlled.run(left={**control("left"), "turns_red": [{"AC1": "one"}]}, right=control("right", "AC2"))
+    assert result.ret == pytest.ExitCode.OK
+
+
 @pytest.mark.parametrize(
     ("text", "said"),
     [
@@ -243,6 +288,8 @@ def test_evidence_of_controls_ticks_nothing(controlled: Controlled) -> None:
         ("sentence: x\nturns_red: [AC1]\n", "breaks nothing"),
         ("sentence: x\nturns_red: []\nvalues: {a: 1}\n", "turns nothing red"),
         ("sentence: x\nturns_red: [AC9]\nvalues: {a: 1}\n", "no such criterion"),
+        ("sentence: x\nturns_red: [{AC1: one, AC2: two}]\nvalues: {a: 1}\n", "is no control"),
+        ("sentence: x\nturns_red: [AC1: 1]\nvalues: {a: 1}\n", "is no control"),
         ("sentence: x\nturns_red: [AC1]\nvalues: {a: 1}\nvalue: {}\n", "Extra inputs are not permitted"),
         ("name: x\nsentence: x\nturns_red: [AC1]\nvalues: {a: 1}\n", "names itself"),
     ],

@@ -92,10 +92,13 @@ def test_markers_are_checked_while_collecting_only(suite: Suite) -> None:
     assert {path: path.read_bytes() for path in suite.folder.iterdir()} == before
 
 
-def test_the_marker_is_known_without_a_document(suite: Suite) -> None:
+@pytest.mark.parametrize("arguments", [(), ("--workstream=",)], ids=["nothing", "a variable that nobody set"])
+def test_the_marker_is_known_without_a_document(
+    suite: Suite, pytester: pytest.Pytester, arguments: tuple[str, ...]
+) -> None:
     """--strict-markers accepts the markers when no document is given, and nothing else happens."""
     suite.write({"one": "def test():\n    pass\n"})
-    result = suite.run("--strict-markers", "--workstream=")
+    result = pytester.runpytest_inprocess(*suite.LEAN, "--strict-markers", *arguments)
     assert result.ret == pytest.ExitCode.OK
     assert not suite.folder.exists()
 

@@ -148,6 +148,22 @@ def test_no_two_places_of_a_page_have_one_name(told: Story, tmp_path: Path) -> N
     assert {"AC1", "AC2", "AC3", "observation-1", "observation-2", "event-1", "test-1", "test-2"} <= set(ids)
 
 
+def test_a_link_to_a_criterion_follows_its_text(story: type[Story], tmp_path: Path) -> None:
+    """Its place names it, and so does what it says, wherever that stands; of two that say the same, the first."""
+    found = {}
+    for number, texts in enumerate([("one", "two"), ("new", "one", "two", "two")]):
+        told = story(*texts)
+        source = page.html(told.document, told.log(tmp_path), evidence.verdicts(told.log(tmp_path), told.document))
+        named = [given["id"] for _, given in Page(source).attributes if str(given.get("id")).startswith("text-")]
+        assert len(named) == len(set(texts))
+        for name in named:
+            (text,) = Page(source).texts[f"#{name}"]
+            found[number, " ".join(text.split()[2:3])] = name
+    assert found[0, "one"] == found[1, "one"]
+    assert found[0, "two"] == found[1, "two"]
+    assert len(set(found.values())) == 3
+
+
 def test_what_is_not_proven_comes_first(told: Story, tmp_path: Path) -> None:
     """The result, then why not, then the criteria: those that failed before those that are proven."""
     found = page_of(told.ended(), tmp_path)
