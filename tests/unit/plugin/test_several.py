@@ -130,6 +130,8 @@ def test_the_example_of_the_page_runs_as_it_says(several: Several, distributed: 
     }
     whole = (several.results / "overview.md").read_text()
     assert "| [ ] WS-010-01 Sorting | workstream | 0 of 1 criteria are proven; not proven: AC1. |" in whole
+    assert "- command: `pytest " in whole
+    assert f"- begun: {several.log('POST-3').session.time}\n" in whole
     assert "- WS-010-02: It depends on WS-010-01, which is not proven" in whole
     assert "- POST-4: It depends on WS-010-07, which was not looked at: There is no such document here." in whole
     assert several.overview()["exit_code"] == 1
