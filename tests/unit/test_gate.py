@@ -217,6 +217,26 @@ def test_a_strangers_repository_can_use_the_action(stranger: Stranger) -> None:
     assert (decided.returncode, "no pull request" in decided.stderr) == (0, True)
 
 
+def test_the_action_proves_all_documents_in_one_run(stranger: Stranger) -> None:
+    """One cluster is for all; a document that is not proven keeps the gate closed, and no other."""
+    stranger.suite(42)
+    second = "## WS-901: Parcels\n\n### Acceptance Criteria\n\n- [ ] Parcels arrive\n"
+    (stranger.folder / "plans" / "WS-901.md").write_text(second)
+    both = f"{DOCUMENTS}plans/WS-901.md"
+    proved = stranger.run("Prove", documents=both)
+    assert "Exit code 1: 1 of 2 documents are proven; not proven: WS-901." in proved.stdout
+    decided = stranger.run("Decide", documents=both)
+    assert (decided.returncode, decided.stdout) == (1, "The gate is closed: WS-901: AC1 (uncovered).\n")
+
+
+def test_without_a_document_the_action_runs_nothing(stranger: Stranger) -> None:
+    """It is the gate that says that there must be one."""
+    stranger.suite(41)
+    proved = stranger.run("Prove", documents=" \n\n")
+    assert (proved.returncode, proved.stdout) == (0, "")
+    assert stranger.run("Decide", documents=" \n\n").returncode == 64
+
+
 def test_evidence_that_a_change_brings_along_opens_no_gate(stranger: Stranger) -> None:
     """What stood in the build folder before is taken away, also where the suite then does not run at all."""
     stranger.suite(42)

@@ -17,6 +17,8 @@ from typing import TYPE_CHECKING, Any
 import pytest
 import yaml
 
+from workstream import controls, documents
+
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
@@ -130,6 +132,16 @@ def test_nothing_in_the_harness_knows_the_product() -> None:
 
     assert PACKAGE / "resources" / "versions.toml" in files
     assert [path for path in files if "spark" in path.read_text(encoding="utf-8").lower()] == []
+
+
+@pytest.mark.parametrize("folder", sorted((ROOT / "tests" / "controls").iterdir()), ids=lambda path: path.name)
+def test_our_controls_name_criteria_by_what_they_say(folder: Path) -> None:
+    """Each stands where the control says it, so that a reader finds it; a text that changed is seen here at once."""
+    (path,) = ROOT.glob(f"workstreams/{folder.name}-*.md")
+    document = documents.read(path)
+    named = [red for control in controls.load(folder) for red in control.turns_red]
+    assert {red.id for red in named} == {criterion.id for criterion in document.criteria}
+    assert [red for red in named if red.id not in {one.id for one in documents.identified(red.words, document)}] == []
 
 
 def test_a_control_that_means_one_worker_finds_it_on_every_cluster_of_ours() -> None:

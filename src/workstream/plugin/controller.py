@@ -74,6 +74,7 @@ class Controller(Session):
                 for document, session in zip(project.documents, sessions, strict=True)
             }
         )
+        self._described = sessions[0]  # what holds for all documents
         self._results: dict[str, Result] = {}
         self._attempts: dict[str, int] = {}
         self._tests: dict[str, str] = {}
@@ -352,7 +353,7 @@ class Controller(Session):
         code = self._code
         why = self._failure.text if self._failure and self._failure.exit_code == code else ""
         rows = [result.row(document, self._results.get(document.id)) for document in self.project.documents]
-        return overview.of(rows, code, why)
+        return overview.of(self._described, rows, code, why)
 
     def _exit_status(self, exitstatus: int) -> int:
         if self.interrupted_by:

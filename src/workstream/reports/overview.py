@@ -16,6 +16,8 @@ from workstream.text import one_line
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
 
+    from workstream.evidence.records import Session
+
 MARKDOWN, JSON = "overview.md", "overview.json"
 _OF_PYTEST = {
     2: "pytest was stopped",
@@ -58,7 +60,9 @@ class Overview(BaseModel):
     """All documents of a run: the object that it leaves as `overview.json`, beside a folder for each of them.
 
     Attributes:
-        exit_code: the run's.
+        command: the run's command line.
+        began: when it began, RFC 3339, UTC.
+        exit_code: how it ended.
         sentence: why it is that one.
         documents: the documents, each behind those that it depends on.
 
@@ -66,22 +70,29 @@ class Overview(BaseModel):
 
     model_config = ConfigDict(frozen=True)
 
+    command: str
+    began: str
     exit_code: int
     sentence: str
     documents: tuple[Row, ...]
 
 
-def of(rows: Sequence[Row], exit_code: int, failure: str = "") -> Overview:
+def of(session: Session, rows: Sequence[Row], exit_code: int, failure: str = "") -> Overview:
     """Return the overview of a run.
 
     Args:
+        session: the first line of one of its logs.
         rows: its documents, each behind those that it depends on.
         exit_code: how the run ends.
         failure: what kept it from proving more, if that decides the exit code.
 
     """
     return Overview(
-        exit_code=exit_code, sentence=f"Exit code {exit_code}: {_why(rows, exit_code, failure)}", documents=tuple(rows)
+        command=session.command,
+        began=session.time,
+        exit_code=exit_code,
+        sentence=f"Exit code {exit_code}: {_why(rows, exit_code, failure)}",
+        documents=tuple(rows),
     )
 
 
@@ -136,4 +147,5 @@ def markdown(overview: Overview) -> str:
     for row in overview.documents:
         text += [f"- {row.id}: {prose(sentence)}" for sentence in checklist.dependencies(row.dependencies)]
         text += [f"- {row.id} {one}: {state}" for one, state in row.criteria.items() if state is not State.PROVEN]
+    text += ["", f"- command: {checklist.code(overview.command)}", f"- begun: {overview.began}"]
     return "\n".join([*text, ""])

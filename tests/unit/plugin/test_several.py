@@ -22,6 +22,18 @@ OVERVIEW, SENTENCE = re.findall(r"```text\n(.*?)```", PAGE, re.DOTALL)
 RECORDING = "def test(evidence):\n    evidence.record('answer', 42)\n"
 DISTRIBUTED = pytest.mark.parametrize("distributed", [(), ("-n2",)], ids=["alone", "xdist"])
 
+BROKEN = """
+import pytest
+from workstream import errors
+
+@pytest.fixture
+def release():
+    raise errors.ChartError("The chart is broken.")
+
+def test(release):
+    pass
+"""
+
 
 class Several:
     """Documents with a criterion each, and a module of tests for each.
@@ -118,6 +130,8 @@ def test_the_example_of_the_page_runs_as_it_says(several: Several, distributed: 
     }
     whole = (several.results / "overview.md").read_text()
     assert "| [ ] WS-010-01 Sorting | workstream | 0 of 1 criteria are proven; not proven: AC1. |" in whole
+    assert "- command: `pytest " in whole
+    assert f"- begun: {several.log('POST-3').session.time}\n" in whole
     assert "- WS-010-02: It depends on WS-010-01, which is not proven" in whole
     assert "- POST-4: It depends on WS-010-07, which was not looked at: There is no such document here." in whole
     assert several.overview()["exit_code"] == 1
@@ -195,14 +209,14 @@ def test_tests_run_behind_those_of_what_their_document_depends_on(
     """A test of several runs with the last of them, one of none stays behind the one that it stood behind."""
     several.write(ws1="WS-3", ws2="", ws3="WS-2")
     several.test("a_both", RECORDING, "WS-1", "WS-2")
-    (several.path / "test_ws_2_then.py").write_text("def test():\n    pass\n")
+    (several.path / "test_ws_3_then.py").write_text("def test():\n    pass\n")
     several.run("--workstream=plans", *distributed, *(("--dist=loadfile", "-n1") if distributed else ()))
 
     cases = ET.parse(several.results / "junit.xml").iter("testcase")  # noqa: S314 - our own
     assert [case.attrib["classname"] for case in cases] == [
         "test_ws_2",
-        "test_ws_2_then",
         "test_ws_3",
+        "test_ws_3_then",
         "test_a_both",
         "test_ws_1",
     ]
@@ -300,10 +314,13 @@ def test_a_part_of_a_run_is_a_part_for_each_document_of_which_tests_are_missing(
     assert second.left_out == ("test_ws_2.py::test",)
 
 
-def test_what_fails_in_a_part_of_a_run_is_a_failure(several: Several) -> None:
+@pytest.mark.parametrize(
+    "source", [RECORDING + "    assert False\n", "def test():\n    pass\n"], ids=["fails", "sees nothing"]
+)
+def test_what_is_not_proven_in_a_part_of_a_run_is_a_failure(several: Several, source: str) -> None:
     """That of another document not all was run does not make it less of one."""
     several.write(ws1="", ws2="")
-    several.test("ws_1", RECORDING + "    assert False\n", "WS-1")
+    several.test("ws_1", source, "WS-1")
     assert several.run("--workstream=plans", "-k", "ws_1").ret == pytest.ExitCode.TESTS_FAILED
 
 
@@ -351,6 +368,34 @@ def test_what_was_begun_for_nothing_is_not_left_behind(several: Several) -> None
     assert several.run("--workstream=plans").ret == 25
     other.close()
     assert several.kept() == {}
+
+
+@pytest.mark.parametrize(
+    ("source", "code", "said"),
+    [
+        (
+            "def test():\n    assert False\n",
+            1,
+            "Exit code 1: 2 of 2 documents are proven, and a test failed that speaks of no criterion.",
+        ),
+        (
+            BROKEN,
+            18,
+            "Exit code 18: The chart is broken. 2 of 2 documents are proven.",
+        ),
+    ],
+    ids=["a test without a criterion", "the environment"],
+)
+def test_an_exit_code_that_no_document_is_the_reason_of_is_explained(
+    several: Several, source: str, code: int, said: str
+) -> None:
+    """All documents are proven, and something else failed."""
+    several.write(ws1="", ws2="")
+    (several.path / "test_plain.py").write_text(source)
+    result = several.run("--workstream=plans")
+    assert result.ret == several.overview()["exit_code"] == code
+    assert said == several.overview()["sentence"]
+    assert said in result.stdout.str()
 
 
 def test_several_documents_may_be_repeated(several: Several) -> None:

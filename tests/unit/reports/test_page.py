@@ -150,7 +150,7 @@ def test_no_two_places_of_a_page_have_one_name(told: Story, tmp_path: Path) -> N
 
 def test_a_link_to_a_criterion_follows_its_text(story: type[Story], tmp_path: Path) -> None:
     """Its place names it, and so does what it says, wherever that stands; of two that say the same, the first."""
-    found = {}
+    found, places = {}, {}
     for number, texts in enumerate([("one", "two"), ("new", "one", "two", "two")]):
         told = story(*texts)
         source = page.html(told.document, told.log(tmp_path), evidence.verdicts(told.log(tmp_path), told.document))
@@ -158,10 +158,13 @@ def test_a_link_to_a_criterion_follows_its_text(story: type[Story], tmp_path: Pa
         assert len(named) == len(set(texts))
         for name in named:
             (text,) = Page(source).texts[f"#{name}"]
-            found[number, " ".join(text.split()[2:3])] = name
+            _, place, words = text.split()[:3]
+            found[number, words] = name
+            places[number, words] = place
     assert found[0, "one"] == found[1, "one"]
     assert found[0, "two"] == found[1, "two"]
     assert len(set(found.values())) == 3
+    assert places[1, "two"] == "AC3"
 
 
 def test_what_is_not_proven_comes_first(told: Story, tmp_path: Path) -> None:
