@@ -20,10 +20,11 @@ from workstream.evidence.log import FOLDER
 from workstream.plugin import body, inventory
 from workstream.plugin.binding import bind, uses
 from workstream.plugin.exchange import MESSAGE, Collected, EnvironmentFailure, Message, leave
-from workstream.plugin.execution import FUNCTION, Running, Watch
+from workstream.plugin.execution import FUNCTION, Watch
 from workstream.plugin.process_environment import ProcessEnvironment
 from workstream.plugin.project import Project
 from workstream.plugin.rounds import planned
+from workstream.plugin.running import Running
 from workstream.plugin.scheduling import group_of
 from workstream.plugin.sights import Sights
 from workstream.plugin.silence import Silence
