@@ -133,6 +133,7 @@ class Inventory:
         self._target = Path(config.getoption("--workstream-inventory"))
         self._project = Project(config, document)
         self._items: list[pytest.Item] = []
+        self._marks: dict[int, list[pytest.Mark]] = {}
         self._functions: list[object] = []
         self._modules: dict[Path, pytest.Module] = {}
         self._left_out: set[Path] = set()
@@ -157,9 +158,11 @@ class Inventory:
         patterns = self._config.getini("norecursedirs")
         return path.is_dir() and any(fnmatch.fnmatch(path.name, pattern) for pattern in patterns)
 
+    @pytest.hookimpl(tryfirst=True)
     def pytest_itemcollected(self, item: pytest.Item) -> None:
-        """Keep every test, before a hook can drop it."""
+        """Keep every test, before a hook can drop it or take its markers away."""
         self._items.append(item)
+        self._marks[id(item)] = list(item.iter_markers(MARKER))
         self._functions.append(getattr(item, "function", None))
 
     def pytest_collectreport(self, report: pytest.CollectReport) -> None:
@@ -187,14 +190,20 @@ class Inventory:
         os._exit(pytest.ExitCode.OK)
 
     def _bindings(self) -> Bindings:
+        for item in self._items:
+            item.own_markers += [mark for mark in self._marks[id(item)] if mark not in list(item.iter_markers(MARKER))]
         bindings = bind(self._items, self._project)
-        patterns = [*self._config.getini("python_functions"), *self._config.getini("python_classes")]
+        speaking = [(item, item.get_closest_marker(MARKER) is not None) for item in self._items]
         broken = {report.nodeid for report in self._reports}
+        asserting = {path for path in _source_files(self._config, self._project.folder) if path not in self._modules}
         for path, module in self._modules.items():
             if module.nodeid in broken or not self._speaks(module):
                 continue
             bindings.problems += dropped.hidden(module, self._functions, self._config)
-            bindings.problems += dropped.overwritten(path, module.nodeid, patterns)
+            bindings.problems += dropped.unrun(path, module, speaking, self._config)
+            asserting.add(path)
+        for path in sorted(asserting):
+            bindings.problems += dropped.never_failing(path, self._relative(path))
         return bindings
 
     def _speaks(self, module: pytest.Module) -> bool:
@@ -211,11 +220,13 @@ class Inventory:
 
     def _elsewhere(self) -> Iterator[str]:
         """Yield which files speak of our document's criteria, and were not collected."""
-        helpers = {code.co_filename for function in self._functions if (code := getattr(function, "__code__", None))}
-        for path in modules.python_files(self._project.folder):
-            if path in self._modules or str(path) in helpers:
+        elsewhere = {code.co_filename for function in self._functions if (code := getattr(function, "__code__", None))}
+        paths = list(modules.python_files(self._project.folder))
+        helpers = modules.naming(paths, self._project.document.id)
+        for path in paths:
+            if path in self._modules or str(path) in elsewhere:
                 continue
-            line = modules.speaks_of(path, self._project.document.id)
+            line = modules.speaks_of(path, self._project.document.id, helpers)
             if line is not None:
                 yield (
                     f"{self._relative(path)}:{line} speaks of a criterion of {self._project.document.id}, and stands "

@@ -784,6 +784,73 @@ SITUATIONS = {
         """,
         "proven",
     ),
+    "a decorator that hides it swallows what it raises": (
+        """
+        def forgiving(function):
+            def called(evidence):
+                try:
+                    function(evidence)
+                except AssertionError:
+                    pass
+            return called
+
+        @forgiving
+        def test(evidence):
+            evidence.record("answer", 41)
+            assert 41 == 42
+        """,
+        "failed",
+    ),
+    "a decorator that hides it runs it until it passes": (
+        """
+        runs = []
+
+        def until_it_passes(function):
+            def called(evidence):
+                while True:
+                    try:
+                        return function(evidence)
+                    except AssertionError:
+                        continue
+            return called
+
+        @until_it_passes
+        def test(evidence):
+            runs.append(1)
+            evidence.record("runs", len(runs))
+            assert len(runs) == 2
+        """,
+        "flaky",
+    ),
+    "a decorator that hides it runs it once": (
+        """
+        def told(function):
+            def called(evidence):
+                print("it runs")
+                function(evidence)
+            return called
+
+        @told
+        def test(evidence):
+            evidence.record("answer", 42)
+        """,
+        "proven",
+    ),
+    "calls a check that it was made with": (
+        """
+        def made(check):
+            def test(evidence):
+                for number in range(3):
+                    check(evidence, number)
+            return test
+
+        def check(evidence, number):
+            evidence.record("number", number)
+
+        test = made(check)
+        """,
+        "proven",
+    ),
     "an assertion was lost in a thread that nobody can join": (
         """
         import _thread
