@@ -133,10 +133,11 @@ def _changed_modules(basis: Basis, root: Path) -> Iterator[Change]:
 def _new_modules(basis: Basis, root: Path) -> Iterator[Change]:
     """Yield the modules that speak of the document's criteria and that the run did not know: it would have said so."""
     known = {line.source_path for line in basis.manifest} | {subject.path for subject in basis.subjects}
+    helpers = modules.naming([root / path for path in known if path.endswith(".py")], basis.document_id)
     for folder in basis.test_paths:
         for path in modules.python_files(root / folder):
             name = os.path.relpath(path, root)
-            if name not in known and modules.speaks_of(path, basis.document_id) is not None:
+            if name not in known and modules.speaks_of(path, basis.document_id, helpers) is not None:
                 yield Change(name, f"{name}, which speaks of its criteria, was added since")
 
 

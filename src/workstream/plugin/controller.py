@@ -9,7 +9,7 @@ import os
 import signal
 from logging.handlers import MemoryHandler
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NoReturn
 
 import pytest
 from _pytest.junitxml import xml_key  # there is no public way to say where it goes once it is known
@@ -97,6 +97,18 @@ class Controller(Session):
             progress.show(self._terminal, verbose=config.getoption("verbose", 0) > 1),
         ]
         self._signals = Signals()
+        self._require_honest_exit()
+
+    def _require_honest_exit(self) -> None:
+        """Let no `os._exit` of a suite end this process with the code of a success before the run has proven one."""
+        end, process = os._exit, os.getpid()
+
+        def exit_(status: int) -> NoReturn:
+            proven = self._session is not None and self._code == pytest.ExitCode.OK
+            end(status if status or proven or os.getpid() != process else self._code or pytest.ExitCode.TESTS_FAILED)
+
+        os._exit = exit_
+        self.config.add_cleanup(lambda: setattr(os, "_exit", end))  # after every plugin
 
     @property
     def _exchange(self) -> Path:

@@ -1,22 +1,20 @@
-"""Tests that pytest drops in silence: it never collects them, or a later one of the same name stands in their place."""
+"""Tests that pytest drops in silence, and assertions that are none."""
 
 from __future__ import annotations
 
-import ast
 import fnmatch
 import inspect
 from typing import TYPE_CHECKING, Any
 
+from workstream.plugin import written
 from workstream.plugin.binding import MARKER
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Sequence
+    from collections.abc import Iterable, Iterator, Sequence
     from pathlib import Path
     from types import ModuleType
 
     import pytest
-
-_Named = ast.FunctionDef | ast.AsyncFunctionDef | ast.ClassDef
 
 
 def hidden(module: pytest.Module, functions: Sequence[object], config: pytest.Config) -> Iterator[str]:
@@ -83,56 +81,38 @@ def _matches(name: str, patterns: Sequence[str]) -> bool:
     return any(name.startswith(pattern) or fnmatch.fnmatch(name, pattern) for pattern in patterns)
 
 
-def overwritten(path: Path, nodeid: str, patterns: Sequence[str]) -> Iterator[str]:
-    """Yield the tests of a module whose names are bound again further down: only the last one of a name is run.
+def unrun(
+    path: Path, module: pytest.Module, items: Iterable[tuple[pytest.Item, bool]], config: pytest.Config
+) -> Iterator[str]:
+    """Yield the tests that are written in a module, and that nothing runs.
+
+    A later binding of their name hides them, a condition leaves them out, or a decorator or a hook takes their marker.
 
     Args:
         path: the module's file.
-        nodeid: how pytest names it.
-        patterns: what names of tests look like.
+        module: the module, as pytest collected it.
+        items: the tests that were collected, each with whether it carries a marker.
+        config: pytest's.
 
     """
-    try:
-        tree = ast.parse(path.read_bytes())
-    except (OSError, SyntaxError, ValueError):
-        return  # it is not Python, or pytest reports it
-    for body in [tree.body, *(node.body for node in ast.walk(tree) if isinstance(node, ast.ClassDef))]:
-        seen: dict[str, _Named] = {}
-        for statement in body:
-            for name in _bound(statement):
-                if name in seen and not _uses(statement, name):
-                    yield (
-                        f"{nodeid}:{seen[name].lineno}: {name!r} is defined again in line {statement.lineno}: "
-                        "only the last one is run"
-                    )
-            if isinstance(statement, _Named) and (_matches(statement.name, patterns) or _marks(statement)):
-                seen[statement.name] = statement
+    for one in written.vanished(path, module.obj, items):
+        tests = not one.inside or _matches(one.inside, config.getini("python_classes"))
+        if one.marked or (tests and _matches(one.name, config.getini("python_functions"))):
+            why = f"carries the marker {MARKER!r}" if one.marked else "looks like a test"
+            yield (
+                f"{module.nodeid}:{one.line}: {one.place!r} {why}, and no test runs it as it is written: only the last "
+                "one of a name is run, a condition leaves it out (@pytest.mark.skipif does so openly), or something "
+                "takes its marker away"
+            )
 
 
-def _bound(statement: ast.stmt) -> Iterator[str]:
-    """Yield the names that a statement binds."""
-    if isinstance(statement, _Named):
-        yield statement.name
-    elif isinstance(statement, ast.Assign):
-        yield from (target.id for target in statement.targets if isinstance(target, ast.Name))
-    elif isinstance(statement, ast.ImportFrom | ast.Import):
-        yield from (alias.asname or alias.name for alias in statement.names)
+def never_failing(path: Path, name: str) -> Iterator[str]:
+    """Yield the assertions of a file that cannot fail, whatever warnings are switched off.
 
+    Args:
+        path: the file.
+        name: how it is told.
 
-def _uses(statement: ast.stmt, name: str) -> bool:
-    """Whether a statement binds a name to something that is made of what the name stood for."""
-    if isinstance(statement, _Named):
-        parts = statement.decorator_list
-    else:
-        parts = [statement.value] if isinstance(statement, ast.Assign) else []
-    return any(isinstance(node, ast.Name) and node.id == name for part in parts for node in ast.walk(part))
-
-
-def _marks(node: _Named) -> list[ast.Call]:
-    """Return the calls that make a criterion's marker, in a statement's decorators."""
-    return [
-        call
-        for decorator in node.decorator_list
-        for call in ast.walk(decorator)
-        if isinstance(call, ast.Call) and isinstance(call.func, ast.Attribute) and call.func.attr == MARKER
-    ]
+    """
+    for line in written.never_failing(path):
+        yield f"{name}:{line}: this asserts a tuple, which is always true: write `assert condition, message`"

@@ -134,6 +134,7 @@ class Inventory:
         self._target = Path(config.getoption("--workstream-inventory"))
         self._project = project
         self._items: list[pytest.Item] = []
+        self._marks: dict[int, list[pytest.Mark]] = {}
         self._functions: list[object] = []
         self._modules: dict[Path, pytest.Module] = {}
         self._left_out: set[Path] = set()
@@ -158,9 +159,11 @@ class Inventory:
         patterns = self._config.getini("norecursedirs")
         return path.is_dir() and any(fnmatch.fnmatch(path.name, pattern) for pattern in patterns)
 
+    @pytest.hookimpl(tryfirst=True)
     def pytest_itemcollected(self, item: pytest.Item) -> None:
-        """Keep every test, before a hook can drop it."""
+        """Keep every test, before a hook can drop it or take its markers away."""
         self._items.append(item)
+        self._marks[id(item)] = list(item.iter_markers(MARKER))
         self._functions.append(getattr(item, "function", None))
 
     def pytest_collectreport(self, report: pytest.CollectReport) -> None:
@@ -188,14 +191,20 @@ class Inventory:
         os._exit(pytest.ExitCode.OK)
 
     def _bindings(self) -> Bindings:
+        for item in self._items:
+            item.own_markers += [mark for mark in self._marks[id(item)] if mark not in list(item.iter_markers(MARKER))]
         bindings = bind(self._items, self._project)
-        patterns = [*self._config.getini("python_functions"), *self._config.getini("python_classes")]
+        speaking = [(item, item.get_closest_marker(MARKER) is not None) for item in self._items]
         broken = {report.nodeid for report in self._reports}
+        asserting = {path for path in _source_files(self._config, self._project.folder) if path not in self._modules}
         for path, module in self._modules.items():
             if module.nodeid in broken or not self._speaks(module):
                 continue
             bindings.problems += dropped.hidden(module, self._functions, self._config)
-            bindings.problems += dropped.overwritten(path, module.nodeid, patterns)
+            bindings.problems += dropped.unrun(path, module, speaking, self._config)
+            asserting.add(path)
+        for path in sorted(asserting):
+            bindings.problems += dropped.never_failing(path, self._relative(path))
         return bindings
 
     def _speaks(self, module: pytest.Module) -> bool:
@@ -212,14 +221,16 @@ class Inventory:
 
     def _astray(self) -> dict[str, list[str]]:
         """Return which files speak of criteria of our documents, and were not collected; by the document's id."""
-        helpers = {code.co_filename for function in self._functions if (code := getattr(function, "__code__", None))}
+        elsewhere = {code.co_filename for function in self._functions if (code := getattr(function, "__code__", None))}
+        paths = list(modules.python_files(self._project.folder))
+        helpers = {one: modules.naming(paths, one) for one in self._project.by_id}
         found: dict[str, list[str]] = {}
         where = ", ".join(map(self._relative, self._project.test_paths))
-        for path in modules.python_files(self._project.folder):
-            if path in self._modules or str(path) in helpers:
+        for path in paths:
+            if path in self._modules or str(path) in elsewhere:
                 continue
             for one in self._project.by_id:
-                line = modules.speaks_of(path, one)
+                line = modules.speaks_of(path, one, helpers[one])
                 if line is not None:
                     found.setdefault(one, []).append(
                         f"{self._relative(path)}:{line} speaks of a criterion of {one}, and stands outside of what "

@@ -17,12 +17,13 @@ from workstream.cluster.kind import DEFAULT_NAME
 from workstream.cluster.provisioning import Options
 from workstream.evidence import records
 from workstream.evidence.log import FOLDER
-from workstream.plugin import body, inventory
+from workstream.plugin import inventory, written
 from workstream.plugin.binding import bind, uses
 from workstream.plugin.exchange import MESSAGE, Collected, EnvironmentFailure, Message, leave
-from workstream.plugin.execution import FUNCTION, Running, Watch
+from workstream.plugin.execution import FUNCTION, Watch
 from workstream.plugin.process_environment import ProcessEnvironment
 from workstream.plugin.rounds import planned
+from workstream.plugin.running import Running
 from workstream.plugin.scheduling import group_of
 from workstream.plugin.sights import Sights
 from workstream.plugin.silence import Silence
@@ -139,7 +140,7 @@ class Session:
     def pytest_itemcollected(self, item: pytest.Item) -> None:
         """Remember a test as it was collected, before anybody changes its name or what it calls."""
         item.stash[_NODE_ID] = item.nodeid
-        function = body.innermost(getattr(item, "function", None))
+        function = written.own_function(item)
         if function is not None:
             item.stash[FUNCTION] = function
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import signal
 import threading
 from typing import TYPE_CHECKING
@@ -24,18 +25,33 @@ class Signals:
 
     def __init__(self) -> None:
         self.seen = 0
+        self._process = os.getpid()
         here = threading.current_thread() is threading.main_thread()
         self._before = {number: signal.signal(number, self._interrupt) for number in (_NUMBERS if here else ())}
 
     def _interrupt(self, number: int, _frame: FrameType | None) -> None:
+        if self._leave(number):
+            return
         # Every time: a test may have swallowed the one before.
         self.seen = number
         raise KeyboardInterrupt
 
+    def _leave(self, number: int) -> bool:
+        """Do with a signal what was done before there was a run, in a process that a test has forked away."""
+        if os.getpid() == self._process:
+            return False
+        signal.signal(number, self._before[signal.Signals(number)])
+        os.kill(os.getpid(), number)
+        return True
+
     def shield(self) -> None:
         """Let no signal interrupt any more: what was made is being cleaned up."""
         for number in self._before:
-            signal.signal(number, lambda *_: progress.say("interrupted", "cleaning up; this takes some seconds"))
+            signal.signal(number, self._say)
+
+    def _say(self, number: int, _frame: FrameType | None) -> None:
+        if not self._leave(number):
+            progress.say("interrupted", "cleaning up; this takes some seconds")
 
     def restore(self) -> None:
         """Give the signals back to whoever had them."""

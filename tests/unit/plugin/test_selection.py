@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import textwrap
 from typing import TYPE_CHECKING
 
 import pytest
@@ -275,6 +276,21 @@ HIDDEN: dict[str, Callable[[str], str]] = {
         "class TestIt:\n    def __init__(self):\n        pass\n\n    def test(self):\n        assert False\n"
     ),
     "its own name": lambda mark: f"@{mark}\ndef tset_more(evidence):\n    assert False\n",
+    "it was deleted": lambda _: f"{FAILING}\ndel test_more\n",
+    "a loop": lambda _: f"{FAILING}\nfor test_more in (1, 2):\n    pass\n",
+    "several names at once": lambda _: f"{FAILING}\ntest_more, other = 1, 2\n",
+    "a condition": lambda _: "if not __name__:\n" + textwrap.indent(FAILING, "    "),
+    "its class has another one now": lambda mark: (
+        f"class TestIt:\n    @{mark}\n    def test_more(self):\n        assert False\n\nTestIt.test_more = None\n"
+    ),
+    "its decorator takes its marker away": lambda mark: (
+        "del pytestmark\n\ndef bare(function):\n    return lambda evidence: function(evidence)\n\n"
+        f"@bare\n@{mark}\n{FAILING}"
+    ),
+    "its decorator makes an object of it": lambda mark: (
+        "class It:\n    def __init__(self, function):\n        self.function = function\n\n"
+        f"    def __call__(self, evidence):\n        pass\n\n@It\n@{mark}\n{FAILING}"
+    ),
     "its class's name": lambda mark: f"class It:\n    @{mark}\n    def test_more(self):\n        assert False\n",
 }  # fmt: skip
 
@@ -286,7 +302,70 @@ def test_a_test_that_pytest_passes_over_stops_the_run(suite: Suite, how: str) ->
     suite.add("test_more.py", "one", HIDDEN[how]("pytest.mark.criterion('WS-900', 'one')"))
     result = suite.run("-W", "ignore")
     assert result.ret == pytest.ExitCode.USAGE_ERROR
-    result.stderr.re_match_lines([r".*test_more\.py.*: .*(only the last one is run|pytest does not collect it)"])
+    result.stderr.re_match_lines([r".*test_more\.py.*: .*(no test runs it as it|pytest does not collect it)"])
+
+
+SHOWN: dict[str, str] = {
+    "by a decorator that hides it": (
+        "def hiding(function):\n    return lambda evidence: function(evidence)\n\n@hiding\n{test}"
+    ),
+    "by a new binding of its name": (
+        "import functools\n\n{test}\n"
+        "def hiding(function):\n    return functools.wraps(function)(lambda *a, **k: function(*a, **k))\n\n"
+        "test = hiding(test)\n"
+    ),
+    "in one of two branches": "if __name__:\n{indented}else:\n{indented}",
+    "where something else cannot be imported": "try:\n    import json\n{indented}except ImportError:\n{indented}",
+    "beside a fixture with a test's name": "{test}\n@pytest.fixture\ndef test_client():\n    return 1\n",
+    "beside a method with a test's name": "{test}\nclass Client:\n    def test_it(self):\n        return 1\n",
+    "beside a base class whose method it defines anew": (
+        "class TestBase:\n    __test__ = False\n\n    def test(self):\n        raise NotImplementedError\n\n"
+        "class TestIt(TestBase):\n    __test__ = True\n\n"
+        "    def test(self, evidence):\n        evidence.record('answer', 42)\n"
+    ),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("how", SHOWN)
+def test_a_test_that_is_run_is_not_missed(suite: Suite, how: str) -> None:
+    """However a test comes to its name, and whatever else looks like one: what is run is no test that was left out."""
+    source = SHOWN[how].format(test=suite.PROVING, indented=textwrap.indent(suite.PROVING, "    "))
+    suite.write({"one": source})
+    assert suite.run().ret == pytest.ExitCode.OK
+
+
+TAKING = """
+
+def pytest_{hook}({argument}):
+    for item in {items}:
+        if "more" in item.name:
+            item.own_markers[:] = [pytest.mark.criterion("WS-900", "two").mark]
+"""
+
+
+@pytest.mark.parametrize(
+    ("hook", "argument", "items"), [("itemcollected", "item", "[item]"), ("collection_modifyitems", "items", "items")]
+)
+def test_no_hook_makes_a_test_speak_of_something_else(suite: Suite, hook: str, argument: str, items: str) -> None:
+    """A test speaks of what its module says, and of what a hook says beside that."""
+    suite.write({"one": suite.PROVING, "two": ""})
+    mark = "@pytest.mark.criterion('WS-900', 'one')"
+    (suite.path / "test_more.py").write_text(f"import pytest\n\n{mark}\n{FAILING}")
+    append(suite, "conftest.py", TAKING.format(hook=hook, argument=argument, items=items))
+    suite.run()
+    assert suite.states() == {"one": "failed", "two": "failed"}
+
+
+@pytest.mark.parametrize("file", ["test_00.py", "helper.py"])
+def test_an_assertion_that_cannot_fail_stops_the_run(suite: Suite, file: str) -> None:
+    """A tuple is always true: of that pytest only warns, and where warnings are switched off says nothing."""
+    suite.write({"one": f"import helper\n\n{suite.PROVING}    assert (42 == 42), 'it is'\n"})
+    (suite.path / "helper.py").write_text("assert True, 'it is'\n")
+    assert suite.run(own_process=True).ret == pytest.ExitCode.OK
+    append(suite, file, "\n\ndef check():\n    assert (41 == 42, 'it is')\n")
+    result = suite.run("-W", "ignore", own_process=True)
+    assert result.ret == pytest.ExitCode.USAGE_ERROR
+    result.stderr.fnmatch_lines([f"*{file}:*: this asserts a tuple, which is always true*"])
 
 
 def test_python_that_leaves_assertions_away_is_refused(suite: Suite, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -335,6 +414,35 @@ def test_a_marker_under_another_name_is_found_outside_of_the_test_paths(suite: S
     suite.run("test_00.py")
     assert suite.states() == {"one": "not-run"}
     assert "test_more.py:6 speaks of" in unknown(suite)[0]
+
+
+PROVES = "def proves(text):\n    return pytest.mark.criterion('WS-900', text)\n"
+
+
+@pytest.mark.parametrize(
+    ("helper", "importing", "mark"),
+    [
+        (PROVES, "from help import *", ""),
+        (
+            "def proves(text):\n    return pytest.mark.criterion('WS-900', text)\n",
+            "from help import proves",
+            "proves('one')",
+        ),
+        ("ID = 'WS-900'\n", "import help", "pytest.mark.criterion(help.ID, 'one')"),
+    ],
+    ids=["none", "a marker", "the id"],
+)
+def test_a_marker_that_a_helper_makes_is_found_outside_of_the_test_paths(
+    suite: Suite, helper: str, importing: str, mark: str
+) -> None:
+    """Where the document's id stands in a helper, a file that marks tests with what that gives speaks of it."""
+    suite.write({"one": suite.PROVING})
+    append(suite, "pytest.ini", "testpaths = test_00.py\n")
+    (suite.path / "help.py").write_text(f"import pytest\n\n{helper}")
+    marked = f"@{mark}\n" if mark else ""
+    (suite.path / "test_more.py").write_text(f"import pytest\n{importing}\n\n{marked}{FAILING}")
+    suite.run("test_00.py")
+    assert suite.states() == {"one": "not-run" if mark else "proven"}
 
 
 @pytest.mark.parametrize(
@@ -397,7 +505,35 @@ def pytest_sessionfinish(session):
 """
 
 
-@pytest.mark.parametrize("hook", [ENDING, CHANGING], ids=["ended at once", "changed at the end"])
+LEAVING = """
+
+import os
+
+@pytest.hookimpl({when})
+def pytest_{hook}():
+    os._exit(0)
+"""
+LEAVING_IN_A_FIXTURE = """
+
+@pytest.fixture(scope="session", autouse=True)
+def leaving():
+    import os
+    yield
+    os._exit(0)
+"""
+
+
+@pytest.mark.parametrize(
+    "hook",
+    [
+        ENDING,
+        CHANGING,
+        LEAVING_IN_A_FIXTURE,
+        LEAVING.format(hook="runtest_call", when="tryfirst=True"),
+        LEAVING.format(hook="unconfigure", when="trylast=True"),
+    ],
+    ids=["ended at once", "changed at the end", "left by a fixture", "left by a hook", "left at the end"],
+)
 def test_nobody_calls_a_run_a_success_that_proved_nothing(suite: Suite, hook: str) -> None:
     """The exit code is 0 only where every criterion is proven."""
     suite.write({"one": FAILING})

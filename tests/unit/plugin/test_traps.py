@@ -784,6 +784,342 @@ SITUATIONS = {
         """,
         "proven",
     ),
+    "a decorator that hides it swallows what it raises": (
+        """
+        def forgiving(function):
+            def called(evidence):
+                try:
+                    function(evidence)
+                except AssertionError:
+                    pass
+            return called
+
+        @forgiving
+        def test(evidence):
+            evidence.record("answer", 41)
+            assert 41 == 42
+        """,
+        "failed",
+    ),
+    "a decorator that hides it runs it until it passes": (
+        """
+        runs = []
+
+        def until_it_passes(function):
+            def called(evidence):
+                while True:
+                    try:
+                        return function(evidence)
+                    except AssertionError:
+                        continue
+            return called
+
+        @until_it_passes
+        def test(evidence):
+            runs.append(1)
+            evidence.record("runs", len(runs))
+            assert len(runs) == 2
+        """,
+        "flaky",
+    ),
+    "a decorator that hides it runs it once": (
+        """
+        def told(function):
+            def called(evidence):
+                print("it runs")
+                function(evidence)
+            return called
+
+        @told
+        def test(evidence):
+            evidence.record("answer", 42)
+        """,
+        "proven",
+    ),
+    "calls a check that it was made with": (
+        """
+        def made(check):
+            def test(evidence):
+                for number in range(3):
+                    check(evidence, number)
+            return test
+
+        def check(evidence, number):
+            evidence.record("number", number)
+
+        test = made(check)
+        """,
+        "proven",
+    ),
+    "an assertion was lost in a thread that nobody can join": (
+        """
+        import _thread
+        import threading
+
+        def check(ended):
+            try:
+                assert 41 == 42
+            finally:
+                ended.set()
+
+        @pytest.mark.filterwarnings("ignore")
+        def test(evidence):
+            evidence.record("answer", 42)
+            ended = threading.Event()
+            _thread.start_new_thread(check, (ended,))
+            ended.wait()
+            while _thread._count() > before:
+                pass
+
+        before = _thread._count()
+        """,
+        "failed",
+    ),
+    "an assertion was lost at the end of an object": (
+        """
+        class Guest:
+            def __del__(self):
+                assert 41 == 42
+
+        @pytest.mark.filterwarnings("ignore")
+        def test(evidence):
+            evidence.record("answer", 42)
+            Guest()
+        """,
+        "failed",
+    ),
+    "an object ends without an error": (
+        """
+        class Guest:
+            def __del__(self):
+                assert 42 == 42
+
+        def test(evidence):
+            evidence.record("answer", 42)
+            Guest()
+        """,
+        "proven",
+    ),
+    "nobody asks a pool what became of its checks": (
+        """
+        from multiprocessing.pool import ThreadPool
+
+        def check(number):
+            assert number != 2
+
+        def test(evidence):
+            evidence.record("answer", 42)
+            with ThreadPool(2) as pool:
+                pool.map_async(check, range(3)).wait()
+        """,
+        "failed",
+    ),
+    "nobody takes the results of a pool": (
+        """
+        from multiprocessing.pool import ThreadPool
+
+        def check(number):
+            assert number != 2
+
+        def test(evidence):
+            evidence.record("answer", 42)
+            pool = ThreadPool(2)
+            pool.imap(check, range(3))
+            pool.close()
+            pool.join()
+        """,
+        "failed",
+    ),
+    "asks a pool what became of its checks": (
+        """
+        from multiprocessing.pool import ThreadPool
+
+        def check(number):
+            assert number != 3
+            return number
+
+        def test(evidence):
+            with ThreadPool(2) as pool:
+                found = [*pool.map(check, range(3)), *pool.imap(check, range(3))]
+                with pytest.raises(AssertionError):
+                    pool.apply_async(check, (3,)).get()
+            evidence.record("found", found)
+        """,
+        "proven",
+    ),
+    "nobody asks what became of a process": (
+        """
+        import multiprocessing
+
+        def check():
+            assert 41 == 42
+
+        def test(evidence):
+            evidence.record("answer", 42)
+            process = multiprocessing.get_context("fork").Process(target=check)
+            process.start()
+            process.join()
+        """,
+        "failed",
+    ),
+    "asks what became of a process": (
+        """
+        import multiprocessing
+        import time
+
+        def check():
+            assert 41 == 42
+
+        def test(evidence):
+            context = multiprocessing.get_context("fork")
+            processes = [context.Process(target=check), context.Process(target=time.sleep, args=(3600,))]
+            for process in processes:
+                process.start()
+            processes[1].terminate()
+            for process in processes:
+                process.join()
+            codes = [process.exitcode for process in processes]
+            evidence.record("codes", codes)
+            assert codes == [1, -15]
+        """,
+        "proven",
+    ),
+    "a forked process leaves it with an exception": (
+        """
+        import os
+
+        def test(evidence):
+            evidence.record("answer", 42)
+            child = os.fork()
+            assert child != 0, "the child's own"
+            os.waitpid(child, 0)
+        """,
+        "failed",
+    ),
+    "asks what became of a forked process": (
+        """
+        import os
+        import sys
+
+        def test(evidence):
+            child = os.fork()
+            if child == 0:
+                sys.exit(3)
+            code = os.waitstatus_to_exitcode(os.waitpid(child, 0)[1])
+            evidence.record("code", code)
+            assert code == 3
+        """,
+        "proven",
+    ),
+    "an assertion was lost in a callback": (
+        """
+        from concurrent.futures import ThreadPoolExecutor
+
+        def check(future):
+            assert future.result() == 41
+
+        def test(evidence):
+            evidence.record("answer", 42)
+            with ThreadPoolExecutor() as pool:
+                pool.submit(lambda: 42).add_done_callback(check)
+        """,
+        "failed",
+    ),
+    "a callback asserts what holds": (
+        """
+        from concurrent.futures import ThreadPoolExecutor
+
+        def check(future):
+            assert future.result() == 42
+
+        def test(evidence):
+            evidence.record("answer", 42)
+            with ThreadPoolExecutor() as pool:
+                pool.submit(lambda: 42).add_done_callback(check)
+        """,
+        "proven",
+    ),
+    "an assertion was lost in a server": (
+        """
+        import socketserver, threading, socket
+
+        class Handler(socketserver.BaseRequestHandler):
+            def handle(self):
+                assert self.request.recv(5) == b"other"
+
+        def test(evidence):
+            evidence.record("answer", 42)
+            with socketserver.ThreadingTCPServer(("127.0.0.1", 0), Handler) as server:
+                server.daemon_threads = False
+                with socket.create_connection(server.server_address) as client:
+                    client.sendall(b"hello")
+                    server.handle_request()
+        """,
+        "failed",
+    ),
+    "a server asserts what holds": (
+        """
+        import socketserver, threading, socket
+
+        class Handler(socketserver.BaseRequestHandler):
+            def handle(self):
+                assert self.request.recv(5) == b"hello"
+
+        def test(evidence):
+            evidence.record("answer", 42)
+            with socketserver.ThreadingTCPServer(("127.0.0.1", 0), Handler) as server:
+                server.daemon_threads = False
+                with socket.create_connection(server.server_address) as client:
+                    client.sendall(b"hello")
+                    server.handle_request()
+        """,
+        "proven",
+    ),
+    "a check fails when its function has ended": (
+        """
+        import threading
+        from concurrent.futures import ThreadPoolExecutor
+
+        @pytest.fixture
+        def pool():
+            with ThreadPoolExecutor() as pool:
+                pool.ended = threading.Event()
+                yield pool
+                pool.ended.set()
+
+        def check(ended):
+            ended.wait()
+            assert 41 == 42
+
+        def test(evidence, pool):
+            evidence.record("answer", 42)
+            pool.submit(check, pool.ended)
+        """,
+        "failed",
+    ),
+    "a fixture asks for a check that fails when its function has ended": (
+        """
+        import threading
+        from concurrent.futures import ThreadPoolExecutor
+
+        @pytest.fixture
+        def pool():
+            with ThreadPoolExecutor() as pool:
+                pool.ended, pool.future = threading.Event(), None
+                yield pool
+                pool.ended.set()
+                assert "41 == 42" in str(pool.future.exception())
+
+        def check(ended):
+            ended.wait()
+            assert 41 == 42
+
+        def test(evidence, pool):
+            evidence.record("answer", 42)
+            pool.future = pool.submit(check, pool.ended)
+        """,
+        "proven",
+    ),
 }
 
 # What suites do to tests, or to what is reported of them; each to those that bear its mark.

@@ -1,0 +1,245 @@
+"""What fails where nobody looks: in threads, coroutines, futures, pools, processes and callbacks.
+
+pytest only warns of some of that, and does not see the rest.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import functools
+import mmap
+import os
+import socketserver
+import sys
+import threading
+import traceback
+import warnings
+from concurrent.futures import Future
+from multiprocessing.pool import ApplyResult, IMapIterator
+from multiprocessing.process import BaseProcess
+from typing import TYPE_CHECKING, Any, NoReturn
+from weakref import WeakKeyDictionary
+
+from workstream.text import one_line
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator
+    from types import CoroutineType
+
+    from workstream.plugin.running import Running
+
+
+_UNCAUGHT = 1  # the exit code of a process of Python that an exception ended
+
+
+class Lost:
+    """Watches for failures that nobody looks at, from `watch` to `close`.
+
+    Args:
+        under_way: tells the run that is under way.
+        lose: takes what failed; and of which run, if that is known.
+
+    """
+
+    def __init__(self, under_way: Callable[[], Running | None], lose: Callable[[str, Running | None], None]) -> None:
+        self._under_way = under_way
+        self._lose = lose
+        self._threads: WeakKeyDictionary[threading.Thread, Running | None] = WeakKeyDictionary()
+        # What a body made that may fail, and of which nobody has asked yet whether it did.
+        self._failures: dict[int, tuple[Running, str]] = {}
+        self._pending: dict[int, tuple[Running, Any]] = {}
+        self._stack = contextlib.ExitStack()
+
+    def watch(self) -> None:
+        """Begin to watch."""
+        self._threads.update(dict.fromkeys(threading.enumerate()))  # nobody's: they were there before the tests
+        self._watch_threads()
+        self._replace(warnings, "_warn_unawaited_coroutine", self._unawaited)  # Python calls it by this name
+        self._replace(asyncio.BaseEventLoop, "call_exception_handler", self._handled)
+        self._replace(socketserver.BaseServer, "finish_request", self._asserting("a server"))
+        self._watch_futures()
+        self._watch_pools()
+        self._watch_processes()
+
+    def close(self) -> None:
+        """Stop watching."""
+        self._stack.close()
+
+    @contextlib.contextmanager
+    def body(self, owner: Running) -> Iterator[None]:
+        """Let what is made meanwhile belong to a run; keep a process that forks away from going on as this one."""
+        for thread in threading.enumerate():
+            self._threads.setdefault(thread, None)  # a fixture's
+        process = os.getpid()
+        with mmap.mmap(-1, 1) as shared:  # anonymous memory, which a forked process shares
+            try:
+                yield
+            except BaseException as error:
+                if os.getpid() != process:
+                    _end_child(error, shared)
+                raise
+            if os.getpid() != process:
+                os._exit(0)
+            if shared[0]:
+                self._lose("An exception was lost in a forked process", owner)
+        for thread in threading.enumerate():
+            self._threads.setdefault(thread, owner)  # it may outlive the test
+
+    def unasked(self, owner: Running) -> list[str]:
+        """Return what failed of that which a run made, and that nobody asked for; once."""
+        failures = [failure for one, failure in self._failures.values() if one is owner]
+        self._failures = {key: value for key, value in self._failures.items() if value[0] is not owner}
+        for key, (one, made) in list(self._pending.items()):
+            failure = _failure(made) if one is owner else ""
+            if failure:
+                del self._pending[key]
+                failures.append(failure)
+        return failures
+
+    def _owner(self) -> Running | None:
+        """Return the run whose body is running."""
+        running = self._under_way()
+        return running if running is not None and running.depth else None
+
+    # Threads, coroutines, and what Python itself can only print
+
+    def _watch_threads(self) -> None:
+        before, before_unraisable = threading.excepthook, sys.unraisablehook
+
+        def hook(arguments: threading.ExceptHookArgs) -> None:
+            owner = self._threads.get(arguments.thread) if arguments.thread else None
+            # What a fixture runs beside its test may end with it; what it asserts counts all the same.
+            if owner is not None or isinstance(arguments.exc_value, AssertionError):
+                self._lose(f"An exception was lost in a thread: {in_one_line(arguments.exc_value)}", owner)
+            before(arguments)
+
+        def unraisable(arguments: sys.UnraisableHookArgs) -> None:
+            if isinstance(arguments.exc_value, AssertionError):
+                self._lose(f"An exception was lost where nobody can catch it: {in_one_line(arguments.exc_value)}", None)
+            before_unraisable(arguments)
+
+        threading.excepthook = hook
+        self._stack.callback(setattr, threading, "excepthook", before)
+        sys.unraisablehook = unraisable
+        self._stack.callback(setattr, sys, "unraisablehook", before_unraisable)
+
+    def _unawaited(self, original: Callable[..., None], coroutine: CoroutineType[Any, Any, Any]) -> None:
+        self._lose(f"A coroutine was never awaited: {coroutine.__qualname__}", None)
+        original(coroutine)
+
+    def _handled(self, original: Callable[..., None], loop: object, context: dict[str, Any]) -> None:
+        if context.get("exception") is not None:
+            self._lose(f"An exception was lost in asyncio: {in_one_line(context['exception'])}", None)
+        original(loop, context)
+
+    def _asserting(self, where: str) -> Callable[..., Any]:
+        """Return what calls something that is asked to assert nothing: whoever calls it only logs what it raises."""
+
+        def called(original: Callable[..., Any], *arguments: object, **named: object) -> Any:  # noqa: ANN401 - anything
+            try:
+                return original(*arguments, **named)
+            except AssertionError as error:
+                self._lose(f"An exception was lost in {where}: {in_one_line(error)}", None)
+                raise
+
+        return called
+
+    # Futures, pools and processes: what somebody has to ask
+
+    def _watch_futures(self) -> None:
+        def made(original: Callable[..., None], future: Future[Any]) -> None:
+            original(future)
+            future.workstream = self._owner()  # type: ignore[attr-defined]
+
+        def failed(original: Callable[..., None], future: Future[Any], error: BaseException | None) -> None:
+            owner: Running | None = getattr(future, "workstream", None)
+            if owner is not None and owner is self._under_way():
+                self._failures[id(future)] = owner, f"A failure was lost in a future: {in_one_line(error)}"
+            elif owner is not None:  # too late for anybody to ask
+                self._lose(f"A failure was lost in a future: {in_one_line(error)}", owner)
+            original(future, error)
+
+        def asked(original: Callable[..., Any], future: Future[Any], *arguments: object, **named: object) -> Any:  # noqa: ANN401 - anything
+            try:
+                return original(future, *arguments, **named)
+            finally:
+                if future.done():
+                    self._failures.pop(id(future), None)
+
+        def added(original: Callable[..., None], future: Future[Any], callback: Callable[..., object]) -> None:
+            original(future, functools.partial(self._asserting("a future's callback"), callback))
+
+        self._replace(Future, "__init__", made)
+        self._replace(Future, "set_exception", failed)
+        self._replace(Future, "result", asked)
+        self._replace(Future, "exception", asked)
+        self._replace(Future, "add_done_callback", added)
+
+    def _watch_pools(self) -> None:
+        self._replace(IMapIterator, "__init__", self._made)  # which keeps what nobody has taken
+        self._replace(ApplyResult, "__init__", self._made)
+        self._replace(ApplyResult, "get", self._asked)
+        self._replace(ApplyResult, "successful", self._asked)
+
+    def _watch_processes(self) -> None:
+        before = BaseProcess.exitcode
+
+        def exitcode(process: BaseProcess) -> int | None:
+            self._pending.pop(id(process), None)
+            return before.__get__(process)  # type: ignore[no-any-return] # a property
+
+        self._replace(BaseProcess, "start", self._made)
+        BaseProcess.exitcode = property(exitcode)  # type: ignore[assignment] # likewise
+        self._stack.callback(setattr, BaseProcess, "exitcode", before)
+
+    def _made(self, original: Callable[..., None], one: object, *arguments: object, **named: object) -> None:
+        original(one, *arguments, **named)
+        owner = self._owner()
+        if owner is not None:
+            self._pending[id(one)] = owner, one
+
+    def _asked(self, original: Callable[..., Any], one: object, *arguments: object, **named: object) -> Any:  # noqa: ANN401 - anything
+        try:
+            return original(one, *arguments, **named)
+        finally:
+            self._pending.pop(id(one), None)
+
+    def _replace(self, where: Any, name: str, instead: Callable[..., Any]) -> None:  # noqa: ANN401 - a module or a class
+        """Replace a function by one that takes the original in front of its arguments, until `close`."""
+        before = getattr(where, name)
+
+        @functools.wraps(before)
+        def called(*arguments: object, **named: object) -> Any:  # noqa: ANN401 - anything
+            return instead(before, *arguments, **named)
+
+        setattr(where, name, called)
+        self._stack.callback(setattr, where, name, before)
+
+
+def _failure(made: Any) -> str:  # noqa: ANN401 - they have no class in common
+    """Return how a result of a pool, or a process, failed; empty if it did not, or not yet."""
+    if isinstance(made, BaseProcess):
+        # Who ends a process from outside, or lets it end with a code of its own, means to.
+        ended = not made._closed and made._popen.poll() == _UNCAUGHT  # type: ignore[attr-defined] # noqa: SLF001
+        return f"A failure was lost in the process {made.name}" if ended else ""
+    if isinstance(made, IMapIterator):
+        failed = [value for success, value in [*made._items, *made._unsorted.values()] if not success]  # type: ignore[attr-defined] # noqa: SLF001
+    else:
+        told = made._error_callback is not None  # noqa: SLF001
+        failed = [made._value] if made.ready() and not made._success and not told else []  # noqa: SLF001
+    return f"A failure was lost in a pool: {in_one_line(failed[0])}" if failed else ""
+
+
+def _end_child(error: BaseException, shared: mmap.mmap) -> NoReturn:
+    """End a forked process that leaves the body of the test with an exception, and say so to the one that it left."""
+    code = error.code if isinstance(error, SystemExit) else _UNCAUGHT
+    if not isinstance(error, SystemExit):
+        traceback.print_exception(error)
+        shared[0] = 1
+    os._exit(code if isinstance(code, int) else _UNCAUGHT if code else 0)
+
+
+def in_one_line(error: BaseException | None) -> str:
+    """Return an exception in one line."""
+    return one_line(f"{type(error).__name__}: {error}".removesuffix(": "))
