@@ -18,6 +18,7 @@ import pytest
 import yaml
 
 from workstream import controls, documents
+from workstream.evidence.modules import naming, python_files, speaks_of
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -132,6 +133,16 @@ def test_nothing_in_the_harness_knows_the_product() -> None:
 
     assert PACKAGE / "resources" / "versions.toml" in files
     assert [path for path in files if "spark" in path.read_text(encoding="utf-8").lower()] == []
+
+
+def test_nothing_outside_of_the_suite_seems_to_speak_of_our_criteria() -> None:
+    """It would be taken for a test that was not collected, and no run would prove anything any more."""
+    paths = list(python_files(ROOT))
+    helpers = {one: naming(paths, one) for one in (documents.read(path).id for path in ROOT.glob("workstreams/*.md"))}
+    astray = [path for one in helpers for path in paths if speaks_of(path, one, helpers[one]) is not None]
+
+    assert astray, "not even the suite's own modules"
+    assert [path for path in astray if not path.is_relative_to(ROOT / "tests" / "acceptance")] == []
 
 
 @pytest.mark.parametrize("folder", sorted((ROOT / "tests" / "controls").iterdir()), ids=lambda path: path.name)

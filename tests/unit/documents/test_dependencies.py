@@ -40,12 +40,12 @@ def needed(*several: documents.Document) -> dict[str, tuple[str, ...]]:
         "\N{EN DASH} `ws-001-03`",
         "| what | why |\n| --- | --- |\n| WS-001-03 | workers |",
         "WS-001-03\n\n```\nWS-001-07\n```",
-        "WS-001-03 and this one, WS-001-04",
+        "WS-001-03 and this one, WS-900-04",
     ],
 )
 def test_a_document_depends_on_what_its_section_names(says: str) -> None:
     """Whatever stands around an id counts for nothing; code, the document itself and what it blocks are not meant."""
-    assert needed(document("WS-001-04", says), document("WS-001-03")) == {"WS-001-04": ("WS-001-03",)}
+    assert needed(document("WS-900-04", says), document("WS-001-03")) == {"WS-900-04": ("WS-001-03",)}
 
 
 @pytest.mark.parametrize(
@@ -60,8 +60,8 @@ def test_a_document_depends_on_what_its_section_names(says: str) -> None:
 )
 def test_a_label_says_it_too(written: str) -> None:
     """A heading with other words beside it, and a label with or without a list below it."""
-    text = f"## WS-001-04: Mail\n\n{written}\n\n### Acceptance Criteria\n\n- [ ] Mail arrives\n"
-    found = documents.parse(text.encode(), Path("WS-001-04.md"))
+    text = f"## WS-900-04: Mail\n\n{written}\n\n### Acceptance Criteria\n\n- [ ] Mail arrives\n"
+    found = documents.parse(text.encode(), Path("WS-900-04.md"))
     assert found.dependencies == ("WS-001-03",)
     assert [one.text for one in found.criteria] == ["Mail arrives"]
 
@@ -79,8 +79,8 @@ def test_a_label_says_it_too(written: str) -> None:
 )
 def test_what_only_speaks_of_documents_is_no_dependency(written: str) -> None:
     """Sections of other names, sentences, and what a report says."""
-    text = f"## WS-001-04: Mail\n\n### Acceptance Criteria\n\n- [ ] Mail arrives\n\n{written}\n"
-    assert documents.parse(text.encode(), Path("WS-001-04.md")).dependencies == ()
+    text = f"## WS-900-04: Mail\n\n### Acceptance Criteria\n\n- [ ] Mail arrives\n\n{written}\n"
+    assert documents.parse(text.encode(), Path("WS-900-04.md")).dependencies == ()
 
 
 @pytest.mark.parametrize(
@@ -101,21 +101,21 @@ def test_documents_of_other_forms_are_named_as_people_name_them(tmp_path: Path) 
         documents.read(tmp_path / "letters"),
     ]
 
-    named = document("WS-001-04", "let-7, Story 1.2 and LETTERS")
-    assert set(needed(named, *others)["WS-001-04"]) == {"LET-7", "STORY-1.2", "LETTERS"}
-    assert needed(document("WS-001-04", "letters, LET-77 and Story 1.2.1"), *others) == {}
+    named = document("WS-900-04", "let-7, Story 1.2 and LETTERS")
+    assert set(needed(named, *others)["WS-900-04"]) == {"LET-7", "STORY-1.2", "LETTERS"}
+    assert needed(document("WS-900-04", "letters, LET-77 and Story 1.2.1"), *others) == {}
 
 
 def test_documents_stand_behind_what_they_depend_on() -> None:
     """All others keep the order in which they were given; what is not there has no place, and is kept in mind."""
     given = [
-        document("WS-001-01", "WS-001-04"),
+        document("WS-001-01", "WS-900-04"),
         document("WS-001-02", "WS-009-09"),
         document("WS-001-03"),
-        document("WS-001-04", "WS-001-03"),
+        document("WS-900-04", "WS-001-03"),
     ]
     found = documents.ordered(given)
-    assert [one.id for one in found.documents] == ["WS-001-02", "WS-001-03", "WS-001-04", "WS-001-01"]
+    assert [one.id for one in found.documents] == ["WS-001-02", "WS-001-03", "WS-900-04", "WS-001-01"]
     assert found.needs["WS-001-02"] == ("WS-009-09",)
 
 
@@ -127,7 +127,7 @@ def test_a_circle_is_an_error_that_names_it() -> None:
                 document("WS-001-01", "WS-001-02"),
                 document("WS-001-02", "WS-001-03"),
                 document("WS-001-03", "WS-001-01"),
-                document("WS-001-04", "WS-001-03"),
+                document("WS-900-04", "WS-001-03"),
             ]
         )
     said = caught.value.what
@@ -148,5 +148,5 @@ def test_two_documents_with_one_id_are_an_error_that_names_both() -> None:
 def test_a_large_document_depends_on_what_it_says_too() -> None:
     """Its sections that hold no criteria are not parsed; this one is."""
     logs = "### Logs\n\n" + "a line of a log\n" * 40_000 + "\n"
-    text = f"## WS-001-04: Mail\n\n{logs}### Dependency\n\nWS-001-03\n\n### Acceptance Criteria\n\n- [ ] Mail arrives\n"
-    assert documents.parse(text.encode(), Path("WS-001-04.md")).dependencies == ("WS-001-03",)
+    text = f"## WS-900-04: Mail\n\n{logs}### Dependency\n\nWS-001-03\n\n### Acceptance Criteria\n\n- [ ] Mail arrives\n"
+    assert documents.parse(text.encode(), Path("WS-900-04.md")).dependencies == ("WS-001-03",)
