@@ -13,7 +13,8 @@ from pathlib import Path
 import nox
 
 ROOT = Path(__file__).parent
-DOCUMENT = "workstreams/WS-001-04-external-shuffle-service.md"
+DOCUMENTS = "workstreams"
+CONTROLLED = sorted(path.name for path in ROOT.glob("tests/controls/*"))  # documents
 RESOURCES = "src/workstream/resources"
 
 # Options of ours that may be typed without `workstream-` behind `nox -s acceptance --`.
@@ -43,7 +44,7 @@ def lint(session: nox.Session) -> None:
 
 @nox.session
 def acceptance(session: nox.Session) -> None:
-    """Prove the criteria of WS-001-04, or of `-- --workstream PATH`, on a kind cluster; options go to pytest."""
+    """Prove the criteria of all documents, or of `-- --workstream PATH`, on a kind cluster; options go to pytest."""
     _install(session)
     # What was captured is in run.log, beside the evidence, and would fill the screen.
     brief = ["--tb=short", "--show-capture=no", *_documents(session.posargs)]
@@ -58,11 +59,14 @@ def gate(session: nox.Session) -> None:
 
 
 @nox.session
-def controls(session: nox.Session) -> None:
+@nox.parametrize("document", CONTROLLED, ids=CONTROLLED)
+def controls(session: nox.Session, document: str) -> None:
     """See whether the suite notices: the same criteria on products that are broken on purpose, one after the other."""
     _install(session)
     quiet = ["--tb=no", "--show-capture=no", "-rN"]  # tests fail here by design; the matrix says what that means
-    chosen = [*_documents(session.posargs), "--workstream-controls", "tests/controls", *_in_full(session.posargs)]
+    (path,) = ROOT.glob(f"workstreams/{document}-*.md")
+    folder = ["--workstream-controls", f"tests/controls/{document}"]
+    chosen = ["--workstream", str(path.relative_to(ROOT)), *folder, *_in_full(session.posargs)]
     _run_to_its_own_exit_code(session, "pytest", "tests/acceptance", *quiet, *chosen)
 
 
@@ -131,9 +135,9 @@ def _install(session: nox.Session) -> None:
 
 
 def _documents(options: list[str]) -> list[str]:
-    """Return the document that is meant where none is named."""
+    """Return the documents that are meant where none is named."""
     named = any(one.partition("=")[0] == "--workstream" for one in options)
-    return [] if named else ["--workstream", DOCUMENT]
+    return [] if named else ["--workstream", DOCUMENTS]
 
 
 def _in_full(options: list[str]) -> list[str]:

@@ -233,11 +233,13 @@ class Suite:
     Attributes:
         folder: where it stands.
         environment: what its runs are started with, on top of this process's own.
+        last: the run that was started last.
 
     """
 
     folder: Path
     environment: dict[str, str] = field(default_factory=dict)
+    last: Run | None = None
 
     def write(self) -> None:
         """Write it."""
@@ -269,10 +271,19 @@ class Suite:
         options = {"cwd": self.folder, "env": self._variables, "start_new_session": True}
         command.append(f"--workstream-folder={self.log.parent}")
         if terminal:
-            return self._start_in_terminal(command, Terminal(self.folder / name))
+            self.last = self._start_in_terminal(command, Terminal(self.folder / name))
+            return self.last
         with (self.folder / name).open("wb") as output:
             process = subprocess.Popen(command, stdout=output, stderr=output, stdin=subprocess.DEVNULL, **options)  # type: ignore[call-overload] # noqa: S603 - ours
-        return Run(process)
+        self.last = Run(process)
+        return self.last
+
+    def end(self) -> None:
+        """Interrupt the run that goes on, if one does, and wait for its end: it cleans up."""
+        if self.last and self.last.wait(0) is None:
+            self.last.process.send_signal(signal.SIGCONT)
+            self.last.process.send_signal(signal.SIGINT)
+            self.last.wait(ENDS_SECONDS)
 
     def _start_in_terminal(self, command: list[str], terminal: Terminal) -> Run:
         # `setsid --ctty` makes the terminal the one whose loss ends the run.
@@ -448,7 +459,7 @@ class Rounds:
 
     Attributes:
         suite: what is run.
-        before: what the machine held before the first round.
+        before: what the machine held before a round.
         length: seconds that a run takes which nobody harms.
 
     """
@@ -467,6 +478,8 @@ class Rounds:
         with suppress(errors.WorkstreamError):
             result.next_state = self.suite.state()
         result.left = still_left(self.before, self.suite)
+        if result.left:
+            self.before = held(self.suite.folder)  # it is told once
         return result
 
     def _harmed(self, result: Result, draw: random.Random) -> None:
@@ -522,13 +535,23 @@ def drawn(kinds: dict[str, int], seed: str) -> list[str]:
 
 
 def main() -> None:
-    """Play the rounds and say what they came to."""
+    """Play the rounds and say what they came to; Ctrl-C ends the run that goes on, too."""
     options = _options()
+    work = Path(options.work or tempfile.mkdtemp(prefix="chaos-")).absolute()
+    suite = Suite(work)
+    try:
+        sys.exit(_played(options, suite))
+    except KeyboardInterrupt:
+        print("interrupted: the run that goes on is ended, and cleans up", flush=True)
+        suite.end()
+        sys.exit(130)
+
+
+def _played(options: argparse.Namespace, suite: Suite) -> int:
     rounds = drawn(options.kinds, options.seed)
     print(f"seed {options.seed}; {len(rounds)} rounds, from the {options.first}.; goes on with: "
           f"--seed {options.seed} --first N", flush=True)  # fmt: skip
-    work = Path(options.work or tempfile.mkdtemp(prefix="chaos-")).absolute()
-    suite = Suite(work)
+    work = suite.folder
     suite.write()
     started = time.monotonic()
     if suite.start("first.txt").wait(4 * ENDS_SECONDS) != 0:
@@ -542,12 +565,13 @@ def main() -> None:
     remaining = still_left(before, suite)
     print(f"a run takes {length:.0f} s; left after a good one: {remaining or 'nothing'}", flush=True)
     results = []
+    played = Rounds(suite, before, length)
     for number, kind in list(enumerate(rounds, start=1))[options.first - 1 :]:
         if time.monotonic() - started > options.minutes * 60:
             print(f"time is up: go on with --seed {options.seed} --first {number}")
             break
         draw = random.Random(f"{options.seed}/{number}")  # noqa: S311 - not for secrets
-        result = Rounds(suite, before, length).play(number, kind, draw)
+        result = played.play(number, kind, draw)
         results.append(result)
         _tell(result)
         with (work / "results.jsonl").open("a") as file:
@@ -556,7 +580,7 @@ def main() -> None:
         mine = [result for result in results if result.kind == kind]
         if mine:
             print(f"{kind}: {sum(result.good for result in mine)} of {len(mine)} good")
-    sys.exit(0 if all(result.good for result in results) else 1)
+    return 0 if all(result.good for result in results) else 1
 
 
 def _tell(result: Result) -> None:

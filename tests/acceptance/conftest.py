@@ -7,9 +7,10 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from support import containers, image, node_folder, staging
-from support.applications import Submitter
+from support import containers, image, node_folders, staging
+from support.applications import REDUCES, SMALL_MACHINE, Submitter
 from support.install import install
+from support.paused_jobs import pausing
 from support.places import CHART, DEFAULT_IMAGE, IMAGE, JOBS, RELEASE
 from workstream import errors, processes
 from workstream.cluster import helm
@@ -18,8 +19,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
     from concurrent.futures import Future
 
-    from kubernetes import client
-
+    from support.applications import Running
     from support.containers import Lab
     from support.install import Change
     from support.staging import Place
@@ -94,23 +94,17 @@ def eligible_nodes(cluster: Cluster) -> frozenset[str]:
     return cluster.eligible_nodes()
 
 
-@pytest.fixture
-def volumes(cluster: Cluster) -> list[client.V1PersistentVolume]:
-    """Give all PersistentVolumes, which have no namespace; likewise."""
-    return list(cluster.allowed(cluster.core.list_persistent_volume).items)
-
-
 @pytest.fixture(scope="session")
 def clean_nodes(cluster: Cluster, image_in_cluster: Future[str]) -> Iterator[None]:
-    """Leave no folder of the product on the nodes of a cluster of others."""
+    """Leave no folders of the product on the nodes of a cluster of others."""
     if cluster.ours:
         yield
         return
     name = image_in_cluster.result()
-    before = node_folder.look(cluster, name)
+    before = node_folders.look(cluster, name)
     yield
     with processes.cleaning_up():
-        node_folder.remove(cluster, name, before)
+        node_folders.remove(cluster, name, before)
 
 
 @pytest.fixture(scope="session")
@@ -147,9 +141,25 @@ def change(cluster: Cluster, release: Release, values: dict[str, Any]) -> Iterat
 
 
 @pytest.fixture(scope="session")
-def submitter(cluster: Cluster, release: Release) -> Submitter:
-    """Give what submits applications to the release."""
-    return Submitter(cluster, release)
+def submitter(cluster: Cluster, release: Release, subject: Subject) -> Submitter:
+    """Give what submits applications to the release, as a user would, but for what the evidence lists."""
+    found = Submitter(cluster, release)
+    subject.describe("what applications are told because the machine is small", SMALL_MACHINE)
+    subject.describe("what applications are told so that small ones use every node", found.spread)
+    return found
+
+
+@pytest.fixture
+def reduces() -> int:
+    """Give how many reduce tasks a job has."""
+    return REDUCES
+
+
+@pytest.fixture
+def paused(submitter: Submitter, reduces: int) -> Iterator[Running]:
+    """Give such a job whose driver runs in the Master's pod."""
+    with pausing(submitter, reduces) as job:
+        yield job
 
 
 @pytest.fixture(scope="session")

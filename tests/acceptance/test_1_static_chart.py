@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
+import base64
+import json
+import re
+import shutil
 from typing import TYPE_CHECKING, Any
 
 import pytest
 import yaml
 
 from support import manifests
-from support.places import CHART, RELEASE, SHUFFLE_FOLDER, SHUFFLE_PORT
+from support.places import CHART, DEFAULT_IMAGE, RELEASE, SHUFFLE_FOLDER, SHUFFLE_PORT
 from workstream.cluster import helm
 from workstream.cluster.helm import Release
 
@@ -46,6 +50,143 @@ def test_the_shuffle_service_is_a_daemonset_with_the_names_that_the_document_fix
     assert shuffle["spec"]["template"]["metadata"]["labels"]["app"] == "spark-shuffle"
     assert [port["hostPort"] for port in container["ports"]] == [SHUFFLE_PORT]
     assert manifests.environment(shuffle)["SPARK_SHUFFLE_SERVICE_PORT"] == str(SHUFFLE_PORT)
+
+
+DAEMONS = ("spark-sa-master", "spark-sa-worker", "spark-sa-shuffle")
+NODE_DAEMONS = ("spark-sa-worker", "spark-sa-shuffle")
+
+
+def spec_of(rendered: list[Manifest], name: str) -> Manifest:
+    """Return the pod of a workload."""
+    spec: Manifest = manifests.pod_templates(rendered)[name]["spec"]
+    return spec
+
+
+def test_workers_and_service_go_to_the_nodes_that_the_values_choose() -> None:
+    """Selector and tolerations of the values, as they stand there, are those of both."""
+    nodes = values_of(CHART / "ci" / "nodes-values.yaml")["nodes"]
+    rendered = helm.template(RELEASE, {"nodes": nodes})
+
+    for name in NODE_DAEMONS:
+        assert spec_of(rendered, name).get("nodeSelector") == nodes["selector"]
+        assert spec_of(rendered, name).get("tolerations") == nodes["tolerations"]
+
+
+def test_every_container_runs_the_image_that_the_values_name() -> None:
+    """Registry, name, tag, when to pull and with which credentials: everywhere the same."""
+    values = values_of(CHART / "ci" / "private-registry-values.yaml")
+    rendered = helm.template(RELEASE, values)
+    images = {(one["image"], one["imagePullPolicy"]) for one in manifests.containers(rendered)}
+
+    assert images == {("registry.example:5000/spark:3.5.7-1", "Always")}
+    for template in manifests.pod_templates(rendered).values():
+        assert template["spec"].get("imagePullSecrets") == values["imagePullSecrets"]
+
+
+def test_every_pod_has_what_the_values_say_of_pods() -> None:
+    """Labels, annotations and priority of each; variables, volumes and Java options of each daemon."""
+    values = values_of(CHART / "ci" / "pods-values.yaml")
+    pods = values["pods"]
+    rendered = helm.template(RELEASE, values)
+    for template in manifests.pod_templates(rendered).values():
+        assert pods["labels"].items() <= template["metadata"]["labels"].items()
+        assert pods["annotations"].items() <= template["metadata"].get("annotations", {}).items()
+        assert template["spec"].get("priorityClassName") == pods["priorityClassName"]
+    for name in DAEMONS:
+        spec = spec_of(rendered, name)
+        (container,) = spec["containers"]
+        (options,) = [one["value"] for one in container["env"] if one["name"] == "SPARK_DAEMON_JAVA_OPTS"]
+
+        assert [one for one in pods["env"] if one not in container["env"]] == []
+        assert [one for one in pods["volumes"] if one not in spec["volumes"]] == []
+        assert [one for one in pods["volumeMounts"] if one not in container["volumeMounts"]] == []
+        assert options.split() == ["-XX:+ExitOnOutOfMemoryError", pods["javaOptions"]]
+
+
+def test_an_image_can_be_named_by_its_content() -> None:
+    """The digest stands behind name and tag, in every container."""
+    digest = f"sha256:{'0' * 64}"
+    rendered = helm.template(RELEASE, {"image": {"digest": digest}})
+
+    assert {one["image"] for one in manifests.containers(rendered)} == {f"{DEFAULT_IMAGE}@{digest}"}
+
+
+@pytest.mark.parametrize(("enabled", "kinds"), [(True, 6), (False, 0)])
+def test_it_can_be_a_dependency_with_a_condition(tmp_path: Path, *, enabled: bool, kinds: int) -> None:
+    """A chart that has it under `charts/` switches it by `spark-standalone.enabled`, and gives its own `global`."""
+    (tmp_path / "charts").mkdir()
+    shutil.copytree(RELEASE.chart, tmp_path / "charts" / CHART.name)
+    dependency = {"name": CHART.name, "version": "*", "condition": f"{CHART.name}.enabled"}
+    chart = {"apiVersion": "v2", "name": "whole", "version": "1.0.0", "dependencies": [dependency]}
+    (tmp_path / "Chart.yaml").write_text(yaml.safe_dump(chart))
+    values = {"global": {"team": "x"}, CHART.name: {"enabled": enabled}}
+    rendered = helm.template(Release("spark-sa", "default", tmp_path), values)
+
+    assert len(rendered) == kinds + enabled
+
+
+def test_every_daemon_reads_the_configuration(defaults: list[Manifest]) -> None:
+    """Its ConfigMap is where Spark looks for it."""
+    for name in DAEMONS:
+        (container,) = spec_of(defaults, name)["containers"]
+        mounted = [one["name"] for one in container["volumeMounts"] if one["mountPath"] == "/opt/spark/conf"]
+        volumes = [one["configMap"]["name"] for one in spec_of(defaults, name)["volumes"] if one["name"] in mounted]
+        assert volumes == ["spark-sa-config"]
+
+
+def test_a_daemon_without_memory_ends_and_is_started_again(defaults: list[Manifest]) -> None:
+    """Java goes on without the thread that failed, unless told to end."""
+    for kind, name in (("Deployment", DAEMONS[0]), ("DaemonSet", DAEMONS[1]), ("DaemonSet", DAEMONS[2])):
+        options = manifests.environment(manifests.named(defaults, kind, name)).get("SPARK_DAEMON_JAVA_OPTS", "")
+        assert "-XX:+ExitOnOutOfMemoryError" in options.split()
+
+
+def test_two_masters_never_run_at_once(defaults: list[Manifest]) -> None:
+    """An upgrade ends the one before it starts the other."""
+    master = manifests.named(defaults, "Deployment", "spark-sa-master")
+
+    assert (master["spec"]["replicas"], master["spec"]["strategy"]) == (1, {"type": "Recreate"})
+
+
+def test_what_the_values_say_of_workers_is_what_they_are_told() -> None:
+    """Cores, memory, ports and clean-up; and the Master's name, under which it is found again at another address."""
+    values = {
+        "cores": 3,
+        "memory": "3g",
+        "daemonMemory": "300m",
+        "ports": {"rpc": 7178, "ui": 8181},
+        "cleanup": {"interval": 60, "keep": 3600},
+        "resources": {"limits": {"memory": "8Gi"}},
+    }
+    worker = manifests.named(helm.template(RELEASE, {"worker": values}), "DaemonSet", "spark-sa-worker")
+    told = manifests.environment(worker)
+    (container,) = worker["spec"]["template"]["spec"]["containers"]
+
+    assert told["SPARK_WORKER_CORES"] == "3"
+    assert told["SPARK_WORKER_MEMORY"] == "3g"
+    assert told["SPARK_DAEMON_MEMORY"] == "300m"
+    assert (told["SPARK_WORKER_PORT"], told["SPARK_WORKER_WEBUI_PORT"]) == ("7178", "8181")
+    assert {port["containerPort"] for port in container["ports"]} == {7178, 8181}
+    assert container["resources"]["limits"] == {"memory": "8Gi"}
+    assert {
+        "-Dspark.worker.preferConfiguredMasterAddress=true",
+        "-Dspark.worker.cleanup.enabled=true",
+        "-Dspark.worker.cleanup.interval=60",
+        "-Dspark.worker.cleanup.appDataTtl=3600",
+    } <= set(told["SPARK_WORKER_OPTS"].split())
+
+
+def test_each_service_finds_the_pods_of_one_workload(defaults: list[Manifest]) -> None:
+    """Nobody who asks for the Master, or for shuffle pods, is sent to another."""
+    pods = {name: one["metadata"]["labels"] for name, one in manifests.pod_templates(defaults).items()}
+    found = {
+        service["metadata"]["name"]: [
+            name for name, labels in pods.items() if service["spec"]["selector"].items() <= labels.items()
+        ]
+        for service in manifests.of_kind(defaults, "Service")
+    }
+
+    assert found == {"spark-sa-master": ["spark-sa-master"], "spark-sa-shuffle": ["spark-sa-shuffle"]}
 
 
 def test_the_shuffle_pods_have_a_headless_service(defaults: list[Manifest]) -> None:
@@ -92,14 +233,18 @@ def test_only_the_worker_daemon_has_the_embedded_service_off(defaults: list[Mani
 )
 @pytest.mark.parametrize("feature", [None, *FEATURES], ids=lambda path: path.stem if path else "defaults")
 def test_no_values_make_a_persistent_volume(feature: Path | None, evidence: Recorder) -> None:
-    """Nothing that the chart renders is, claims or mounts a PersistentVolume."""
+    """Nothing that the chart renders is or makes a PersistentVolume, and no pod with shuffle data mounts a claim."""
     rendered = helm.template(RELEASE, values_of(feature) if feature else {})
     kinds = {manifest["kind"] for manifest in rendered}
     keys = set(manifests.keys(rendered))
+    folders = manifests.volumes_of(rendered, "SPARK_LOCAL_DIRS")
 
     evidence.record("kinds of rendered objects", kinds, command=COMMAND)
-    assert not kinds & {"PersistentVolume", "PersistentVolumeClaim", "StatefulSet"}
-    assert not keys & {"persistentVolumeClaim", "volumeClaimTemplates", "volumeClaimTemplate"}
+    evidence.record("kinds of the volumes that hold shuffle data, by workload", folders, command=COMMAND)
+    assert not kinds & {"PersistentVolume", "PersistentVolumeClaim"}
+    assert not keys & {"volumeClaimTemplates", "volumeClaimTemplate"}
+    assert folders
+    assert set(folders.values()) <= {"hostPath", "emptyDir"}
 
 
 @pytest.mark.criterion("WS-001-04", "The chart sets no security context by default: that is the work of WS-001-09")
@@ -116,8 +261,9 @@ def test_switched_off_nothing_of_the_service_is_rendered(switched_off: list[Mani
     names = {manifest["metadata"]["name"] for manifest in switched_off}
     uses = set(manifests.keys(switched_off)) & {"hostNetwork", "hostPort", "hostPath"}
 
-    assert names == {"spark-sa-config", "spark-sa-master", "spark-sa-worker"}
-    assert not uses
+    assert names == {"spark-sa-config", "spark-sa-master", "spark-sa-master-keeper", "spark-sa-worker"}
+    assert uses == {"hostPath"}, "the Master's folder"
+    assert manifests.volumes_of(switched_off, "SPARK_LOCAL_DIRS") == {"spark-sa-worker": "emptyDir"}
     assert manifests.properties(switched_off)["spark.shuffle.service.enabled"] == "false"
 
 
@@ -129,15 +275,29 @@ def test_a_property_is_what_was_given(defaults: list[Manifest]) -> None:
     assert properties == {**manifests.properties(defaults), **given}
 
 
+def test_a_user_can_say_another_number_of_retries() -> None:
+    """What the chart ships for applications is what they get unless sparkConf says otherwise, and stands there once."""
+    rendered = helm.template(RELEASE, {"sparkConf": {"spark.shuffle.io.maxRetries": "48"}})
+    (config,) = manifests.of_kind(rendered, "ConfigMap")
+    lines = [line for line in config["data"]["spark-defaults.conf"].splitlines() if "maxRetries" in line]
+
+    assert lines == ["spark.shuffle.io.maxRetries=48"]
+
+
+def test_without_the_service_nobody_waits_for_it(switched_off: list[Manifest]) -> None:
+    """Files of dead executors are gone then: the chart makes no application try for two minutes to fetch them."""
+    assert not [name for name in manifests.properties(switched_off) if name.startswith("spark.shuffle.io.")]
+
+
 def test_pods_are_found_by_their_own_release_only(defaults: list[Manifest]) -> None:
     """No selector of one release, of a workload or a Service, matches a pod of another, in whatever namespace."""
     other = helm.template(Release("second", "elsewhere", CHART), {})
     pods = [template["metadata"]["labels"] for template in manifests.pod_templates(defaults).values()]
-    workloads = [*manifests.of_kind(other, "DaemonSet"), *manifests.of_kind(other, "Deployment")]
+    workloads = [one for one in other if one["kind"] in {"DaemonSet", "Deployment", "StatefulSet"}]
     selectors = [workload["spec"]["selector"]["matchLabels"] for workload in workloads]
     selectors += [service["spec"]["selector"] for service in manifests.of_kind(other, "Service")]
 
-    assert len(selectors) == 5
+    assert len(selectors) == 6
     for selector in selectors:
         assert not any(selector.items() <= labels.items() for labels in pods)
 
@@ -147,27 +307,78 @@ def test_two_releases_clash_in_nothing_when_the_second_has_ports_and_folder_of_i
 ) -> None:
     """With ci/ports-values.yaml no host port and no folder of a node is used twice; nothing is cluster-wide."""
     second = helm.template(Release("second", "elsewhere", CHART), values_of(CHART / "ci" / "ports-values.yaml"))
-    folders = [
-        {manifests.host_path(workload)[0] for workload in manifests.of_kind(release, "DaemonSet")}
-        for release in (defaults, second)
-    ]
+    folders = [manifests.host_folders(release) for release in (defaults, second)]
 
     assert not manifests.host_ports(defaults) & manifests.host_ports(second)
     assert not folders[0] & folders[1]
-    assert {manifest["kind"] for manifest in second} == {"ConfigMap", "DaemonSet", "Deployment", "Service"}
+    kinds = {manifest["kind"] for manifest in second}
+    assert kinds == {"ConfigMap", "DaemonSet", "Deployment", "Service", "StatefulSet"}
 
 
-def test_a_changed_configuration_rolls_every_pod(defaults: list[Manifest]) -> None:
-    """A property more changes the annotation of every pod template."""
-    changed = helm.template(RELEASE, {"sparkConf": {"spark.ui.enabled": "true"}})
+def rolled(before: list[Manifest], after: list[Manifest]) -> set[str]:
+    """Return the workloads whose pods an upgrade from one rendering to the other replaces."""
+    former, later = manifests.pod_templates(before), manifests.pod_templates(after)
+    assert former.keys() == later.keys()
+    return {name for name in former if former[name] != later[name]}
 
-    def annotations(rendered: list[Manifest]) -> dict[str, object]:
-        templates = manifests.pod_templates(rendered)
-        return {name: template["metadata"]["annotations"] for name, template in templates.items()}
 
-    before, after = annotations(defaults), annotations(changed)
-    assert before.keys() == after.keys()
-    assert all(before[name] != after[name] for name in before)
+@pytest.mark.parametrize(
+    "name",
+    [
+        "spark.deploy.defaultCores",
+        "spark.worker.ui.retainedExecutors",
+        "spark.master.rest.enabled",
+        "spark.network.crypto.enabled",
+        "spark.rpc.askTimeout",
+        "spark.ui.reverseProxy",
+        "spark.executor.logs.rolling.strategy",
+    ],
+)
+def test_a_property_that_daemons_read_rolls_every_pod(defaults: list[Manifest], name: str) -> None:
+    """Master, workers and shuffle service read it when they start, so an upgrade that changes it starts them again."""
+    changed = helm.template(RELEASE, {"sparkConf": {name: "1"}})
+
+    assert rolled(defaults, changed) == {"spark-sa-master", "spark-sa-worker", "spark-sa-shuffle"}
+
+
+def test_a_property_of_the_shuffle_service_leaves_the_master_alone(defaults: list[Manifest]) -> None:
+    """What it reads starts workers and services again, and not the Master and the drivers beside it."""
+    changed = helm.template(RELEASE, {"sparkConf": {"spark.shuffle.service.index.cache.size": "10m"}})
+
+    assert rolled(defaults, changed) == {"spark-sa-worker", "spark-sa-shuffle"}
+
+
+@pytest.mark.parametrize("service", [{"port": 7447}, {"enabled": False}])
+def test_a_service_that_moves_or_goes_starts_the_master_again(
+    defaults: list[Manifest], service: dict[str, object]
+) -> None:
+    """Drivers in its pod would read for a minute or so that the service is where it was."""
+    before, after = (
+        manifests.pod_templates(rendered)["spark-sa-master"]
+        for rendered in (defaults, helm.template(RELEASE, {"shuffleService": service}))
+    )
+
+    assert before != after
+
+
+@pytest.mark.parametrize(
+    "name",
+    [
+        "spark.sql.shuffle.partitions",
+        "spark.executor.memory",
+        "spark.dynamicAllocation.enabled",
+        "spark.hadoop.fs.s3a.endpoint",
+        "spark.shuffle.compress",
+        "spark.deployment.of.mine",
+        "spark.eventLog.compress",
+    ],
+)
+def test_a_property_that_only_drivers_read_rolls_no_pod(defaults: list[Manifest], name: str) -> None:
+    """An upgrade that changes it changes the file that new drivers read, and no pod."""
+    changed = helm.template(RELEASE, {"sparkConf": {name: "1"}})
+
+    assert manifests.properties(changed)[name] == "1"
+    assert rolled(defaults, changed) == set()
 
 
 def test_no_pod_gets_variables_of_services_or_a_token(defaults: list[Manifest]) -> None:
@@ -175,6 +386,118 @@ def test_no_pod_gets_variables_of_services_or_a_token(defaults: list[Manifest]) 
     for template in manifests.pod_templates(defaults).values():
         assert template["spec"]["enableServiceLinks"] is False
         assert template["spec"]["automountServiceAccountToken"] is False
+
+
+def test_a_container_has_started_when_its_own_process_listens(defaults: list[Manifest]) -> None:
+    """Each daemon's first probe asks the container itself; from then on its port tells ready from not, and alive."""
+    ports = {"spark-sa-master": 7077, "spark-sa-worker": 7078, "spark-sa-shuffle": SHUFFLE_PORT}
+    for name, number in ports.items():
+        (container,) = manifests.pod_templates(defaults)[name]["spec"]["containers"]
+        (port,) = [one["name"] for one in container["ports"] if one["containerPort"] == number]
+        probes = {probe: container.get(probe, {}) for probe in ("startupProbe", "readinessProbe", "livenessProbe")}
+
+        assert probes["startupProbe"].get("exec") == {"command": ["entrypoint.sh", "probe", str(number)]}
+        assert probes["readinessProbe"].get("tcpSocket") == {"port": port}
+        assert probes["livenessProbe"].get("tcpSocket") == {"port": port}
+
+
+def test_a_worker_waits_for_the_service_if_there_is_one(defaults: list[Manifest], switched_off: list[Manifest]) -> None:
+    """It is told the service's port, and none where the service is switched off."""
+    told, untold = (
+        manifests.environment(manifests.named(rendered, "DaemonSet", "spark-sa-worker"))
+        for rendered in (defaults, switched_off)
+    )
+
+    assert told.get("SPARK_SHUFFLE_SERVICE_PORT") == str(SHUFFLE_PORT)
+    assert "SPARK_SHUFFLE_SERVICE_PORT" not in untold
+
+
+def test_every_master_starts_where_the_keeper_of_its_folder_is(defaults: list[Manifest]) -> None:
+    """The Master wants the node of a pod that no upgrade moves, and both have one folder of that node."""
+    master = manifests.named(defaults, "Deployment", "spark-sa-master")
+    keeper = manifests.named(defaults, "StatefulSet", "spark-sa-master-keeper")
+    (term,) = master["spec"]["template"]["spec"]["affinity"]["podAffinity"][
+        "requiredDuringSchedulingIgnoredDuringExecution"
+    ]
+
+    assert term["topologyKey"] == "kubernetes.io/hostname"
+    assert term["labelSelector"]["matchLabels"].items() <= keeper["spec"]["template"]["metadata"]["labels"].items()
+    assert keeper["spec"]["updateStrategy"] == {"type": "OnDelete"}
+    assert manifests.host_path(keeper) == manifests.host_path(master)
+    for workload in (master, keeper):
+        assert manifests.environment(workload)["SPARK_RECOVERY_DIR"] == manifests.host_path(workload)[1]
+
+
+def test_a_worker_waits_for_a_master_that_recovers(defaults: list[Manifest]) -> None:
+    """It would take what the Master says to the worker before for its own; without recovery no Master says it."""
+    without = helm.template(RELEASE, {"master": {"recovery": {"enabled": False}}})
+    told, untold = (
+        manifests.environment(manifests.named(rendered, "DaemonSet", "spark-sa-worker"))
+        for rendered in (defaults, without)
+    )
+
+    assert told.get("SPARK_AWAIT_MASTER") == "true"
+    assert "SPARK_AWAIT_MASTER" not in untold
+
+
+def test_a_claim_takes_the_place_of_the_folder_and_of_its_keeper() -> None:
+    """With a claim the Master keeps what it knows there, and starts on whatever node."""
+    rendered = helm.template(RELEASE, {"master": {"recovery": {"existingClaim": "mine"}}})
+    pod = manifests.pod_templates(rendered)["spark-sa-master"]["spec"]
+
+    assert manifests.volumes_of(rendered, "SPARK_RECOVERY_DIR") == {"spark-sa-master": "persistentVolumeClaim"}
+    assert {"name": "recovery", "persistentVolumeClaim": {"claimName": "mine"}} in pod["volumes"]
+    assert "affinity" not in pod
+    assert not manifests.of_kind(rendered, "StatefulSet")
+
+
+def test_without_recovery_nothing_of_a_node_is_the_masters() -> None:
+    """Neither folder, nor keeper, nor variable is there."""
+    rendered = helm.template(RELEASE, {"master": {"recovery": {"enabled": False}}})
+
+    assert manifests.volumes_of(rendered, "SPARK_RECOVERY_DIR") == {}
+    assert "affinity" not in manifests.pod_templates(rendered)["spark-sa-master"]["spec"]
+    assert not manifests.of_kind(rendered, "StatefulSet")
+
+
+def test_authentication_has_one_secret_and_shows_it_nowhere_else() -> None:
+    """Every daemon mounts the Secret that the chart makes; no other object holds what is in it."""
+    rendered = helm.template(RELEASE, {"authentication": {"enabled": True}})
+    (secret,) = manifests.of_kind(rendered, "Secret")
+    others = [manifest for manifest in rendered if manifest is not secret]
+    text = base64.b64decode(secret["data"]["secret"]).decode()
+
+    assert re.fullmatch("[A-Za-z0-9]{64}", text)
+    assert not any(form in json.dumps(others) for form in (text, secret["data"]["secret"]))
+    assert manifests.properties(rendered)["spark.authenticate"] == "true"
+    for name in ("spark-sa-master", "spark-sa-worker", "spark-sa-shuffle"):
+        assert mounted_secret(rendered, name) == "spark-sa-authentication"
+
+
+def test_authentication_takes_a_secret_of_somebody_else() -> None:
+    """Then the chart makes none, and every daemon mounts that one."""
+    rendered = helm.template(RELEASE, {"authentication": {"enabled": True, "existingSecret": "of-the-team"}})
+
+    assert not manifests.of_kind(rendered, "Secret")
+    for name in ("spark-sa-master", "spark-sa-worker", "spark-sa-shuffle"):
+        assert mounted_secret(rendered, name) == "of-the-team"
+
+
+def test_without_authentication_there_is_no_secret(defaults: list[Manifest]) -> None:
+    """Neither object, nor mount, nor property, nor script."""
+    assert not manifests.of_kind(defaults, "Secret")
+    assert "authentication" not in json.dumps(defaults)
+    assert "spark.authenticate" not in manifests.properties(defaults)
+
+
+def mounted_secret(rendered: list[Manifest], name: str) -> str:
+    """Return the Secret of which a workload's container sees the key `secret` where spark-env.sh looks for it."""
+    spec = manifests.pod_templates(rendered)[name]["spec"]
+    (container,) = spec["containers"]
+    (mount,) = [one for one in container["volumeMounts"] if one["mountPath"] == "/opt/spark/authentication"]
+    (volume,) = [one for one in spec["volumes"] if one["name"] == mount["name"]]
+    assert volume["secret"]["items"] == [{"key": "secret", "path": "secret"}]
+    return str(volume["secret"]["secretName"])
 
 
 def test_the_drivers_address_is_that_of_the_masters_pod(defaults: list[Manifest]) -> None:

@@ -49,6 +49,7 @@ def test_the_schema_knows_every_value_and_no_other() -> None:
     """Each mapping of the schema lists exactly the keys of values.yaml, and takes no others."""
     known = {
         ("global",),  # Helm gives it to every chart
+        ("enabled",),  # and this to one that is a dependency with a condition
         *((key,) for key in VALUES),
     }
 
@@ -86,7 +87,26 @@ def test_the_readme_has_the_table_that_the_values_make() -> None:
         pytest.param({"shuffleService": {"hostPath": "/a/../b"}}, "/shuffleService/hostPath", id="way up in a path"),
         pytest.param({"shuffleService": {"hostPath": "/a,/b"}}, "/shuffleService/hostPath", id="two folders"),
         pytest.param({"sparkConf": {"spark.local.dir": "/x"}}, "spark.local.dir", id="property of the chart's own"),
+        pytest.param(
+            {"sparkConf": {"spark.executor.pyspark.memory": "9g"}}, "pyspark.memory", id="memory past its own value"
+        ),
+        pytest.param({"worker": {"resources": {"limits": {"memory": "much"}}}}, "memory", id="no quantity"),
         pytest.param({"sparkConf": {"spark.x": "1\nspark.y 2"}}, "/sparkConf/spark.x", id="line break in a property"),
+        pytest.param(
+            {"sparkConf": {"spark.authenticate.secret": "x"}}, "spark.authenticate.secret", id="secret in a ConfigMap"
+        ),
+        pytest.param(
+            {"sparkConf": {"spark.shuffle.service.db.enabled": "false"}}, "db.enabled", id="service that forgets"
+        ),
+        pytest.param(
+            {"sparkConf": {"spark.worker.cleanup.enabled": "false"}}, "cleanup.enabled", id="clean-up of one's own"
+        ),
+        pytest.param({"image": {"digest": "sha256:0"}}, "/image/digest", id="no digest"),
+        pytest.param({"enabled": "yes"}, "/enabled", id="word for a condition"),
+        pytest.param({"pods": {"labels": {"app": "x"}}}, "'app'", id="label of the chart's own"),
+        pytest.param({"pods": {"annotations": {"checksum/config": "x"}}}, "checksum/config", id="own annotation"),
+        pytest.param({"pods": {"env": [{"name": "SPARK_MODE"}]}}, "/pods/env/0/name", id="variable of the chart's own"),
+        pytest.param({"pods": {"volumes": [{"name": "local"}]}}, "/pods/volumes/0/name", id="volume of its own"),
         pytest.param({"sparkConf": {"spark.x": 1}}, "/sparkConf/spark.x", id="number as property"),
         pytest.param({"image": {"pullPolicy": "Sometimes"}}, "/image/pullPolicy", id="unknown pull policy"),
         pytest.param({"nodes": {"tolerations": [{"taint": "x"}]}}, "taint", id="no toleration"),
@@ -98,6 +118,53 @@ def test_a_wrong_value_is_refused_by_name(values: dict[str, Any], said: str) -> 
         helm.template(RELEASE, values)
 
     assert said in str(refused.value)
+
+
+@pytest.mark.parametrize(
+    "name",
+    ["spark.metrics.conf.*.sink.jmx.class", "spark.hadoop.fs.s3a.endpoint", "spark.executorEnv.A_B", "spark.x-y"],
+)
+def test_a_property_of_any_form_is_accepted(name: str) -> None:
+    """Whatever Spark and its libraries call their properties can be said."""
+    assert manifests.properties(helm.template(RELEASE, {"sparkConf": {name: "x"}}))[name] == "x"
+
+
+def worker_memory(limit: object, **values: object) -> dict[str, Any]:
+    """Return values for a worker's pod with a limit."""
+    return {"worker": {**values, "resources": {"limits": {"memory": limit}}}}
+
+
+@pytest.mark.parametrize("limit", ["5376Mi", "5.25Gi", 5637144576, "5637144576", "5637144.576k", "6G", "1Ti", None])
+def test_a_limit_that_is_enough_is_accepted(limit: object) -> None:
+    """What a worker's pod may take at most fits, to the byte, in every notation; or there is no limit."""
+    assert helm.template(RELEASE, worker_memory(limit))
+
+
+@pytest.mark.parametrize(
+    ("values", "limit", "needed"),
+    [
+        pytest.param(worker_memory("5375Mi"), "5375 MiB", 5376, id="a MiB too little"),
+        pytest.param(worker_memory(5637144575), "5375 MiB", 5376, id="a byte too little"),
+        pytest.param(worker_memory("5G"), "4768 MiB", 5376, id="decimal units"),
+        pytest.param({"worker": {"cores": 3}}, "5632 MiB", 6784, id="more cores"),
+        pytest.param({"worker": {"memory": "3g"}}, "5632 MiB", 6400, id="more for executors"),
+        pytest.param({"worker": {"memory": "20g"}}, "5632 MiB", 25088, id="a tenth beside large heaps"),
+        pytest.param({"worker": {"pythonMemory": "2g"}}, "5632 MiB", 7424, id="more for Python"),
+        pytest.param({"worker": {"daemonMemory": "1g"}}, "5632 MiB", 6144, id="more for the daemon"),
+        pytest.param({"master": {"memory": "3g"}}, "3072 MiB", 3328, id="master"),
+        pytest.param({"shuffleService": {"memory": "1g"}}, "1024 MiB", 2304, id="shuffle service"),
+    ],
+)
+def test_memory_that_does_not_add_up_is_refused_with_the_sum(values: dict[str, Any], limit: str, needed: int) -> None:
+    """Nothing is rendered; the message says what the pod has, what it may take, and of what that is the sum."""
+    with pytest.raises(errors.ChartError, match="memory that does not add up") as refused:
+        helm.template(RELEASE, values)
+
+    said = str(refused.value)
+    assert f"({limit})" in said
+    assert f"may take {needed} MiB" in said
+    terms = said[said.index(f"{needed} MiB = ") :].partition(". ")[0]
+    assert sum(int(term.split()[0]) for term in terms.partition(" = ")[2].split(" + ")) == needed
 
 
 @pytest.mark.parametrize(

@@ -113,6 +113,38 @@ def test_a_second_worker_on_the_same_folder_does_not_start(worker: Running) -> N
     assert worker.execute("test", "-d", LEFT_OVER).exit_code == 0
 
 
+def test_a_worker_whose_port_is_taken_ends(lab: Lab) -> None:
+    """It takes no other port, on which nobody would look for it."""
+    script = (
+        "import socket, subprocess, sys; taken = socket.create_server(('', 7078)); "
+        "sys.exit(subprocess.run(['entrypoint.sh', 'worker']).returncode)"
+    )
+    ended = lab.ended("python3", "-c", script, environment={"SPARK_MASTER_URL": "spark://nobody:7077"})
+
+    assert ended.exit_code == 1
+    assert "failed after 0 retries" in ended.log
+
+
+def test_a_worker_removes_what_a_driver_of_root_left(lab: Lab) -> None:
+    """A folder that only root may look into is gone when the worker starts."""
+    closed = f"{SHUFFLE_FOLDER}/spark-0f1e2d3c-0000-4000-8000-000000000000"
+    environment = {"SPARK_LOCAL_DIRS": SHUFFLE_FOLDER, "SPARK_MASTER_URL": "spark://nobody:7077"}
+    idle = ("sh", "-c", "echo idle; exec sleep infinity")
+    with lab.running(*idle, environment=environment, tmpfs=KUBELETS_FOLDER, until="idle") as node:
+        node.execute("install", "--directory", "--mode", "700", closed, f"{closed}/root")
+        # It finds no Master, and would go on for ever.
+        log = node.execute("timeout", "15", "entrypoint.sh", "worker").log
+
+        assert "Running Spark version" in log, "the worker did not start"
+        assert node.execute("test", "-e", closed).exit_code == 1
+
+
+def test_a_probe_tells_the_containers_own_process(shuffle: Running) -> None:
+    """Asked as the kubelet asks, as root, it succeeds for the port that the service holds, and for no other."""
+    assert shuffle.execute("entrypoint.sh", "probe", "7337").exit_code == 0
+    assert shuffle.execute("entrypoint.sh", "probe", "7338").exit_code == 1
+
+
 def test_a_second_service_on_the_same_folder_does_not_start(shuffle: Running) -> None:
     """It says so before it touches the first one's list of executors."""
     second = shuffle.execute("env", "SPARK_SHUFFLE_SERVICE_PORT=7447", "entrypoint.sh", "shuffle")

@@ -39,13 +39,14 @@ def test_every_eligible_node_runs_one_ready_shuffle_pod(
 def test_every_worker_reaches_the_shuffle_pod_of_its_node(
     cluster: Cluster, release: Release, eligible_nodes: frozenset[str], evidence: Recorder
 ) -> None:
-    """From inside every worker a connection opens to the address that its executors use; the shuffle pod listens."""
+    """From inside every worker the address that its executors use is answered, and by the shuffle pod of its node."""
     workers = shuffle.pods(cluster, release, "worker")
     services = {pod.node: pod for pod in shuffle.pods(cluster, release, "shuffle")}
-    connected, holders = {}, {}
+    connected, answered, holders = {}, {}, {}
     for worker in workers:
         opened = shuffle.connects(cluster, release, worker, worker.address)
         connected[f"{worker.name} → {worker.address}:{SHUFFLE_PORT}"] = opened
+        answered[worker.node] = shuffle.answers(cluster, release, worker, worker.address)
         holders[worker.node] = {
             "shuffle pod": shuffle.listeners(cluster, release, services[worker.node])["ours"]
             if worker.node in services
@@ -62,11 +63,15 @@ def test_every_worker_reaches_the_shuffle_pod_of_its_node(
         connected,
         command=f"kubectl exec WORKER -- bash -c ': < /dev/tcp/ADDRESS/{SHUFFLE_PORT}'",
     )
+    evidence.record("how a worker's request in Spark's protocol was answered, by node", answered)
     evidence.record(f"programs that listen on {SHUFFLE_PORT}, by node and pod", holders)
 
     assert {worker.node for worker in workers} == eligible_nodes
     assert connected
     assert [where for where, opened in connected.items() if not opened] == [], "connections that do not open"
+    assert [node for node, said in answered.items() if said != shuffle.ANSWERED] == [], (
+        "nodes where what listens gives no answer of Spark's shuffle service"
+    )
     assert [node for node, held in holders.items() if held["shuffle pod"] != [SERVICE]] == [], (
         "nodes where the port is not held by the shuffle pod"
     )
@@ -85,11 +90,13 @@ def test_every_shuffle_pod_says_once_that_it_listens_and_does(
     said = {name: [line for line in lines if LINE in line] for name, lines in logs.items()}
     sparks = {name: [line for line in lines if SPARKS_OWN_LINE in line] for name, lines in logs.items()}
     listening = {pod.name: shuffle.listeners(cluster, release, pod)["ours"] for pod in pods}
+    answered = {pod.name: shuffle.answers(cluster, release, pod, pod.address) for pod in pods}
     command = f"kubectl logs -l {shuffle.SELECTOR} --tail=-1 --timestamps"
     evidence.record("the line, with its time", said, command=command)
     evidence.record("Spark's own line", sparks, command=command)
     evidence.record("start of the container", {pod.name: pod.started for pod in pods})
     evidence.record(f"the pod's own programs that listen on {SHUFFLE_PORT}", listening)
+    evidence.record("how a request in Spark's protocol was answered, by pod", answered)
 
     assert pods, "there is no shuffle pod"
     for pod in pods:
@@ -99,6 +106,7 @@ def test_every_shuffle_pod_says_once_that_it_listens_and_does(
         assert _second(pod.started) <= _second(line), f"{pod.name} said it before it started"
         assert logs[pod.name].index(before) < logs[pod.name].index(line), f"{pod.name} said it before Spark began"
         assert listening[pod.name] == [SERVICE], f"{pod.name} says that it listens, and does not"
+        assert answered[pod.name] == shuffle.ANSWERED, f"{pod.name} says that it listens, and gives no answer"
 
 
 def _second(text: str) -> str:

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from support import shuffle
+from support import config, shuffle
 from support.applications import EXPECTED_COUNTS, Application, Submitter
 from support.places import SHUFFLE_PORT
 
@@ -29,9 +29,10 @@ def word_count(submitter: Submitter) -> Application:
 def test_an_application_runs_with_the_service_and_the_worker_daemon_without(
     cluster: Cluster, release: Release, word_count: Application, evidence: Recorder
 ) -> None:
-    """The application's own environment says true and the service's port; every Worker daemon's says false."""
+    """The application runs with what the chart ships, true and the service's port; every Worker daemon has false."""
     properties = word_count.history.properties
-    told = {name: value for name, value in properties.items() if name.startswith("spark.shuffle.service.")}
+    told = {name: value for name, value in properties.items() if name.startswith("spark.shuffle.")}
+    shipped = config.properties(cluster, release)
     daemons = {
         pod.name: re.findall(
             r"-Dspark\.shuffle\.service\.enabled=(\w+)",
@@ -42,6 +43,9 @@ def test_an_application_runs_with_the_service_and_the_worker_daemon_without(
     evidence.record(f"properties of {word_count.id}", told, command=word_count.command)
     evidence.record("spark.shuffle.service.enabled of the Worker daemons", daemons)
 
+    assert told == {name: value for name, value in shipped.items() if name.startswith("spark.shuffle.")}, (
+        "what the application was told about shuffles, and what the chart ships to everybody"
+    )
     assert told.get("spark.shuffle.service.enabled") == "true", "what the application was told"
     assert told.get("spark.shuffle.service.port") == str(SHUFFLE_PORT), "another port than the service's"
     assert daemons, "there is no worker"
@@ -75,6 +79,8 @@ def test_a_word_count_is_right_and_its_shuffle_crosses_the_network(
     assert word_count.said["counts"] == EXPECTED_COUNTS, "the counts are wrong"
     assert history.ended, "the application did not end"
     assert stages >= 2, "stages that ran"
+    # One executor a host: what is read from another executor is read from another host.
+    assert sorted(history.executors.values()) == sorted(set(history.executors.values())), "hosts of the executors"
     assert remote > 0, "no shuffle byte crossed the network"
     assert set(known) == eligible_nodes
     assert [node for node, executors in known.items() if not executors] == [], "nodes whose shuffle pod knew none"

@@ -3,19 +3,19 @@
 from __future__ import annotations
 
 import time
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import pytest
 
 from support import shuffle
-from support.applications import KEYS, NUMBERS, REDUCES, Application, Submitter, expected_sums
+from support.applications import expected_sums
 from support.install import known_workers
+from support.paused_jobs import done_once, end, finish, go_on, map_work
+from support.places import SHUFFLE_FOLDER
 from workstream import limits
 from workstream.cluster import helm, waiting
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
-
     from support.applications import Running
     from support.install import Change
     from workstream.cluster.access import Cluster
@@ -23,68 +23,8 @@ if TYPE_CHECKING:
     from workstream.evidence import Recorder
 
 MANY = 400  # keys and reduce tasks, so that fetching takes some seconds and every task fetches something
-PIPE = "/tmp/between-map-and-reduce"
-LOST_FILES = "Shuffle files lost for executor"
 
 SURVIVES_RESTART = "The service knows those executors again after a restart of its own"
-
-
-def map_work(application: Application) -> dict[str, Any]:
-    """Return what tells whether map work was done again: a right answer does not."""
-    writing = application.history.writing
-    return {
-        "map tasks that ran": sum(stage.tasks for stage in writing),
-        "stages that wrote shuffle bytes": len({stage.id for stage in writing}),
-        "driver held shuffle files for lost": LOST_FILES in application.log,
-    }
-
-
-def done_once(job: Running) -> dict[str, Any]:
-    """Return what `map_work` is of a job whose map work was done once."""
-    return {
-        "map tasks that ran": job.submitter.cores,
-        "stages that wrote shuffle bytes": 1,
-        "driver held shuffle files for lost": False,
-    }
-
-
-@pytest.fixture
-def reduces() -> int:
-    """Give how many reduce tasks a job has."""
-    return REDUCES
-
-
-@pytest.fixture
-def paused(cluster: Cluster, submitter: Submitter, reduces: int) -> Iterator[Running]:
-    """Give a job that did its map work and waits at a pipe."""
-    cluster.execute(submitter.release.namespace, submitter.master, "rm", "--force", PIPE)
-    # A map task for every core, so that every node has map work to lose.
-    numbers = (NUMBERS, max(KEYS, reduces), submitter.cores, reduces)
-    arguments = (*map(str, numbers), PIPE, str(int(limits.JOB.seconds)))
-    with submitter.running("executor_loss.py", *arguments) as job:
-        job.paused_at(PIPE)
-        yield job
-
-
-def finish(job: Running, evidence: Recorder) -> Application:
-    """Let a job go on to its end, and record what it did."""
-    job.go_on(PIPE)
-    return end(job, evidence)
-
-
-def end(job: Running, evidence: Recorder) -> Application:
-    """Wait for a job's end, and record what it did."""
-    began = time.monotonic()
-    application = job.ended()
-    application.draw(evidence)
-    evidence.record("sums", application.said["sums"], command=application.command)
-    evidence.record("map work", map_work(application))
-    evidence.record("stages that ran, in order", application.history.stages)
-    evidence.record("executors lost, and why", application.history.lost_executors)
-    failed = [line for line in application.log.splitlines() if "FetchFailed(" in line]
-    evidence.record("fetches that failed, in the driver's words (the first ones)", failed[:3])
-    evidence.record("seconds from the fault's end to the job's", round(time.monotonic() - began, 1))
-    return application
 
 
 @pytest.mark.criterion("WS-001-04", "Shuffle data outlives the executors that wrote it")
@@ -110,6 +50,7 @@ def test_the_map_work_of_killed_executors_is_not_done_again(
     assert map_work(application) == done_once(paused), (
         "the map work was done again: nobody served what dead executors wrote"
     )
+    assert len(application.history.writing[0].hosts) == len(killed), "hosts that had map output to lose"
     assert read > 0, "nothing of the dead executors' files crossed the network"
 
 
@@ -126,7 +67,7 @@ def test_a_service_that_is_killed_under_load_serves_what_dead_executors_wrote(
     with evidence.fault("every executor is killed", lambda: shuffle.executors(cluster, release)):
         killed = shuffle.kill_executors(cluster, release)
     finished = paused.finished_tasks()
-    paused.go_on(PIPE)
+    go_on(paused)
     paused.until_finished(finished + 1)
     with evidence.fault("every shuffle service is killed while reducers fetch"):  # no time to look: they fetch on
         before = shuffle.kill_services(cluster, release)
@@ -175,11 +116,16 @@ def test_a_shuffle_pod_that_comes_back_serves_what_dead_executors_wrote(
     assert map_work(application) == done_once(paused), "the map work was done again: the service forgot the executors"
 
 
+def all_pods(cluster: Cluster, release: Release) -> set[str]:
+    """Return the names of all pods of the release."""
+    return {pod.name for part in ("master", "worker", "shuffle") for pod in shuffle.pods(cluster, release, part)}
+
+
 @pytest.mark.criterion("WS-001-04", SURVIVES_RESTART)
 def test_an_upgrade_and_a_rollback_cost_a_running_job_nothing(
     cluster: Cluster, release: Release, change: Change, paused: Running, evidence: Recorder
 ) -> None:
-    """With every shuffle pod replaced by an upgrade, and again by a rollback, the map work was done once."""
+    """An upgrade and a rollback replace every shuffle pod, one of a driver's property none: map work was done once."""
     first = {pod.name for pod in shuffle.pods(cluster, release, "shuffle")}
     began = time.monotonic()
     with evidence.fault("the release is upgraded", lambda: shuffle.pods(cluster, release, "shuffle")):
@@ -192,10 +138,15 @@ def test_an_upgrade_and_a_rollback_cost_a_running_job_nothing(
     evidence.record("revisions, by upgrade and by rollback", [upgraded, rolled_back], command="helm history spark-sa")
     evidence.record("seconds of the upgrade and of the rollback", [middle - began, time.monotonic() - middle])
     evidence.record("shuffle pods before, after the upgrade, after the rollback", [first, second, third])
+    whole = all_pods(cluster, release)
+    change({"sparkConf": {"spark.sql.shuffle.partitions": "7"}})
+    replaced = whole - all_pods(cluster, release)
+    evidence.record("pods that an upgrade of what only drivers read replaced", replaced)
     application = finish(paused, evidence)
 
     assert first.isdisjoint(second), "the upgrade replaced no shuffle pod"
     assert second.isdisjoint(third), "the rollback replaced no shuffle pod"
+    assert replaced == set(), "pods that were replaced for a property that only drivers read"
     assert application.said["sums"] == expected_sums(), "the sums are wrong"
     assert map_work(application) == done_once(paused), "the map work was done again"
 
@@ -207,6 +158,9 @@ def test_a_job_survives_the_loss_of_a_worker_pod(
     """With a worker's pod deleted between map and reduce the sums are exact; Spark does that node's map work again."""
     workers = shuffle.pods(cluster, release, "worker")
     victim = workers[0]
+    # A driver that somebody started in the worker's pod by `kubectl exec`, and that was killed, leaves such a folder.
+    left = f"{SHUFFLE_FOLDER}/spark-0f1e2d3c-0000-4000-8000-000000000000"
+    cluster.execute(release.namespace, victim.name, "sh", "-c", f"mkdir -m 700 {left} && mkdir -m 700 {left}/root")
     began = time.monotonic()
     with evidence.fault("a worker's pod is deleted", lambda: shuffle.pods(cluster, release, "worker")):
         successor = shuffle.delete_and_await(cluster, release, victim, "worker")
@@ -215,7 +169,9 @@ def test_a_job_survives_the_loss_of_a_worker_pod(
         limits.PODS_READY,
         what=f"the Master knows the new worker at {successor.address}",
     )
+    stays = cluster.execute(release.namespace, successor.name, "ls", "-d", left, accept=range(256)).returncode == 0
     evidence.record("worker pod deleted, and who took its place", {victim.name: successor.name})
+    evidence.record("whether what a driver of root left is still there", stays)
     evidence.record("seconds until the Master knew it", round(time.monotonic() - began, 1))
     application = finish(paused, evidence)
     mapped = application.history.writing[0].hosts
@@ -225,4 +181,5 @@ def test_a_job_survives_the_loss_of_a_worker_pod(
     assert application.said["sums"] == expected_sums(), "the sums are wrong"
     # Some are lost before they ever registered with the driver, so that it knows no host of theirs.
     lost = application.history.lost_executors.keys() & application.history.executors.keys()
+    assert not stays, "the new worker could not remove what a driver of root left"
     assert victim.address in {application.history.executors[number] for number in lost}, "that worker lost no executor"

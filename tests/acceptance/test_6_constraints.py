@@ -3,16 +3,17 @@
 from __future__ import annotations
 
 import time
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import pytest
 
 from support import shuffle
 from support.applications import EXPECTED_COUNTS, Submitter
+from support.places import SHUFFLE_FOLDER
+from workstream import limits
+from workstream.cluster import waiting
 
 if TYPE_CHECKING:
-    from kubernetes import client
-
     from support.install import Change
     from workstream.cluster.access import Cluster
     from workstream.cluster.helm import Release
@@ -24,24 +25,37 @@ if TYPE_CHECKING:
     "No PersistentVolume holds shuffle data: a folder of the node is enough for standalone",
     level="cluster",
 )
-def test_no_persistent_volume_is_there(
-    cluster: Cluster, release: Release, volumes: list[client.V1PersistentVolume], evidence: Recorder
+def test_no_persistent_volume_holds_shuffle_data(
+    cluster: Cluster, release: Release, eligible_nodes: frozenset[str], evidence: Recorder
 ) -> None:
-    """The release's namespace has no claim and no volume of one, and the service's data lies on its nodes."""
-    claims = cluster.core.list_namespaced_persistent_volume_claim(release.namespace).items
-    bound = [one for one in volumes if one.spec.claim_ref and one.spec.claim_ref.namespace == release.namespace]
-    paths = {
-        pod.metadata.name: [volume.host_path.path for volume in pod.spec.volumes if volume.host_path]
-        for pod in cluster.pods(release.namespace, shuffle.SELECTOR)
+    """No worker and no shuffle pod mounts a claim, and all that they keep for executors is one folder of the node."""
+    selector = f"app.kubernetes.io/instance={release.name},app.kubernetes.io/component in (shuffle,worker)"
+    pods = [pod for pod in cluster.pods(release.namespace, selector) if pod.metadata.deletion_timestamp is None]
+    claims = {
+        pod.metadata.name: [one.persistent_volume_claim.claim_name for one in pod.spec.volumes if claimed(one)]
+        for pod in pods
     }
-    evidence.record("claims", [claim.metadata.name for claim in claims], command="kubectl get pvc,pv")
-    evidence.record("volumes", [volume.metadata.name for volume in bound], command="kubectl get pvc,pv")
-    evidence.record("folders of the node, by shuffle pod", paths)
+    folders = {
+        pod.metadata.name: [volume.host_path.path for volume in pod.spec.volumes if volume.host_path] for pod in pods
+    }
+    told = {
+        pod.metadata.name: [one.value for one in pod.spec.containers[0].env if one.name == "SPARK_LOCAL_DIRS"]
+        for pod in pods
+    }
+    command = "kubectl get pods --output yaml"
+    evidence.record("claims that are mounted where shuffle data is written or read, by pod", claims, command=command)
+    evidence.record("folders of the node, by pod", folders, command=command)
+    evidence.record("where shuffle data is written and read, by pod", told, command=command)
 
-    assert claims == []
-    assert bound == []
-    assert paths
-    assert all(found == ["/tmp/spark-shuffle"] for found in paths.values())
+    assert len(pods) == 2 * len(eligible_nodes), "pods of workers and of the service"
+    assert [name for name, found in claims.items() if found] == [], "pods that mount a claim for shuffle data"
+    assert all(found == [SHUFFLE_FOLDER] for found in folders.values()), "folders of the node"
+    assert all(found == [SHUFFLE_FOLDER] for found in told.values()), "where shuffle data is"
+
+
+def claimed(volume: Any) -> bool:  # noqa: ANN401 - the client has no types
+    """Whether a pod's volume is a PersistentVolume."""
+    return bool(volume.persistent_volume_claim or volume.ephemeral)
 
 
 @pytest.mark.criterion(
@@ -75,10 +89,15 @@ def test_switched_off_nothing_is_left_and_jobs_succeed_and_on_again_it_is_back(
     evidence: Recorder,
 ) -> None:
     """Off: no object of the service, applications are told so, exact counts without it. On again: where it was."""
+    selector = f"app.kubernetes.io/instance={release.name},{shuffle.SELECTOR}"
     before = {pod.node for pod in shuffle.pods(cluster, release, "shuffle") if pod.ready}
     began = time.monotonic()
     change({"shuffleService": {"enabled": False}})
     off = time.monotonic() - began
+    # Pods that are ending are not whole either; they are waited for, and counted if they stay.
+    waiting.until(
+        lambda: not cluster.pods(release.namespace, selector), limits.PODS_READY, what="no shuffle pod is left"
+    )
     kinds = "daemonsets,deployments,services,pods,configmaps,endpoints"
     objects = cluster.objects(kinds, "--namespace", release.namespace)
     found = [one["metadata"] | {"kind": one["kind"]} for one in objects]

@@ -26,19 +26,72 @@ app.kubernetes.io/managed-by: {{ $root.Release.Service }}
 helm.sh/chart: {{ printf "%s-%s" $root.Chart.Name $root.Chart.Version | replace "+" "_" }}
 {{- end }}
 
-{{/* Metadata of a pod template. A changed configuration changes the annotation, and so rolls the pods. */}}
+{{/* What spark-defaults.conf says, as JSON: what the chart's own values mean, and the user's sparkConf over it.
+     A service that is started again may be away for longer than Spark's own three retries of five seconds; and the service
+     of an executor's own host would be asked without any retry where dead executors of that host have their files. */}}
+{{- define "spark-standalone.properties" -}}
+{{- $found := dict "spark.shuffle.service.enabled" (toString .Values.shuffleService.enabled) -}}
+{{- $found = set $found "spark.eventLog.enabled" (toString .Values.eventLog.enabled) -}}
+{{- if .Values.eventLog.enabled -}}
+{{- $found = set $found "spark.eventLog.dir" "file:///opt/spark/events" -}}
+{{- end -}}
+{{- if .Values.authentication.enabled -}}
+{{- $found = set $found "spark.authenticate" "true" -}}
+{{- end -}}
+{{- $found = set $found "spark.executor.pyspark.memory" .Values.worker.pythonMemory -}}
+{{- if .Values.shuffleService.enabled -}}
+{{- $found = set $found "spark.shuffle.service.port" (toString .Values.shuffleService.port) -}}
+{{- $found = set $found "spark.shuffle.io.maxRetries" "24" -}}
+{{- $found = set $found "spark.shuffle.readHostLocalDisk" "false" -}}
+{{- end -}}
+{{- merge (deepCopy .Values.sparkConf) $found | toJson -}}
+{{- end }}
+
+{{/* Of these properties, what Master, Worker or shuffle service read, as JSON: by what their classes in Spark 3.5.7 name.
+     The list is theirs, because it is closed: applications may have properties of any name. The Master reads nothing of
+     shuffles; but drivers in its pod must not go on with a file that names a service which is no longer there.
+     Call with (list . "component"). */}}
+{{- define "spark-standalone.daemonProperties" -}}
+{{- $root := index . 0 -}}
+{{- $read := "^spark\\.(acls|admin|authenticate|decommission|deploy|executor\\.logs|hadoop\\.hadoop|master|metrics|modify|network|port|rpc|security|shuffle\\.(io|maxChunksBeingTransferred|push|sasl|server|service)|ssl|storage|ui|user|worker)\\b" -}}
+{{- $found := dict -}}
+{{- range $key, $value := include "spark-standalone.properties" $root | fromJson -}}
+{{- $master := or (not (hasPrefix "spark.shuffle." $key)) (has $key (list "spark.shuffle.service.enabled" "spark.shuffle.service.port")) -}}
+{{- if and (regexMatch $read $key) (or $master (ne (index $ 1) "master")) -}}
+{{- $_ := set $found $key $value -}}
+{{- end -}}
+{{- end -}}
+{{- toJson $found -}}
+{{- end }}
+
+{{/* Metadata of a pod template. What daemons read changes the annotation, and so rolls the pods. What only drivers read
+     must not: rolling costs the drivers in the Master's pod, event logs and map work, and new drivers read the file anyway. */}}
 {{- define "spark-standalone.podMetadata" -}}
 {{- $root := index . 0 -}}
 labels:
   {{- include "spark-standalone.selectorLabels" . | nindent 2 }}
+  {{- with $root.Values.pods.labels }}
+  {{- toYaml . | nindent 2 }}
+  {{- end }}
+{{- if ne (index . 1) "keeper" }}
 annotations:
-  checksum/config: {{ include (print $root.Template.BasePath "/configmap.yaml") $root | sha256sum }}
+  checksum/config: {{ include "spark-standalone.daemonProperties" . | sha256sum }}
+  {{- with $root.Values.pods.annotations }}
+  {{- toYaml . | nindent 2 }}
+  {{- end }}
+{{- else if $root.Values.pods.annotations }}
+annotations:
+  {{- toYaml $root.Values.pods.annotations | nindent 2 }}
+{{- end }}
 {{- end }}
 
 {{/* What every pod has. Service links would set SPARK_..._PORT variables to addresses. */}}
 {{- define "spark-standalone.podSpec" -}}
 enableServiceLinks: false
 automountServiceAccountToken: false
+{{- with .Values.pods.priorityClassName }}
+priorityClassName: {{ . }}
+{{- end }}
 {{- with .Values.imagePullSecrets }}
 imagePullSecrets:
   {{- toYaml . | nindent 2 }}
@@ -62,24 +115,73 @@ tolerations:
 {{- end }}
 {{- end }}
 
+{{/* What Spark is configured by, in every container. */}}
+{{- define "spark-standalone.configMounts" -}}
+- name: config
+  mountPath: /opt/spark/conf
+{{- if .Values.authentication.enabled }}
+- name: authentication
+  mountPath: /opt/spark/authentication
+{{- end }}
+{{- with .Values.pods.volumeMounts }}
+{{ toYaml . }}
+{{- end }}
+{{- end }}
+
+{{- define "spark-standalone.configVolumes" -}}
+{{- $fullname := include "spark-standalone.fullname" . -}}
+- name: config
+  configMap:
+    name: {{ $fullname }}-config
+{{- if .Values.authentication.enabled }}
+- name: authentication
+  secret:
+    secretName: {{ default (printf "%s-authentication" $fullname) .Values.authentication.existingSecret }}
+    items:
+      - key: secret
+        path: secret
+{{- end }}
+{{- with .Values.pods.volumes }}
+{{ toYaml . }}
+{{- end }}
+{{- end }}
+
+{{/* Where the Master keeps which applications and workers it knows. Two releases on one node must not meet there. */}}
+{{- define "spark-standalone.recoveryVolume" -}}
+- name: recovery
+  {{- if .Values.master.recovery.existingClaim }}
+  persistentVolumeClaim:
+    claimName: {{ .Values.master.recovery.existingClaim }}
+  {{- else }}
+  hostPath:
+    path: {{ printf "%s/%s/%s" .Values.master.recovery.hostPath .Release.Namespace (include "spark-standalone.fullname" .) }}
+    type: DirectoryOrCreate
+  {{- end }}
+{{- end }}
+
 {{- define "spark-standalone.image" -}}
-image: {{ printf "%s:%s" .Values.image.repository (default .Chart.AppVersion .Values.image.tag) | quote }}
+{{- $image := printf "%s:%s" .Values.image.repository (default .Chart.AppVersion .Values.image.tag) -}}
+image: {{ empty .Values.image.digest | ternary $image (printf "%s@%s" $image .Values.image.digest) | quote }}
 imagePullPolicy: {{ .Values.image.pullPolicy }}
 {{- end }}
 
 {{/* Environment of every container. The pod's address is the name under which drivers, workers and executors are found;
      on the host network it is the node's. Call with (list . "mode" "heap of the daemon"). */}}
 {{- define "spark-standalone.env" -}}
+{{- $pods := (index . 0).Values.pods -}}
 - name: SPARK_MODE
   value: {{ index . 1 }}
 - name: SPARK_DAEMON_MEMORY
   value: {{ index . 2 | quote }}
 - name: SPARK_DAEMON_JAVA_OPTS
-  value: -XX:+ExitOnOutOfMemoryError
+  value: {{ printf "-XX:+ExitOnOutOfMemoryError %s" $pods.javaOptions | trim | quote }}
 - name: SPARK_LOCAL_HOSTNAME
   valueFrom:
     fieldRef:
       fieldPath: status.podIP
+{{- with $pods.env }}
+{{ toYaml . }}
+{{- end }}
 {{- end }}
 
 {{/* Name and number of a container's port; taken on the node where the pod is on the host network. */}}
@@ -92,6 +194,46 @@ imagePullPolicy: {{ .Values.image.pullPolicy }}
   {{- end }}
 {{- end }}
 
+{{/* Whole MiB of a quantity in Java's, Spark's or Kubernetes' notation. */}}
+{{- define "spark-standalone.mebibytes" -}}
+{{- $text := toString . -}}
+{{- $bytes := dict "k" 1024.0 "m" 1048576.0 "g" 1073741824.0 "t" 1099511627776.0 -}}
+{{- if not (regexMatch "^[1-9][0-9]*[kmgt]$" $text) -}}
+{{- $bytes = dict "Ki" 1024.0 "Mi" 1048576.0 "Gi" 1073741824.0 "Ti" 1099511627776.0 "Pi" 1125899906842624.0 "k" 1e3 "M" 1e6 "G" 1e9 "T" 1e12 "P" 1e15 -}}
+{{- end -}}
+{{- $unit := regexFind "[KMGTPE]i?$|[kmgt]$" $text -}}
+{{- divf (mulf (float64 (trimSuffix $unit $text)) (default 1.0 (get $bytes $unit))) 1048576.0 | floor | int64 -}}
+{{- end }}
+
+{{/* Numbers that do not add up. What lies beside the heap of a daemon is reckoned as 256 MiB, beside an executor's as Spark
+     does elsewhere: 384 MiB, or a tenth of the heap. At most, every core is an executor with a Python process of its own. */}}
+{{- define "spark-standalone.requireMemory" -}}
+{{- with .Values.worker.resources.limits -}}{{- with .memory -}}
+{{- $worker := $.Values.worker -}}
+{{- $limit := include "spark-standalone.mebibytes" . | int64 -}}
+{{- $daemon := include "spark-standalone.mebibytes" $worker.daemonMemory | int64 -}}
+{{- $heaps := include "spark-standalone.mebibytes" $worker.memory | int64 -}}
+{{- $cores := int64 $worker.cores -}}
+{{- $beside := max (mul $cores 384) (div $heaps 10) -}}
+{{- $python := mul $cores (include "spark-standalone.mebibytes" $worker.pythonMemory | int64) -}}
+{{- $sum := add $daemon 256 $heaps $beside $python -}}
+{{- if lt $limit $sum -}}
+{{- fail (printf "memory that does not add up: expected worker.resources.limits.memory to be at least %dMi, got %v (%d MiB). A worker's pod may take %d MiB = %d for the daemon (worker.daemonMemory) + 256 beside its heap + %d that it offers to executors (worker.memory) + %d beside their heaps (worker.cores = %d of them) + %d for Python (worker.cores x worker.pythonMemory). Raise the limit or lower one of these: else one task ends the whole pod." $sum . $limit $sum $daemon $heaps $beside $cores $python) -}}
+{{- end -}}
+{{- end -}}{{- end -}}
+{{- range $name, $part := dict "master" .Values.master "shuffleService" .Values.shuffleService -}}
+{{- with $part.resources.limits -}}{{- with .memory -}}
+{{- $limit := include "spark-standalone.mebibytes" . | int64 -}}
+{{- $heap := include "spark-standalone.mebibytes" $part.memory | int64 -}}
+{{- $sum := add $heap 256 -}}
+{{- if eq $name "shuffleService" -}}{{- $sum = add $sum $heap -}}{{- end -}}
+{{- if lt $limit $sum -}}
+{{- fail (printf "memory that does not add up: expected %s.resources.limits.memory to be at least %dMi, got %v (%d MiB). The daemon may take %d MiB = %d of heap (%s.memory) + %d beside it. Raise the limit or lower the heap." $name $sum . $limit $sum $heap $name (sub $sum $heap)) -}}
+{{- end -}}
+{{- end -}}{{- end -}}
+{{- end -}}
+{{- end }}
+
 {{/* Ports that would be taken twice, in one pod or on one node. Call with a dict of ports by the names of their values. */}}
 {{- define "spark-standalone.requireDistinct" -}}
 {{- if ne (len (uniq (values .))) (len .) -}}
@@ -99,16 +241,23 @@ imagePullPolicy: {{ .Values.image.pullPolicy }}
 {{- end -}}
 {{- end }}
 
-{{/* Ready as soon as a port answers, restarted when it does not for a minute. */}}
+{{/* Started when the container's own process listens: on the node's network a stranger may answer, and what comes before
+     may take long (files to remove, a service to wait for). From then on the port is its own, and is asked over the network.
+     Call with (list "name of the port" number). */}}
 {{- define "spark-standalone.probes" -}}
+startupProbe:
+  exec:
+    command: [entrypoint.sh, probe, {{ index . 1 | quote }}]
+  periodSeconds: 2
+  timeoutSeconds: 5
+  failureThreshold: 1800
 readinessProbe:
   tcpSocket:
-    port: {{ . }}
+    port: {{ index . 0 }}
   periodSeconds: 2
 livenessProbe:
   tcpSocket:
-    port: {{ . }}
-  initialDelaySeconds: 30
+    port: {{ index . 0 }}
   periodSeconds: 20
   failureThreshold: 3
 {{- end }}

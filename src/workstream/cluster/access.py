@@ -181,7 +181,10 @@ class Cluster:
     @cached_property
     def _api(self) -> client.ApiClient:
         settings = client.Configuration()
-        config.load_kube_config(str(self.kubeconfig), self.context, client_configuration=settings)
+        # It writes certificates and keys into files, which a killed run leaves behind: they go where the cluster's file
+        # goes, which the next run removes.
+        files = str(self.kubeconfig.with_name("certificates"))
+        config.load_kube_config(str(self.kubeconfig), self.context, client_configuration=settings, temp_file_path=files)
         # As kubectl and every other program in Go: what runs on this machine is not reached through a proxy.
         host = urlsplit(settings.host).hostname or ""
         if _is_this_machine(host):

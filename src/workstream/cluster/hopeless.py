@@ -36,6 +36,7 @@ _HOPELESS = {
     "InvalidImageName",
     "RunContainerError",
 }
+_CRASH_LOOP = "CrashLoopBackOff"
 _HOPELESS_RESTARTS = 2
 # A ConfigMap or Secret that somebody may still write, or a key of one.
 _MAY_COME = re.compile(r"(configmap|secret) .*not found|couldn't find key")
@@ -249,28 +250,58 @@ def _look_at_pod(cluster: Cluster, part: Part, pod: client.V1Pod, *, leaving: bo
                 more=f"kubectl --namespace {namespace} describe pod {name}",
             )
         yield f"{part.name}: no node takes a pod: {message}" + _pressure(message)
+    yield from _look_at_ends(cluster, part, pod)
     waiting_containers = [status for status in _containers(pod) if status.state.waiting is not None]
     if any(status.state.waiting.reason in _BEING_MADE for status in waiting_containers):
         yield from _look_at_making(cluster, part, pod)
     for status in waiting_containers:
         waiting = status.state.waiting
         message = " ".join((waiting.message or "").split())
-        if waiting.reason == "CrashLoopBackOff":
-            # A Job says itself how often it tries.
-            if part.kind != "Job" and status.restart_count >= _HOPELESS_RESTARTS:
-                log = _log(cluster, pod, status.name, previous=True)
-                ended = f"it has ended {status.restart_count} times{_for_want(status)}; its log ends with"
-                raise _cannot_leave(part, pod, status, f"{ended}\n{log}")
-            yield f"{part.name}: container {status.name} of a pod ended, and is started again"
+        if waiting.reason == "ErrImagePull":
+            yield f"{part.name}: container {status.name} of a pod has no image: {message}"
         elif waiting.reason == "CreateContainerConfigError" and _MAY_COME.search(message):
             yield f"{part.name}: container {status.name} of a pod waits: {message}"
         elif waiting.reason in _HOPELESS:
             raise _cannot_leave(part, pod, status, message)
 
 
+def _look_at_ends(cluster: Cluster, part: Part, pod: client.V1Pod) -> Iterator[str]:
+    """Yield which containers ended and are started again.
+
+    Raises:
+        errors.PodError: one has ended too often.
+
+    """
+    for status in _containers(pod):
+        if not _is_started_again(pod, status):
+            continue
+        # A Job says itself how often it tries.
+        if part.kind != "Job" and status.restart_count >= _HOPELESS_RESTARTS:
+            over = status.state.terminated is not None
+            log = _log(cluster, pod, status.name, previous=not over)
+            ended = f"it has ended {status.restart_count + over} times{_for_want(status)}; its log ends with"
+            raise _cannot_leave(part, pod, status, f"{ended}\n{log}")
+        yield f"{part.name}: container {status.name} of a pod ended, and is started again"
+
+
+def _is_started_again(pod: client.V1Pod, status: client.V1ContainerStatus) -> bool:
+    """Whether a container ended and is to be started again.
+
+    The kubelet may say for the whole back-off that it ended, and not that it waits.
+    """
+    ended = status.state.terminated
+    if ended is None:
+        return status.state.waiting is not None and status.state.waiting.reason == _CRASH_LOOP
+    policy = pod.spec.restart_policy or "Always"
+    if policy == "Never" or pod.status.phase in {"Failed", "Succeeded"}:
+        return False
+    first = {one.name for one in pod.spec.init_containers or ()}
+    return ended.exit_code != 0 or (policy == "Always" and status.name not in first)
+
+
 def _for_want(status: client.V1ContainerStatus) -> str:
     """Return that a container was ended because it took more memory than it may; empty if it was not."""
-    last = status.last_state and status.last_state.terminated
+    last = status.state.terminated or (status.last_state and status.last_state.terminated)
     return (
         ", last because it took more memory than its limit (OOMKilled)" if last and last.reason == "OOMKilled" else ""
     )
@@ -296,8 +327,9 @@ def _look_at_making(cluster: Cluster, part: Part, pod: client.V1Pod) -> Iterator
 
 def _cannot_leave(part: Part, pod: client.V1Pod, status: client.V1ContainerStatus, details: str) -> errors.PodError:
     name = pod.metadata.name
+    reason = status.state.waiting.reason if status.state.waiting else _CRASH_LOOP
     return errors.PodError(
-        f"pod {name}, container {status.name}: {status.state.waiting.reason}: {_wanted(part)}\n{details}",
+        f"pod {name}, container {status.name}: {reason}: {_wanted(part)}\n{details}",
         instead="Mend the image or the values that it was given; waiting does not help.",
         more=f"kubectl --namespace {pod.metadata.namespace} describe pod {name}",
     )

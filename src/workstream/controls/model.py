@@ -64,6 +64,7 @@ class Control(_Strict):
         name: its file's name without the ending.
         sentence: what is broken, for people.
         turns_red: the criteria that must not be proven on it; every other one must.
+        says: of some of these, by their ids there, words of a message with which a test of that criterion must fail.
         values: values of the chart that win over whatever the suite gives.
         patches: changes of rendered objects.
         objects: objects that are rendered beside the chart's own.
@@ -74,6 +75,7 @@ class Control(_Strict):
     name: str
     sentence: str
     turns_red: tuple[Annotated[Red, BeforeValidator(_red)], ...]
+    says: dict[str, str] = {}
     values: dict[str, JsonValue] = {}
     patches: tuple[Patch, ...] = ()
     objects: tuple[dict[str, JsonValue], ...] = ()
@@ -123,6 +125,13 @@ def _read(file: Path) -> Control:
     if not control.turns_red:
         raise errors.ControlError(
             f"{file} turns nothing red.", instead="Name the criteria that must not be proven on it: turns_red: [AC1]."
+        )
+    others = ", ".join(sorted(control.says.keys() - {red.id for red in control.turns_red}))
+    if others or not all(words.strip() for words in control.says.values()):
+        raise errors.ControlError(
+            f"{file} says with which words {others or 'a criterion'} must fail, and "
+            f"{'does not turn that red' if others else 'names none'}.",
+            instead="Under says:, give words of a failing test's message for criteria of turns_red.",
         )
     return control
 

@@ -11,13 +11,14 @@ from workstream.evidence.records import Result
 from workstream.evidence.verdict import State, rounds
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Mapping, Sequence
 
     from workstream.documents import Document
     from workstream.evidence.log import Log
     from workstream.evidence.records import Manifest, Round
     from workstream.evidence.verdict import Verdict
 
+_RED = {State.FAILED, State.BLOCKED}
 _WHOLE_ROUNDS = 2  # before the first control, and after the last
 
 
@@ -47,6 +48,7 @@ class Row:
         noticed: the tests that failed themselves. One that is blocked notices nothing: what it needs was not there, and
             what it asserts was never asked.
         missing_again: the criteria that it was to turn red, and that were not proven in any later round.
+        unsaid: of the criteria that turned red, the words that the control names and no failing test of them said.
         seconds: how long it took; None if the log breaks off.
 
     """
@@ -57,6 +59,7 @@ class Row:
     verdicts: tuple[Verdict, ...]
     noticed: frozenset[CriterionTest]
     missing_again: tuple[str, ...]
+    unsaid: Mapping[str, str]
     seconds: float | None
 
     @property
@@ -65,15 +68,13 @@ class Row:
 
         What was not run, was skipped or passed at the second attempt is not proven either, but for other reasons.
         """
-        return frozenset(
-            verdict.criterion_id for verdict in self.verdicts if verdict.state in {State.FAILED, State.BLOCKED}
-        )
+        return frozenset(verdict.criterion_id for verdict in self.verdicts if verdict.state in _RED)
 
     @property
     def agrees(self) -> bool:
-        """Whether the expected criteria turned red and were proven again later, and all others stayed proven."""
+        """Whether the expected criteria turned red, each for its reason, and came back later, and all others stayed."""
         kept = all(verdict.proven for verdict in self.verdicts if verdict.criterion_id not in self.expected)
-        return self.red == self.expected and kept and not self.missing_again
+        return self.red == self.expected and kept and not self.missing_again and not self.unsaid
 
 
 @dataclass(frozen=True, slots=True)
@@ -138,11 +139,9 @@ def _named(line: Manifest) -> CriterionTest:
 def _row(log: Log, broken: Round, verdicts: tuple[Verdict, ...], later: Sequence[tuple[Verdict, ...]]) -> Row:
     expected = frozenset(broken.turns_red)
     again = {verdict.criterion_id for round_ in later for verdict in round_ if verdict.proven}
-    failed = {
-        outcome.test
-        for outcome in log.outcomes
-        if outcome.round == broken.number and outcome.when == "call" and outcome.result is Result.FAILED
-    }
+    failures = [one for one in log.outcomes if one.round == broken.number and one.result is Result.FAILED]
+    failed = {outcome.test for outcome in failures if outcome.when == "call"}
+    red = {verdict.criterion_id: verdict.tests for verdict in verdicts if verdict.state in _RED}
     return Row(
         name=broken.control,
         sentence=broken.sentence,
@@ -150,8 +149,19 @@ def _row(log: Log, broken: Round, verdicts: tuple[Verdict, ...], later: Sequence
         verdicts=verdicts,
         noticed=frozenset(_named(line) for line in log.manifest if line.test in failed),
         missing_again=tuple(verdict.criterion_id for verdict in verdicts if verdict.criterion_id in expected - again),
+        unsaid={
+            criterion_id: words
+            for criterion_id, words in broken.says.items()
+            if criterion_id in red
+            and not any(_holds(outcome.message, words) for outcome in failures if outcome.test in red[criterion_id])
+        },
         seconds=_seconds(log, broken),
     )
+
+
+def _holds(message: str, words: str) -> bool:
+    """Whether a message holds words, however lines are broken."""
+    return " ".join(words.split()) in " ".join(message.split())
 
 
 def _seconds(log: Log, broken: Round) -> float | None:

@@ -8,8 +8,11 @@ from typing import TYPE_CHECKING
 from workstream.evidence.verdict import text_sha256
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
+
     from workstream.documents import Document
     from workstream.evidence.log import Log
+    from workstream.evidence.records import Round
 
 
 def placed(log: Log, document: Document) -> Log:
@@ -37,8 +40,12 @@ def placed(log: Log, document: Document) -> Log:
         manifest=tuple(
             line.model_copy(update={"criterion_id": moved.get(line.criterion_id, "")}) for line in log.manifest
         ),
-        rounds=tuple(
-            one.model_copy(update={"turns_red": tuple(filter(None, (moved.get(red) for red in one.turns_red)))})
-            for one in log.rounds
-        ),
+        rounds=tuple(_moved(one, moved) for one in log.rounds),
     )
+
+
+def _moved(broken: Round, moved: Mapping[str, str]) -> Round:
+    """Return a round whose criteria stand where they stand now; one whose text is there no more is none."""
+    there = {then: moved[then] for then in broken.turns_red if moved.get(then)}
+    says = {there[then]: words for then, words in broken.says.items() if then in there}
+    return broken.model_copy(update={"turns_red": tuple(there.values()), "says": says})

@@ -142,6 +142,7 @@ class Round(_Line):
         control: the control that the product was broken with; empty if it was whole.
         sentence: what that control breaks.
         turns_red: the criteria that must not be proven on it.
+        says: of some of these, words of a message with which a test must fail.
 
     """
 
@@ -151,6 +152,7 @@ class Round(_Line):
     control: str = ""
     sentence: str = ""
     turns_red: tuple[str, ...] = ()
+    says: dict[str, str] = {}
 
 
 class Observation(_Line):

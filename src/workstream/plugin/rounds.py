@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -26,13 +26,14 @@ class Round:
 
     Attributes:
         control: what the product is broken with; None if it is whole.
-        turns_red: the ids of the criteria that must not be proven on it.
+        turns_red: the ids of the criteria that must not be proven on it, and the words with which one must fail; empty
+            where the control names none.
         only_criteria: whether only tests run that speak of a criterion.
 
     """
 
     control: Control | None = None
-    turns_red: tuple[str, ...] = ()
+    turns_red: Mapping[str, str] = field(default_factory=dict)
     only_criteria: bool = True
 
     def record(self, number: int) -> records.Round:
@@ -42,7 +43,8 @@ class Round:
             time=provenance.now(),
             control=self.control.name if self.control else "",
             sentence=self.control.sentence if self.control else "",
-            turns_red=self.turns_red,
+            turns_red=tuple(self.turns_red),
+            says={criterion_id: words for criterion_id, words in self.turns_red.items() if words},
         )
 
     @property
@@ -87,8 +89,8 @@ def planned(options: pytest.Config, documents: Sequence[Document]) -> Sequence[R
     return [Round(), *broken, Round()]
 
 
-def _found(control: Control, document: Document, changed: Mapping[str, str]) -> tuple[str, ...]:
-    """Return the ids of the criteria that a control means: by what they say, else by their places.
+def _found(control: Control, document: Document, changed: Mapping[str, str]) -> dict[str, str]:
+    """Return the criteria that a control means, by what they say, else by their places: see `Round.turns_red`.
 
     Args:
         control: the control.
@@ -106,7 +108,7 @@ def _found(control: Control, document: Document, changed: Mapping[str, str]) -> 
             f"The control {control.name} is to turn {unknown} red, and {document.path} has no such criterion.",
             instead=f"Its criteria are {', '.join(texts)}.",
         )
-    found: list[str] = []
+    found: dict[str, str] = {}
     for red in control.turns_red:
         same = [criterion.id for criterion in identified(red.words, document)] if red.words else [red.id]
         if not same or (not red.words and red.id in changed):
@@ -117,8 +119,8 @@ def _found(control: Control, document: Document, changed: Mapping[str, str]) -> 
                 instead="If it breaks that, too, say so in turns_red, by what it says: "
                 f"`- {red.id}: {texts.get(red.id, 'what it says')}`.",
             )
-        found += same
-    return tuple(dict.fromkeys(found))
+        found |= dict.fromkeys(same, control.says.get(red.id, ""))
+    return found
 
 
 def _changed(document: Document) -> Mapping[str, str]:

@@ -70,6 +70,9 @@ def _problems_of(row: Row) -> Iterator[str]:
             yield f"{row.name}: {verdict.criterion_id} was to {wanted}, and is {why}"
     for criterion_id in row.missing_again:
         yield f"{row.name}: {criterion_id} was not proven again in any later round"
+    reasons = {verdict.criterion_id: one_line(verdict.reason, 600) for verdict in row.verdicts}
+    for criterion_id, words in row.unsaid.items():
+        yield f"{row.name}: {criterion_id} turned red, but no test of it said {words!r}: {reasons[criterion_id]}"
 
 
 def markdown(document: Document, matrix: Matrix) -> str:
@@ -106,6 +109,7 @@ def as_json(document: Document, matrix: Matrix) -> str:
                     verdict.criterion_id: {"state": verdict.state, "reason": verdict.reason} for verdict in row.verdicts
                 },
                 "not_proven_again": row.missing_again,
+                "not_said": dict(row.unsaid),
                 "seconds": row.seconds,
             }
             for row in matrix.rows

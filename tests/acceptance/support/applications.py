@@ -1,4 +1,4 @@
-"""Runs applications as people do: spark-submit in the master's pod."""
+"""Runs applications as people do: spark-submit in the Master's pod, or in one of their own."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ import re
 import shlex
 import tempfile
 from contextlib import AbstractContextManager, contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -18,7 +18,7 @@ from workstream.cluster import waiting
 
 if TYPE_CHECKING:
     import subprocess
-    from collections.abc import Callable, Iterator
+    from collections.abc import Callable, Iterator, Mapping
 
     from workstream.cluster.access import Cluster
     from workstream.cluster.helm import Release
@@ -26,21 +26,19 @@ if TYPE_CHECKING:
 
 _CORES = 2  # of an executor; every worker offers as many
 
-# Start when every executor is there, and let every task run wherever there is room: else a small job may run on
-# one host alone, and nothing of it crosses the network.
-SPREAD = {
+# What a test has to say that a user of a larger machine would not: how much of this one an application takes.
+SMALL_MACHINE = {
     "spark.executor.cores": str(_CORES),
     "spark.executor.memory": "640m",
     "spark.driver.memory": "640m",
+}
+
+# Start when every executor is there, and let every task run wherever there is room: else a small job may run on
+# one host alone, and nothing of it crosses the network.
+_SPREAD = {
     "spark.scheduler.minRegisteredResourcesRatio": "1.0",
     "spark.scheduler.maxRegisteredResourcesWaitingTime": "60s",
     "spark.locality.wait": "0s",
-    # A service that is started again needs some seconds; a fetch that gives up before says nothing of what it knows.
-    "spark.shuffle.io.maxRetries": "12",
-    # Jobs of seconds: what starts fast matters, not what runs fast.
-    "spark.driver.extraJavaOptions": "-XX:TieredStopAtLevel=1",
-    "spark.executor.extraJavaOptions": "-XX:TieredStopAtLevel=1",
-    "spark.ui.enabled": "false",
 }
 
 # What the jobs in jobs/ count and sum; the expectation is reckoned here and not taken from them.
@@ -59,6 +57,8 @@ _EXECUTOR_FAILED = "is now EXITED (Command exited with code 1)"
 _HOPELESS_FAILURES = 6
 
 _TASK_FINISHED = " INFO TaskSetManager: Finished task "
+_FETCH_FAILED = ": FetchFailed("
+_ID = re.compile(r"Connected to Spark cluster with app ID (\S+)")
 
 # Of a driver's log, what tells why: not where in Spark, nor how it shut down after.
 _COMPLAINT = re.compile(r" ERROR |(?:Exception|Error): |Caused by: ")
@@ -96,11 +96,15 @@ class Submitter:
     Attributes:
         cluster: where the release lives.
         release: the release.
+        pod: the pod that drivers run in, as kubectl names it; the Master's if empty.
+        properties: what its applications are told besides.
 
     """
 
     cluster: Cluster
     release: Release
+    pod: str = ""
+    properties: Mapping[str, str] = field(default_factory=dict)
 
     def run(self, job: str, *arguments: str) -> Application:
         """Run one of our jobs to its end.
@@ -122,10 +126,22 @@ class Submitter:
         with self._running(self._submit(script, *arguments)) as running:
             return running.await_end(), running.command
 
+    def run_here(self, job: str, *arguments: str) -> tuple[dict[str, str], str]:
+        """Run one of our programs that is no application, where drivers run; return what it said, and the command.
+
+        Raises:
+            errors.ProgramFailedError: it failed; the error ends with its log.
+
+        """
+        command = ["spark-submit", self._copied(job), *arguments]
+        with self._running(command) as running:
+            (line,) = [line for line in running.await_end().splitlines() if line.startswith("{")]
+            return json.loads(line), running.command
+
     def stop_drivers(self) -> None:
-        """End what still runs in the master's pod: it outlives the kubectl that started it, and holds all cores."""
+        """End the drivers that still run: each outlives the kubectl that started it, and holds all cores."""
         command = ("pkill", "--signal", "KILL", "--full", "deploy.SparkSubmit")
-        self.cluster.execute(self.release.namespace, self.master, *command, accept=(0, 1))
+        self.cluster.execute(self.release.namespace, self.place, *command, accept=(0, 1))
 
     def running(self, job: str, *arguments: str) -> AbstractContextManager[Running]:
         """Give one of our jobs that runs; it is stopped in the end if it still does."""
@@ -134,7 +150,7 @@ class Submitter:
     @contextmanager
     def _running(self, command: list[str]) -> Iterator[Running]:
         namespace = ["--namespace", self.release.namespace]
-        kubectl = ["kubectl", "--context", self.cluster.context, *namespace, "exec", self.master, "--", *command]
+        kubectl = ["kubectl", "--context", self.cluster.context, *namespace, "exec", self.place, "--", *command]
         with tempfile.TemporaryDirectory() as folder:
             out, err = Path(folder) / "out", Path(folder) / "err"
             with out.open("wb") as stdout, err.open("wb") as stderr:
@@ -150,27 +166,35 @@ class Submitter:
                     self.stop_drivers()
 
     @property
+    def place(self) -> str:
+        """The pod that drivers run in, as kubectl names it."""
+        return self.pod or f"deploy/{self.release.name}-master"
+
+    @property
     def cores(self) -> int:
         """How many cores a job takes: so many that an executor of it runs on every worker."""
         return _CORES * len(shuffle.pods(self.cluster, self.release, "worker"))
 
     @property
-    def master(self) -> str:
-        """The master, as kubectl names it."""
-        return f"deploy/{self.release.name}-master"
+    def spread(self) -> dict[str, str]:
+        """What lets a small application use every node."""
+        return {"spark.cores.max": str(self.cores), **_SPREAD}
 
     def _submit(self, script: str, *arguments: str) -> list[str]:
-        spread = {**SPREAD, "spark.cores.max": str(self.cores)}
-        options = [part for key, value in spread.items() for part in ("--conf", f"{key}={value}")]
+        settings = {**SMALL_MACHINE, **self.spread, **self.properties}
+        options = [part for key, value in settings.items() for part in ("--conf", f"{key}={value}")]
         master = f"spark://{self.release.name}-master:7077"
         return ["spark-submit", "--master", master, *options, script, *arguments]
 
     def _prepare(self, job: str, *arguments: str) -> list[str]:
-        """Copy a job into the master's pod; return the command that runs it."""
+        """Copy a job to where drivers run; return the command that runs it."""
+        return self._submit(self._copied(job), *arguments)
+
+    def _copied(self, job: str) -> str:
         path = f"/tmp/{job}"
-        copy = ["--namespace", self.release.namespace, "exec", "--stdin", self.master, "--", "tee", path]
+        copy = ["--namespace", self.release.namespace, "exec", "--stdin", self.place, "--", "tee", path]
         self.cluster.kubectl(*copy, stdin=(JOBS / job).read_bytes())
-        return self._submit(path, *arguments)
+        return path
 
 
 @dataclass(frozen=True, slots=True)
@@ -205,6 +229,16 @@ class Running:
         """Return how many tasks the driver has seen finish until now."""
         return self._read(self.err).count(_TASK_FINISHED)
 
+    @property
+    def application_id(self) -> str:
+        """The application's id, once the Master gave it one."""
+        (found,) = _ID.findall(self._read(self.err))
+        return str(found)
+
+    def failed_fetches(self) -> int:
+        """Return how many tasks the driver has seen fail until now because a fetch was given up."""
+        return self._read(self.err).count(_FETCH_FAILED)
+
     def until_finished(self, count: int) -> None:
         """Wait until the driver has seen so many tasks finish.
 
@@ -216,8 +250,8 @@ class Running:
 
     def go_on(self, pipe: str) -> None:
         """Let the job go on: write to its pipe."""
-        place = self.submitter
-        place.cluster.execute(place.release.namespace, place.master, "sh", "-c", f"echo > {pipe}")
+        by = self.submitter
+        by.cluster.execute(by.release.namespace, by.place, "sh", "-c", f"echo > {pipe}")
 
     def await_end(self) -> str:
         """Wait for the job's end; return what it printed.
@@ -238,9 +272,9 @@ class Running:
         """
         (line,) = [line for line in self.await_end().splitlines() if line.startswith("{")]
         said: dict[str, Any] = json.loads(line)
-        place, application_id = self.submitter, said["application"]
+        by, application_id = self.submitter, said["application"]
         path = f"/opt/spark/events/{application_id}"
-        text = place.cluster.execute(place.release.namespace, place.master, "cat", path).stdout
+        text = by.cluster.execute(by.release.namespace, by.place, "cat", path).stdout
         return Application(application_id, said, self._read(self.err), event_log.read(text), self.command)
 
     def _until(self, condition: Callable[[], bool], what: str) -> None:

@@ -39,7 +39,13 @@ def install(cluster: Cluster, release: Release, values: dict[str, Any]) -> int:
 
 def known_workers(cluster: Cluster, release: Release) -> set[str]:
     """Return the addresses of the workers that the Master holds for alive."""
-    master = f"deploy/{release.name}-master"
-    told = cluster.execute(release.namespace, master, "python3", "-c", _ASK_MASTER, accept=(0, 1)).stdout
-    workers = json.loads(told)["workers"] if told else []
+    workers = told_by_master(cluster, release).get("workers", ())
     return {worker["host"] for worker in workers if worker["state"] == "ALIVE"}
+
+
+def told_by_master(cluster: Cluster, release: Release) -> dict[str, Any]:
+    """Return what the Master's JSON says; nothing while it does not answer."""
+    master = f"deploy/{release.name}-master"
+    told = cluster.execute(release.namespace, master, "python3", "-c", _ASK_MASTER, accept=range(256)).stdout
+    answer: dict[str, Any] = json.loads(told or "{}")
+    return answer

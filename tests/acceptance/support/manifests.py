@@ -58,6 +58,25 @@ def host_path(workload: Manifest) -> tuple[str, str]:
     return volume["hostPath"]["path"], mount["mountPath"]
 
 
+def volumes_of(manifests: Iterable[Manifest], variable: str) -> dict[str, str]:
+    """Return the kind of the volume that a container mounts at a variable's folder, by the workload's name."""
+    found = {}
+    for name, template in pod_templates(manifests).items():
+        (container,) = template["spec"]["containers"]
+        for folder in (one["value"] for one in container.get("env", ()) if one["name"] == variable):
+            (mount,) = [one for one in container["volumeMounts"] if one["mountPath"] == folder]
+            (volume,) = [one for one in template["spec"]["volumes"] if one["name"] == mount["name"]]
+            (found[name],) = volume.keys() - {"name"}
+    return found
+
+
+def host_folders(manifests: Iterable[Manifest]) -> set[str]:
+    """Return all folders of nodes that pods use."""
+    templates = pod_templates(manifests).values()
+    volumes = (volume for template in templates for volume in template["spec"].get("volumes", ()))
+    return {volume["hostPath"]["path"] for volume in volumes if "hostPath" in volume}
+
+
 def host_ports(manifests: Iterable[Manifest]) -> set[int]:
     """Return all ports that pods take on their nodes."""
     ports = (port for container in containers(manifests) for port in container.get("ports", ()))

@@ -30,5 +30,7 @@ RELEASE = Release(name="spark-sa", namespace="default", chart=CHART)
 DEFAULT_IMAGE = _default_image()
 
 SHUFFLE_PORT = 7337
-MASTER_PORT = 7077  # the chart's default
+MASTER_PORT = 7077  # these are the chart's defaults
+WORKER_PORT = 7078
 SHUFFLE_FOLDER = "/tmp/spark-shuffle"
+RECOVERY_FOLDER = "/var/lib/spark-standalone"

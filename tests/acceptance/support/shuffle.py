@@ -4,20 +4,22 @@ from __future__ import annotations
 
 import json
 import re
+from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from support.places import SHUFFLE_PORT
+from support.places import SHUFFLE_FOLDER, SHUFFLE_PORT
 from workstream import limits
 from workstream.cluster import waiting
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping
+    from collections.abc import Iterable, Iterator, Mapping
 
     from workstream.cluster.access import Cluster
     from workstream.cluster.helm import Release
 
 SELECTOR = "app=spark-shuffle"
+_NOWHERE = "workstream/away"  # a label that no node has
 
 # Which processes of this container listen on a port. A pod on the host network sees every socket of its node, but
 # only the processes of its own container: whose the socket is, is told by who holds it open.
@@ -39,6 +41,47 @@ for path in [path for folder in ours for path in glob.glob(folder + "/fd/*")]:
     except FileNotFoundError:
         pass  # it ended meanwhile
 print(json.dumps({"listening": bool(sockets), "ours": sorted(found)}))
+"""
+
+
+# Asks in Spark's own protocol where an unknown application has files on this host; the shuffle service says: nowhere.
+# A frame is its length, the kind of message (3: a request), the request's number, the length of its body, the body.
+_ASK = """
+import json, socket, struct, sys
+NUMBER, REQUEST, ANSWER, FAILURE, ASKED, TOLD = 7337, 3, 4, 5, 10, 11
+name = b"nobody"
+body = struct.pack(">bi", ASKED, len(name)) + name + struct.pack(">i", 0)
+message = struct.pack(">bqi", REQUEST, NUMBER, len(body)) + body
+answer = b""
+try:
+    with socket.create_connection((sys.argv[1], int(sys.argv[2])), 10) as service:
+        service.sendall(struct.pack(">q", 8 + len(message)) + message)
+        while len(answer) < 8 or len(answer) < struct.unpack(">q", answer[:8])[0]:
+            more = service.recv(65536)
+            if not more:
+                break
+            answer += more
+except OSError as error:
+    print(error)
+else:
+    kind, number = struct.unpack(">bq", answer[8:17]) if len(answer) > 17 else (None, None)
+    if (kind, number) == (ANSWER, NUMBER) and answer[21] == TOLD:
+        print("an answer of Spark's shuffle service")
+    elif (kind, number) == (FAILURE, NUMBER):
+        print("refused: " + answer[21:].decode(errors="replace").splitlines()[0])
+    else:
+        print(f"no answer of Spark's shuffle service: {answer[:40]!r}")
+"""
+ANSWERED = "an answer of Spark's shuffle service"
+
+
+_FLIP = """
+import pathlib, sys
+file = max(pathlib.Path(sys.argv[1]).glob("**/shuffle_*.data"), key=lambda one: one.stat().st_size)
+content = bytearray(file.read_bytes())
+content[len(content) // 2] ^= 1
+file.write_bytes(content)
+print(file)
 """
 
 
@@ -109,6 +152,11 @@ def connects(cluster: Cluster, release: Release, pod: Pod, address: str, port: i
     return cluster.execute(release.namespace, pod.name, *command, accept=range(256)).returncode == 0
 
 
+def answers(cluster: Cluster, release: Release, pod: Pod, address: str, port: int = SHUFFLE_PORT) -> str:
+    """Return how a request in Spark's own protocol, from inside a pod, is answered: `ANSWERED` by a shuffle service."""
+    return cluster.execute(release.namespace, pod.name, "python3", "-c", _ASK, address, str(port)).stdout.strip()
+
+
 def registered(cluster: Cluster, release: Release, application_id: str) -> dict[str, list[str]]:
     """Return which executors of an application registered with which shuffle pod, by the pod's node."""
     pattern = re.compile(rf"Registered executor (?:\w+\.)?AppExecId\[appId={re.escape(application_id)},execId=(\d+)\]")
@@ -137,6 +185,64 @@ def kill_executors(cluster: Cluster, release: Release) -> dict[str, int]:
     }
 
 
+@contextmanager
+def away(cluster: Cluster, release: Release) -> Iterator[None]:
+    """Leave no shuffle pod while the body runs: their DaemonSet wants nodes that there are none of.
+
+    Raises:
+        errors.WaitError: the pods do not go, or do not come back.
+
+    """
+    before = {pod.node for pod in pods(cluster, release, "shuffle")}
+    _want_nodes(cluster, release, {_NOWHERE: "true"})
+    selector = f"app.kubernetes.io/instance={release.name},app.kubernetes.io/component=shuffle"
+    try:
+        waiting.until(
+            lambda: not cluster.pods(release.namespace, selector), limits.PODS_READY, what="no shuffle pod is left"
+        )
+        yield
+    finally:
+        _want_nodes(cluster, release, {_NOWHERE: None})
+        waiting.until(
+            lambda: {pod.node for pod in pods(cluster, release, "shuffle") if pod.ready} == before,
+            limits.PODS_READY,
+            what="every shuffle pod is back and ready",
+        )
+
+
+def _want_nodes(cluster: Cluster, release: Release, labels: Mapping[str, str | None]) -> None:
+    patch = json.dumps({"spec": {"template": {"spec": {"nodeSelector": labels}}}})
+    target = f"daemonset/{release.name}-shuffle"
+    cluster.kubectl("--namespace", release.namespace, "patch", target, "--type", "merge", "--patch", patch)
+
+
+def retries(cluster: Cluster, release: Release, application_id: str) -> int:
+    """Return how often in a row executors that live have tried a fetch again, at most, by their own logs."""
+    folder = f"/opt/spark/work/{application_id}"
+    command = ("grep", "--recursive", "--no-filename", "--only-matching", "Retrying fetch ([0-9]*/", folder)
+    told = [
+        cluster.execute(release.namespace, pod.name, *command, accept=range(256)).stdout
+        for pod in pods(cluster, release, "worker")
+    ]
+    return max((int(number) for number in re.findall(r"\d+", " ".join(told))), default=0)
+
+
+def flip_byte(cluster: Cluster, release: Release, pod: Pod) -> str:
+    """Flip one bit in the middle of the largest shuffle file on a worker's node; return its path."""
+    return cluster.execute(release.namespace, pod.name, "python3", "-c", _FLIP, SHUFFLE_FOLDER).stdout.strip()
+
+
+def memory(cluster: Cluster, release: Release, pod: Pod) -> tuple[int, int]:
+    """Return how much memory a pod's container ever had at once, and how much it may have, in bytes.
+
+    By control groups of either version, as the container sees its own; version 2 was not tried.
+    """
+    first = "/sys/fs/cgroup/memory/memory."
+    script = f"cd /sys/fs/cgroup; cat {first}max_usage_in_bytes {first}limit_in_bytes || cat memory.peak memory.max"
+    peak, limit = cluster.execute(release.namespace, pod.name, "sh", "-c", script).stdout.split()
+    return int(peak), int(limit)
+
+
 def last_errors(cluster: Cluster, release: Release) -> list[str]:
     """Return the last error that executors logged on each worker; Spark keeps their logs in the worker's pod."""
     search = "grep --recursive --no-filename --include stderr ' ERROR ' /opt/spark/work | sort | tail --lines 1"
@@ -146,16 +252,27 @@ def last_errors(cluster: Cluster, release: Release) -> list[str]:
     ]
 
 
+def delete(cluster: Cluster, release: Release, victim: Pod) -> None:
+    """Delete a pod, and wait for nothing."""
+    options = ("--grace-period", "1", "--wait=false")
+    cluster.kubectl("--namespace", release.namespace, "delete", "pod", victim.name, *options)
+
+
+def successor(cluster: Cluster, release: Release, victim: Pod, component: str) -> Pod | None:
+    """Return the pod of a component that took the place of another on its node; None as long as there is none."""
+    found: Iterable[Pod] = pods(cluster, release, component)
+    return next((pod for pod in found if pod.node == victim.node and pod.name != victim.name), None)
+
+
 def delete_and_await(cluster: Cluster, release: Release, victim: Pod, component: str) -> Pod:
     """Delete a pod of a component; return the one that takes its place on the node, once it is ready."""
-    delete = ["delete", "pod", victim.name, "--grace-period", "1", "--wait=false"]
-    cluster.kubectl("--namespace", release.namespace, *delete)
+    delete(cluster, release, victim)
 
-    def successor() -> Pod | None:
-        found: Iterable[Pod] = pods(cluster, release, component)
-        return next((pod for pod in found if pod.node == victim.node and pod.name != victim.name and pod.ready), None)
+    def ready() -> Pod | None:
+        found = successor(cluster, release, victim, component)
+        return found if found and found.ready else None
 
-    found = waiting.until(successor, limits.PODS_READY, what=f"a new {component} pod is ready on {victim.node}")
+    found = waiting.until(ready, limits.PODS_READY, what=f"a new {component} pod is ready on {victim.node}")
     assert found is not None
     return found
 

@@ -1,7 +1,9 @@
 from __future__ import annotations
 
+import base64
 import json
 import socket
+import tempfile
 from dataclasses import replace
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any, cast
@@ -72,6 +74,30 @@ def test_what_kubectl_and_helm_remember_of_a_cluster_stands_beside_the_file_that
 ) -> None:
     """And not in the user's ~/.kube, which no run writes to."""
     assert reachable.environment["KUBECACHEDIR"] == str(tmp_path / "kube-cache")
+
+
+def test_keys_of_a_cluster_are_written_beside_the_file_that_leads_there(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Among the machine's temporary files those of a run that was killed would stay for ever."""
+    elsewhere = tmp_path / "elsewhere"
+    elsewhere.mkdir()
+    monkeypatch.setattr(tempfile, "tempdir", str(elsewhere))
+    data = {name: base64.b64encode(f"{name} of {tmp_path}".encode()).decode() for name in ("certificate", "key")}
+    kubeconfig = {
+        "current-context": "c",
+        "contexts": [{"name": "c", "context": {"cluster": "c", "user": "u"}}],
+        "clusters": [{"name": "c", "cluster": {"server": "https://127.0.0.1:1"}}],
+        "users": [{"name": "u", "user": {f"client-{name}-data": text for name, text in data.items()}}],
+    }
+    (tmp_path / "kubeconfig").write_text(json.dumps(kubeconfig))
+    nothing = cast("Any", None)
+    found = access.Cluster(tmp_path / "kubeconfig", "c", "c", nothing, nothing)
+
+    assert found.core
+    written = {path.read_text() for path in (tmp_path / "certificates").iterdir()}
+    assert written == {f"certificate of {tmp_path}", f"key of {tmp_path}"}
+    assert list(elsewhere.iterdir()) == []
 
 
 @pytest.mark.parametrize("name", ["", "queue:1"])

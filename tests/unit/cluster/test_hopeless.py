@@ -256,10 +256,56 @@ def test_a_container_that_waits_for_what_others_may_write_is_told_and_waited_for
     assert look("DaemonSet") == [f"daemonset/w in n: container main of a pod waits: {message}"]
 
 
-@pytest.mark.parametrize("reason", ["ContainerCreating", "PodInitializing", "ErrImagePull"])
+@pytest.mark.parametrize("reason", ["ContainerCreating", "PodInitializing"])
 def test_a_container_that_is_on_its_way_is_no_news(look: Look, objects: Objects, reason: str) -> None:
-    """A pull that failed once is tried again."""
+    """Nothing has failed yet."""
     starting(objects, containerStatuses=[objects.container(waiting={"reason": reason, "message": "m"})])
+
+    assert look("DaemonSet") == []
+
+
+def test_a_pull_that_failed_is_told_and_tried_again(look: Look, objects: Objects) -> None:
+    """The kubelet may take half a minute to call it hopeless."""
+    starting(objects, containerStatuses=[objects.container(waiting={"reason": "ErrImagePull", "message": "no such"})])
+
+    assert look("DaemonSet") == ["daemonset/w in n: container main of a pod has no image: no such"]
+
+
+def test_a_container_that_ended_is_told_before_the_kubelet_calls_it_a_crash_loop(
+    look: Look, objects: Objects, pretend: Callable[[str, str], Path]
+) -> None:
+    """For the whole back-off it may say no more than that it ended; the log is the present one's then."""
+    pretend("kubectl", 'case "$*" in *"logs p --container c --tail=15") echo "no file" ;; esac')
+    ended = {"exitCode": 3, "reason": "Error"}
+    pod = starting(objects, "StatefulSet", containerStatuses=[objects.container("c", restarts=1, terminated=ended)])
+
+    assert look("StatefulSet") == ["statefulset/w in n: container c of a pod ended, and is started again"]
+    pod["status"]["containerStatuses"] = [objects.container("c", restarts=2, terminated=ended)]
+    with pytest.raises(errors.PodError) as caught:
+        look("StatefulSet")
+    assert [line.strip() for line in caught.value.what.splitlines()[1:]] == [
+        "it has ended 3 times; its log ends with",
+        "no file",
+    ]
+
+
+@pytest.mark.parametrize(
+    ("code", "spec", "phase"),
+    [
+        pytest.param(0, {"initContainers": [{"name": "c", "image": "i"}]}, "Pending", id="an init container is done"),
+        pytest.param(0, {"restartPolicy": "OnFailure"}, "Running", id="it may end"),
+        pytest.param(3, {"restartPolicy": "Never"}, "Running", id="it is not started again"),
+        pytest.param(143, {}, "Failed", id="its node put the pod out"),
+    ],
+)
+def test_a_container_that_ended_as_it_may_is_no_news(
+    look: Look, objects: Objects, code: int, spec: Body, phase: str
+) -> None:
+    """However often it was started before."""
+    ended = objects.container("c", restarts=5, terminated={"exitCode": code, "reason": "Error"})
+    pod = starting(objects, containerStatuses=[ended])
+    pod["spec"] = pod["spec"] | spec
+    pod["status"]["phase"] = phase
 
     assert look("DaemonSet") == []
 

@@ -128,6 +128,11 @@ def test_a_file_that_is_no_control_is_an_error_of_ours(content: bytes, tmp_path:
         ("name: other\nsentence: s\nturns_red: [AC1]\nlayer: RUN false", "no mapping, or it names itself"),
         ("sentence: s\nturns_red: [AC1]", "breaks nothing"),
         ("sentence: s\nturns_red: []\nlayer: RUN false", "turns nothing red"),
+        (
+            "sentence: s\nturns_red: [AC1]\nsays: {AC2: x}\nlayer: RUN false",
+            "words AC2 must fail, and does not turn that red",
+        ),
+        ("sentence: s\nturns_red: [AC1]\nsays: {AC1: ' '}\nlayer: RUN false", "a criterion must fail, and names none"),
     ],
 )
 def test_a_control_that_could_show_nothing_is_refused(content: str, reason: str, tmp_path: Path) -> None:

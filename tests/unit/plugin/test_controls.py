@@ -95,6 +95,18 @@ def test_a_suite_that_notices_every_control_is_green(controlled: Controlled) -> 
     assert not (controlled.results / "checklist.md").exists()
 
 
+@pytest.mark.parametrize(("words", "agrees"), [("left is broken", True), ("the disk is\n  full", False)])
+def test_a_control_turns_red_for_the_reason_that_it_names(controlled: Controlled, words: str, *, agrees: bool) -> None:
+    """A criterion that fails with other words than the control names has not noticed what is broken."""
+    left = {**control("left", "AC1"), "says": {"AC1": words}}
+    result = controlled.run(left=left, right=control("right", "AC2"))
+
+    assert (result.ret == pytest.ExitCode.OK) is agrees
+    unsaid = [one for one in controlled.matrix()["problems"] if "no test of it said" in one]
+    assert len(unsaid) == (0 if agrees else 1)
+    assert all(one.startswith(f"left: AC1 turned red, but no test of it said {words!r}: ") for one in unsaid)
+
+
 def test_a_control_that_breaks_nothing_fails_the_session(controlled: Controlled) -> None:
     """The criterion that did not notice it is named, and that nothing else turns it red."""
     result = controlled.run(left=control("left", "AC1"), right=control("elsewhere", "AC2"))

@@ -64,7 +64,7 @@ def test_who_asks_for_a_fixture_without_a_document_is_told_what_to_type(
     result = pytester.runpytest(*LEAN)
 
     assert result.ret == pytest.ExitCode.TESTS_FAILED
-    result.stdout.fnmatch_lines([f"*fixture '{fixture}' is one of workstream's*pytest --workstream DOCUMENT*"])
+    result.stdout.fnmatch_lines([f"*fixture '{fixture}' is one of workstream's*pytest --workstream PATH*"])
 
 
 def test_a_fixture_of_another_name_is_told_as_ever(pytester: pytest.Pytester) -> None:

@@ -262,7 +262,7 @@ def test_what_names_no_mode_is_refused(container: Container, arguments: list[str
 
     assert (code, container.started) == (USAGE, None)
     assert wrong == f"entrypoint: {what}"
-    assert expected.startswith("  expected: master, worker, shuffle, submit")
+    assert expected.startswith("  expected: master, keeper, worker, shuffle, submit")
     assert todo.startswith("  to do: ")
 
 
@@ -471,7 +471,247 @@ def test_white_space_in_the_name_of_a_local_directory_is_refused(container: Cont
     assert list(container.local.iterdir()) == []
 
 
+def test_what_cannot_be_removed_keeps_no_worker_from_starting(container: Container) -> None:
+    """It takes room, and is told."""
+    (container.local / FILES).mkdir(parents=True)
+    container.put("rm", "#!/bin/sh\nexit 1\n")
+    code, lines = container.run("worker", SPARK_LOCAL_DIRS=str(container.local), SPARK_MASTER_URL="spark://m:7077")
+
+    assert code == 5
+    assert f"entrypoint: not all of that could be removed from {container.local}: remove it as root" in lines
+
+
+# A worker and the service of its machine.
+
+
+@pytest.fixture
+def shared(container: Container) -> dict[str, str]:
+    """Give what a worker and the service of one machine are told."""
+    return {
+        "SPARK_LOCAL_DIRS": str(container.local),
+        "SPARK_MASTER_URL": "spark://m:7077",
+        "SPARK_SHUFFLE_SERVICE_PORT": "7337",
+    }
+
+
+def test_a_worker_waits_until_the_service_of_its_machine_listens(
+    container: Container, counted: Path, shared: dict[str, str], taken: socket.socket
+) -> None:
+    """It says so, looks again and again, and starts only after the service has said that it listens."""
+    shared["SPARK_SHUFFLE_SERVICE_PORT"] = port = str(taken.getsockname()[1])
+    worker = container.start(ENTRYPOINT, "worker", **shared)
+    waits = f"entrypoint: waiting for the shuffle service that shares {container.local} to listen on port {port}"
+    assert container.line(worker) == waits
+    assert container.started is None
+    program = LISTENS_LATE.replace("PYTHON", sys.executable).replace("ASKED", str(counted)).replace("PORT", port)
+    container.put("service", program)
+    (container.programs / "spark-class").rename(container.programs / "any-other")
+    container.put("spark-class", '#!/bin/sh\ncase "$1" in *Service) exec service;; *) exec any-other;; esac\n')
+    running = container.start(ENTRYPOINT, "shuffle", **shared)
+
+    assert container.line(running) == "begins to listen"
+    assert container.line(running) == f"{LINE} {port}"
+    assert container.line(worker) == "started"
+
+
+def test_a_service_that_once_listened_and_is_gone_lets_no_worker_start(
+    container: Container, counted: Path, shared: dict[str, str]
+) -> None:
+    """Its mark is left: what counts is that it lives."""
+    (container.local / ".shuffle-service-listens-7337").touch()
+    worker = container.start(ENTRYPOINT, "worker", **shared)
+
+    assert container.line(worker).startswith("entrypoint: waiting for the shuffle service")
+    while not counted.exists() or counted.read_text(encoding="utf-8").count("asked") < 5:
+        assert worker.poll() is None
+    assert container.started is None
+
+
+def test_a_service_that_has_just_started_lets_no_worker_start(
+    container: Container, counted: Path, shared: dict[str, str]
+) -> None:
+    """It lives, and the mark of the one before is not taken for its own."""
+    (container.local / ".shuffle-service-listens-7337").touch()
+    service = container.start(ENTRYPOINT, "shuffle", **shared)
+    assert container.line(service) == "started"
+    mine = container.started
+    worker = container.start(ENTRYPOINT, "worker", **shared)
+
+    assert container.line(worker).startswith("entrypoint: waiting for the shuffle service")
+    while not counted.exists() or counted.read_text(encoding="utf-8").count("asked") < 5:
+        assert worker.poll() is None
+    assert container.started == mine
+
+
+def test_a_worker_that_is_told_of_no_service_waits_for_none(container: Container, shared: dict[str, str]) -> None:
+    """Without the service's port it starts at once."""
+    del shared["SPARK_SHUFFLE_SERVICE_PORT"]
+
+    assert container.run("worker", **shared) == (5, ["started"])
+
+
+def test_a_worker_cannot_share_a_directory_that_it_has_not(container: Container, shared: dict[str, str]) -> None:
+    """It would wait for ever: it is refused."""
+    del shared["SPARK_LOCAL_DIRS"]
+    code, lines = container.run("worker", **shared)
+
+    assert (code, container.started) == (BAD_VARIABLE, None)
+    assert lines[0] == "entrypoint: SPARK_LOCAL_DIRS names no directory that a shuffle service could share"
+
+
+def test_a_worker_waits_until_a_master_answers(
+    container: Container, counted: Path, shared: dict[str, str], taken: socket.socket
+) -> None:
+    """Any of several will do; it says so, looks again and again, and starts only then."""
+    del shared["SPARK_SHUFFLE_SERVICE_PORT"]
+    shared["SPARK_MASTER_URL"] = url = f"spark://127.0.0.1:1,127.0.0.1:{taken.getsockname()[1]}"
+    worker = container.start(ENTRYPOINT, "worker", **shared, SPARK_AWAIT_MASTER="true")
+
+    assert container.line(worker) == f"entrypoint: waiting for a master to answer at {url}"
+    while not counted.exists() or counted.read_text(encoding="utf-8").count("asked") < 5:
+        assert worker.poll() is None
+    assert container.started is None
+    taken.listen()
+    assert container.line(worker) == "started"
+
+
+def test_a_worker_takes_no_other_port_than_its_own(container: Container) -> None:
+    """Where the port is taken it fails, behind whatever the user says: a probe would ask a stranger."""
+    container.run("worker", SPARK_MASTER_URL="spark://m:7077", SPARK_WORKER_OPTS="-Da=1 -Dspark.port.maxRetries=9")
+
+    options = container.service().environment["SPARK_WORKER_OPTS"].split()
+    assert options == ["-Da=1", "-Dspark.port.maxRetries=9", "-Dspark.port.maxRetries=0"]
+
+
+# Probes.
+
+
+def test_a_probe_succeeds_when_a_process_of_the_container_listens(container: Container) -> None:
+    """Whichever process of the container it is; nothing is started."""
+    with socket.create_server(("", 0)) as server:
+        assert container.run("probe", str(server.getsockname()[1]), SPARK_MODE="worker") == (0, [])
+    assert container.started is None
+
+
+def test_a_probe_fails_where_nobody_listens(container: Container, taken: socket.socket) -> None:
+    """A port that is bound and does not listen is nobody's."""
+    assert container.run("probe", str(taken.getsockname()[1]), SPARK_MODE="worker") == (1, [])
+
+
+@pytest.mark.parametrize("port", [[], ["0"]])
+def test_a_probe_without_a_port_is_refused(container: Container, port: list[str]) -> None:
+    """The exit code is that of a bad value."""
+    assert container.run("probe", *port)[0] == BAD_VARIABLE
+
+
+# What a Master knows.
+
+
+def test_a_master_keeps_what_it_knows_where_it_is_told(container: Container) -> None:
+    """The directory is made and told to the Master behind what the user says; untold, nothing is kept."""
+    directory = container.local / "kept"
+    container.run("master", SPARK_RECOVERY_DIR=str(directory), SPARK_MASTER_OPTS="-Da=1")
+
+    assert directory.is_dir()
+    assert container.service().environment["SPARK_MASTER_OPTS"].split() == [
+        "-Da=1",
+        "-Dspark.deploy.recoveryMode=FILESYSTEM",
+        f"-Dspark.deploy.recoveryDirectory={directory}",
+    ]
+    container.run("master")
+    assert "SPARK_MASTER_OPTS" not in container.service().environment
+
+
+def test_a_master_waits_for_the_one_before_to_end(container: Container) -> None:
+    """Two never write to one directory: the second says that it waits, and starts when the first is gone."""
+    given = {"SPARK_RECOVERY_DIR": str(container.local)}
+    first = container.start(ENTRYPOINT, "master", **given)
+    assert container.line(first) == "started"
+    mine = container.started
+    second = container.start(ENTRYPOINT, "master", **given)
+
+    assert container.line(second) == f"entrypoint: waiting for the master that uses {container.local} to end"
+    assert container.started == mine
+    container.end(first)
+    assert container.line(second) == "started"
+    assert container.service() != mine
+
+
+@pytest.mark.parametrize("mode", ["master", "keeper"])
+def test_a_directory_that_a_master_cannot_write_to_is_refused(container: Container, mode: str) -> None:
+    """Nothing is started that would lose its applications silently."""
+    (container.local / "file").touch()
+    directory = container.local / "file" / "below"
+    code, lines = container.run(mode, SPARK_RECOVERY_DIR=str(directory))
+
+    assert (code, container.started) == (CANNOT_USE_DIRECTORY, None)
+    assert lines[0] == f"entrypoint: user 185 cannot write to {directory}, a directory of SPARK_RECOVERY_DIR"
+
+
+@pytest.mark.parametrize("mode", ["master", "keeper"])
+def test_white_space_in_the_name_of_a_masters_directory_is_refused(container: Container, mode: str) -> None:
+    """Java's options would be split there."""
+    assert container.run(mode, SPARK_RECOVERY_DIR="/a b")[0] == BAD_VARIABLE
+
+
+def test_a_keeper_without_a_directory_is_refused(container: Container) -> None:
+    """It would keep nothing."""
+    assert container.run("keeper")[0] == BAD_VARIABLE
+
+
+def test_a_keeper_waits_and_takes_what_was_kept_along(container: Container) -> None:
+    """While it lives everything stays; asked to end it removes what a Master kept, and nothing else, and succeeds."""
+    kept = [container.local / name for name in ("app_app-1", "worker_worker-1", "driver_driver-1")]
+    others = [container.local / name for name in (".master.lock", "notes", "app_")]
+    for path in kept:
+        path.touch()
+    for path in others:
+        path.mkdir() if path.name == "app_" else path.touch()
+    keeper = container.start(ENTRYPOINT, "keeper", SPARK_RECOVERY_DIR=str(container.local))
+
+    assert container.line(keeper) == f"entrypoint: keeping {container.local}"
+    assert all(path.exists() for path in (*kept, *others))
+    keeper.terminate()
+    assert keeper.wait() == 0
+    assert not any(path.exists() for path in kept)
+    assert all(path.exists() for path in others)
+
+
 # From root to spark.
+
+
+def test_root_hands_over_what_drivers_and_former_images_left(container: Container) -> None:
+    """Folders of root's drivers, locks and the service's list are given to spark with all they hold; the rest stays."""
+    calls = container.local.parent / "calls"
+    container.put("id", '#!/bin/sh\ncase "$*" in "-u spark") echo 99185;; *) echo 0;; esac\n')
+    container.put("chown", f'#!/bin/sh\nfor argument; do echo "$argument"; done >> {calls}\n')
+    container.put("setpriv", "#!/bin/sh\n")
+    blocks = "blockmgr-0f1e2d3c-0000-4000-8000-000000000000"
+    for name in (FILES, blocks, LIST, "data", "spark-of-others"):
+        (container.local / name).mkdir(parents=True)
+    for name in (".worker.lock", ".shuffle-service-listens-7337", "notes"):
+        (container.local / name).touch()
+    (container.local / "spark-a-b-c-d-e").symlink_to("/etc")
+    container.run("worker", SPARK_LOCAL_DIRS=str(container.local))
+
+    given, own = calls.read_text(encoding="utf-8").split("--no-dereference\nspark:spark\n")[1:]
+    names = (Path(FILES).parts[0], blocks, LIST, ".worker.lock", ".shuffle-service-listens-7337")
+    assert sorted(given.split("\n")[:-1]) == sorted(str(container.local / name) for name in names)
+    assert own == f"{container.local}\n"
+    assert calls.read_text(encoding="utf-8").startswith("--recursive\n")
+
+
+def test_a_probe_of_root_hands_nothing_over(container: Container) -> None:
+    """A probe runs every few seconds and only looks, as spark: root may not look into the processes of others."""
+    calls = container.local.parent / "calls"
+    container.put("id", "#!/bin/sh\necho 0\n")
+    container.put("chown", f"#!/bin/sh\ntouch {calls}\n")
+    container.put("setpriv", '#!/bin/sh\necho "$@"\n')
+    code, lines = container.run("probe", "7337", SPARK_LOCAL_DIRS=str(container.local))
+
+    assert code == 0
+    assert lines == [f"--reuid spark --regid spark --init-groups --no-new-privs -- {ENTRYPOINT} probe 7337"]
+    assert not calls.exists()
 
 
 @pytest.mark.parametrize("allowed", [True, False])
@@ -484,11 +724,12 @@ def test_root_hands_the_local_directories_over_and_starts_again_as_spark(
     container.put("chown", f'#!/bin/sh\necho chown "$@" >> {calls}\nexit {0 if allowed else 1}\n')
     container.put("setpriv", f'#!/bin/sh\necho setpriv "$@" HOME="$HOME" >> {calls}\nexit 7\n')
     first, second = container.local / "a", container.local / "b"
-    code, _ = container.run("shuffle", "--x", SPARK_LOCAL_DIRS=f"{first},{second}")
+    third = container.local / "c"
+    code, _ = container.run("shuffle", "--x", SPARK_LOCAL_DIRS=f"{first},{second}", SPARK_RECOVERY_DIR=str(third))
 
     assert (code, container.started) == (7, None)
     *owners, again = calls.read_text(encoding="utf-8").splitlines()
-    assert owners == [f"chown --no-dereference spark:spark {directory}" for directory in (first, second)]
+    assert owners == [f"chown --no-dereference spark:spark {directory}" for directory in (first, second, third)]
     options, _, command = again.partition(" -- ")
     assert options == "setpriv --reuid spark --regid spark --init-groups --no-new-privs"
     assert command == f"{ENTRYPOINT} shuffle --x HOME=/home/spark"

@@ -1,0 +1,319 @@
+"""Each test of what is rendered fails on a chart that is broken in the way that it looks for."""
+
+from __future__ import annotations
+
+import inspect
+import shutil
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING, Any
+
+import pytest
+
+import test_1_static_chart as chart_tests
+import test_1_static_values as values_tests
+from support.places import CHART, RELEASE
+from workstream.cluster import helm
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+    from pathlib import Path
+
+pytestmark = pytest.mark.usefixtures("tools")  # helm on PATH
+
+
+@dataclass(frozen=True)
+class Broken:
+    """A chart with one mistake, and the test that must notice.
+
+    Attributes:
+        mistake: what is wrong, for people.
+        file: the template that has it.
+        text: what stands there.
+        instead: what somebody would have written.
+        test: the test.
+        arguments: what the test is called with, beside rendered charts.
+
+    """
+
+    mistake: str
+    file: str
+    text: str
+    instead: str
+    test: Callable[..., None]
+    arguments: tuple[tuple[str, Any], ...] = ()
+
+
+BROKEN = [
+    Broken(
+        "any property rolls every pod",
+        "_helpers.tpl",
+        'include "spark-standalone.daemonProperties" . | sha256sum',
+        'include "spark-standalone.properties" $root | sha256sum',
+        chart_tests.test_a_property_that_only_drivers_read_rolls_no_pod,
+        (("name", "spark.sql.shuffle.partitions"),),
+    ),
+    Broken(
+        "no property rolls a pod",
+        "_helpers.tpl",
+        'include "spark-standalone.daemonProperties" . | sha256sum',
+        "$root.Chart.Version | sha256sum",
+        chart_tests.test_a_property_that_daemons_read_rolls_every_pod,
+        (("name", "spark.network.crypto.enabled"),),
+    ),
+    Broken(
+        "drivers that ask a service which is gone",
+        "_helpers.tpl",
+        "or $master (ne",
+        'or (not (hasPrefix "spark.shuffle." $key)) (ne',
+        chart_tests.test_a_service_that_moves_or_goes_starts_the_master_again,
+        (("service", {"enabled": False}),),
+    ),
+    Broken(
+        "a user's number of retries is ignored",
+        "_helpers.tpl",
+        "merge (deepCopy .Values.sparkConf) $found",
+        "merge $found .Values.sparkConf",
+        chart_tests.test_a_user_can_say_another_number_of_retries,
+    ),
+    Broken(
+        "a probe that a stranger can answer",
+        "_helpers.tpl",
+        "startupProbe:\n  exec:\n    command: [entrypoint.sh, probe, {{ index . 1 | quote }}]",
+        "startupProbe:\n  tcpSocket:\n    port: {{ index . 0 }}",
+        chart_tests.test_a_container_has_started_when_its_own_process_listens,
+    ),
+    Broken(
+        "no liveness probe",
+        "_helpers.tpl",
+        "livenessProbe:",
+        "lifecycle:",
+        chart_tests.test_a_container_has_started_when_its_own_process_listens,
+    ),
+    Broken(
+        "a worker that waits for nobody",
+        "worker.yaml",
+        "SPARK_SHUFFLE_SERVICE_PORT",
+        "SPARK_SHUFFLE_SERVICE",
+        chart_tests.test_a_worker_waits_for_the_service_if_there_is_one,
+    ),
+    Broken(
+        "a keeper that upgrades move",
+        "master.yaml",
+        "OnDelete",
+        "RollingUpdate",
+        chart_tests.test_every_master_starts_where_the_keeper_of_its_folder_is,
+    ),
+    Broken(
+        "a Master that starts anywhere",
+        "master.yaml",
+        "topologyKey: kubernetes.io/hostname",
+        "topologyKey: kubernetes.io/os",
+        chart_tests.test_every_master_starts_where_the_keeper_of_its_folder_is,
+    ),
+    Broken(
+        "memory that nobody adds up",
+        "_helpers.tpl",
+        "lt $limit $sum",
+        "lt $limit 0",
+        values_tests.test_memory_that_does_not_add_up_is_refused_with_the_sum,
+        (("values", {"worker": {"cores": 3}}), ("limit", "5632 MiB"), ("needed", 6784)),
+    ),
+    Broken(
+        "Python that nobody counts",
+        "_helpers.tpl",
+        "$beside $python -}}",
+        "$beside -}}",
+        values_tests.test_memory_that_does_not_add_up_is_refused_with_the_sum,
+        (("values", values_tests.worker_memory("5375Mi")), ("limit", "5375 MiB"), ("needed", 5376)),
+    ),
+    Broken(
+        "a secret that can be guessed",
+        "secret.yaml",
+        "randAlphaNum 64",
+        ".Release.Name",
+        chart_tests.test_authentication_has_one_secret_and_shows_it_nowhere_else,
+    ),
+    Broken(
+        "a Secret of one's own that is not mounted",
+        "_helpers.tpl",
+        'default (printf "%s-authentication" $fullname) .Values.authentication.existingSecret',
+        'printf "%s-authentication" $fullname',
+        chart_tests.test_authentication_takes_a_secret_of_somebody_else,
+    ),
+    Broken(
+        "host network though the service is off",
+        "_helpers.tpl",
+        "{{- if .Values.shuffleService.enabled }}\nhostNetwork",
+        "{{- if true }}\nhostNetwork",
+        chart_tests.test_switched_off_nothing_of_the_service_is_rendered,
+    ),
+    Broken(
+        "a selector that is dropped",
+        "_helpers.tpl",
+        "nodeSelector:",
+        "nodeSelection:",
+        chart_tests.test_workers_and_service_go_to_the_nodes_that_the_values_choose,
+    ),
+    Broken(
+        "tolerations that are dropped",
+        "_helpers.tpl",
+        "\ntolerations:",
+        "\ntolerated:",
+        chart_tests.test_workers_and_service_go_to_the_nodes_that_the_values_choose,
+    ),
+    Broken(
+        "a pull policy of the chart's own",
+        "_helpers.tpl",
+        "{{ .Values.image.pullPolicy }}",
+        "IfNotPresent",
+        chart_tests.test_every_container_runs_the_image_that_the_values_name,
+    ),
+    Broken(
+        "credentials that are dropped",
+        "_helpers.tpl",
+        "imagePullSecrets:\n",
+        "pullSecrets:\n",
+        chart_tests.test_every_container_runs_the_image_that_the_values_name,
+    ),
+    Broken(
+        "a daemon without its configuration",
+        "worker.yaml",
+        '{{- include "spark-standalone.configMounts" . | nindent 12 }}',
+        "",
+        chart_tests.test_every_daemon_reads_the_configuration,
+    ),
+    Broken(
+        "a daemon that lives on without memory",
+        "_helpers.tpl",
+        "-XX:+ExitOnOutOfMemoryError",
+        "-XX:+UseG1GC",
+        chart_tests.test_a_daemon_without_memory_ends_and_is_started_again,
+    ),
+    Broken(
+        "two Masters at once",
+        "master.yaml",
+        "type: Recreate",
+        "type: RollingUpdate",
+        chart_tests.test_two_masters_never_run_at_once,
+    ),
+    Broken(
+        "cores that are ignored",
+        "worker.yaml",
+        "{{ .Values.worker.cores | quote }}",
+        '"2"',
+        chart_tests.test_what_the_values_say_of_workers_is_what_they_are_told,
+    ),
+    Broken(
+        "a clean-up that is ignored",
+        "worker.yaml",
+        "{{ int .Values.worker.cleanup.keep }}",
+        "604800",
+        chart_tests.test_what_the_values_say_of_workers_is_what_they_are_told,
+    ),
+    Broken(
+        "a Master that is sought at its former address",
+        "worker.yaml",
+        "-Dspark.worker.preferConfiguredMasterAddress=true",
+        "",
+        chart_tests.test_what_the_values_say_of_workers_is_what_they_are_told,
+    ),
+    Broken(
+        "a Service of every pod",
+        "_helpers.tpl",
+        "app.kubernetes.io/component: {{ index . 1 }}",
+        "",
+        chart_tests.test_each_service_finds_the_pods_of_one_workload,
+    ),
+    Broken(
+        "a worker that takes the Master's word to another",
+        "worker.yaml",
+        "SPARK_AWAIT_MASTER",
+        "SPARK_AWAITS",
+        chart_tests.test_a_worker_waits_for_a_master_that_recovers,
+    ),
+    Broken(
+        "labels that are dropped",
+        "_helpers.tpl",
+        "with $root.Values.pods.labels",
+        "with dict",
+        chart_tests.test_every_pod_has_what_the_values_say_of_pods,
+    ),
+    Broken(
+        "annotations that the keeper lacks",
+        "_helpers.tpl",
+        "else if $root.Values.pods.annotations",
+        "else if dict",
+        chart_tests.test_every_pod_has_what_the_values_say_of_pods,
+    ),
+    Broken(
+        "a priority that is dropped",
+        "_helpers.tpl",
+        "with .Values.pods.priorityClassName",
+        "with dict",
+        chart_tests.test_every_pod_has_what_the_values_say_of_pods,
+    ),
+    Broken(
+        "variables that are dropped",
+        "_helpers.tpl",
+        "with $pods.env",
+        "with dict",
+        chart_tests.test_every_pod_has_what_the_values_say_of_pods,
+    ),
+    Broken(
+        "volumes that are dropped",
+        "_helpers.tpl",
+        "with .Values.pods.volumes }}",
+        "with dict }}",
+        chart_tests.test_every_pod_has_what_the_values_say_of_pods,
+    ),
+    Broken(
+        "mounts that are dropped",
+        "_helpers.tpl",
+        "with .Values.pods.volumeMounts",
+        "with dict",
+        chart_tests.test_every_pod_has_what_the_values_say_of_pods,
+    ),
+    Broken(
+        "Java's options in place of the chart's",
+        "_helpers.tpl",
+        'printf "-XX:+ExitOnOutOfMemoryError %s"',
+        'printf "%s"',
+        chart_tests.test_every_pod_has_what_the_values_say_of_pods,
+    ),
+    Broken(
+        "a digest that is dropped",
+        "_helpers.tpl",
+        'printf "%s@%s" $image .Values.image.digest',
+        'printf "%s" $image',
+        chart_tests.test_an_image_can_be_named_by_its_content,
+    ),
+    Broken(
+        "retries for a service that is switched off",
+        "_helpers.tpl",
+        '{{- if .Values.shuffleService.enabled -}}\n{{- $found = set $found "spark.shuffle.service.port"',
+        '{{- if true -}}\n{{- $found = set $found "spark.shuffle.service.port"',
+        chart_tests.test_without_the_service_nobody_waits_for_it,
+    ),
+]
+
+
+@pytest.mark.parametrize("broken", BROKEN, ids=lambda broken: broken.mistake)
+def test_a_mistake_in_the_chart_is_noticed(broken: Broken, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The test that looks for it fails on such a chart, by an assertion of its own."""
+    copy = tmp_path / CHART.name
+    shutil.copytree(CHART, copy)
+    template = copy / "templates" / broken.file
+    text = template.read_text(encoding="utf-8")
+    assert broken.text in text, "what is to be broken does not stand there"
+    template.write_text(text.replace(broken.text, broken.instead), encoding="utf-8")
+    release = replace(RELEASE, chart=copy)
+    for module in (chart_tests, values_tests):
+        monkeypatch.setattr(module, "RELEASE", release)
+    values: dict[str, dict[str, Any]] = {"defaults": {}, "switched_off": {"shuffleService": {"enabled": False}}}
+    wanted = inspect.signature(broken.test).parameters
+    rendered = {name: helm.template(release, those) for name, those in values.items() if name in wanted}
+    arguments = {**rendered, **dict(broken.arguments)}
+
+    # What pytest.raises itself says, where nothing was refused, is an assertion of the test's, too.
+    with pytest.raises((AssertionError, pytest.fail.Exception)):
+        broken.test(**arguments)
