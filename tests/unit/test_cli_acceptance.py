@@ -70,6 +70,40 @@ def test_accept_says_where_and_what_and_how_to_sign(run: Run, project: Path) -> 
     assert kept.read_bytes() == first
 
 
+MOVED = TEXT.replace("- [x]", "- [ ] Mail is cheap\n- [x]").replace("- [ ] Mail is kept\n", "")
+
+
+def test_what_is_accepted_follows_a_criterion_that_moved_since_the_run(run: Run, project: Path) -> None:
+    """Its tests are still its own, and not those of the criterion in its place; so it is of what changes later."""
+    (project / "WS-900.md").write_text("\n".join([*TEXT.split("\n")[:4], *TEXT.split("\n")[5:3:-1], ""]))
+    kept = cloned(project, run)
+    details = json.loads(kept.read_text())["predicate"]["workstream"]
+    assert [(one["id"], one["text"], one["state"]) for one in details["criteria"]] == [
+        ("AC1", "Mail is kept", "uncovered"),
+        ("AC2", "Mail arrives soon", "proven"),
+    ]
+    assert [line["criterion"] for line in details["manifest"]] == ["AC2"]
+    code, out, _ = run("verify")
+    assert (code, "not proven: AC1." in out) == (0, True)
+
+    (project / "WS-900.md").write_text(TEXT)
+    (project / "test_mail.py").write_text("def test_it(): pass\n")
+    assert run("diff", "WS-900.md")[1] == "file test_mail.py: test_mail.py changed since: AC1\n"
+
+
+def test_a_report_that_is_made_again_follows_a_criterion_that_moved(run: Run, project: Path) -> None:
+    """What its test speaks of is where it stands now; one that is there no more is spoken of by none."""
+    page = project / "build" / "acceptance" / "WS-900" / "report.html"
+    for text, speaks in {
+        TEXT: 'speaks of <a href="#AC1">AC1</a>',
+        MOVED: 'speaks of <a href="#AC2">AC2</a>',
+        MOVED.replace("arrives soon", "arrives late"): "speaks of no criterion",
+    }.items():
+        (project / "WS-900.md").write_text(text)
+        assert run("report", "WS-900.md")[0] == 0
+        assert page.read_text().count("; speaks of") == page.read_text().count(speaks) == 1
+
+
 def changed_log(project: Path, change: Callable[[list[dict[str, object]]], object]) -> None:
     """Change the lines of the evidence."""
     log = project / "build" / "acceptance" / "WS-900" / "evidence.jsonl"

@@ -10,6 +10,7 @@ from workstream import documents, errors, evidence, files
 from workstream.cli import sources
 from workstream.cli.shared import DOCUMENT
 from workstream.evidence import freshness
+from workstream.evidence.places import placed
 from workstream.reports import page
 
 
@@ -36,7 +37,7 @@ def report(path: Path, log: Path | None, output: Path | None) -> None:
     (found,) = sources.require_logs(document, (log,) if log else ())
     target = output or found.with_name(page.NAME)
     try:
-        files.write(target, _page(document, evidence.read(found)))
+        files.write(target, _page(document, placed(evidence.read(found), document)))
     except errors.EvidenceError as error:
         if target.parent.is_dir():
             files.write(target, page.unreadable(error.what, error.instead))

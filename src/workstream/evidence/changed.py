@@ -45,9 +45,11 @@ def since(then: Statement, document: Document, root: Path) -> Iterator[Differenc
     if then.details.context_sha256 != context_sha256(document):
         yield Difference("document", document.id, "says something else around its criteria")
     manifest = then.details.manifest
+    now = {text_sha256(one): one.id for one in reversed(document.criteria)}
+    places = {one.id: now.get(one.sha256, one.id) for one in then.details.criteria}
     for change in freshness.changes(accepted.basis_of(then), root):
         touched = [line.criterion for line in manifest if change.tests is None or line.test in change.tests]
-        whom = ", ".join(dict.fromkeys(touched)) or "no criterion"
+        whom = ", ".join(dict.fromkeys(places[one] for one in touched if one in places)) or "no criterion"
         yield Difference("file", change.path, f"{change.what}: {whom}")
 
 

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from datetime import datetime
 from typing import TYPE_CHECKING
 
+from workstream.evidence.places import placed
 from workstream.evidence.records import Result
-from workstream.evidence.verdict import State, rounds, text_sha256
+from workstream.evidence.verdict import State, rounds
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -114,44 +115,21 @@ def matrix(log: Log, document: Document, planned: int, *, every: bool) -> Matrix
         every: whether these are all controls that there are.
 
     """
+    log = placed(log, document)
     # Before and after the controls there is a round on the whole product. If not all of them began, or the log breaks
     # off, the last one may have broken off anywhere: it shows nothing.
     complete = len(log.rounds) - int(log.cut or len(log.rounds) < planned + _WHOLE_ROUNDS)
     judged = list(zip(log.rounds, rounds(log, document), strict=True))[:complete]
     whole = tuple(verdicts for round_, verdicts in judged if not round_.control)
-    places = _places(log, document)
-    lines = tuple(
-        line.model_copy(update={"criterion_id": places[line.criterion_id]})
-        for line in log.manifest
-        if line.criterion_id in places
-    )
     rows = tuple(
-        _row(replace(log, manifest=lines), _moved(broken, places), verdicts, [later for _, later in judged[number:]])
+        _row(log, broken, verdicts, [later for _, later in judged[number:]])
         for number, (broken, verdicts) in enumerate(judged, start=1)
         if broken.control
     )
     noticed = {test for row in rows for test in row.noticed if test.criterion_id in row.red & row.expected}
-    tests = dict.fromkeys(_named(line) for line in lines)
+    tests = dict.fromkeys(_named(line) for line in log.manifest if line.criterion_id)
     untested = tuple(test for test in tests if every and test not in noticed)
     return Matrix(whole, rows, untested, planned)
-
-
-def _places(log: Log, document: Document) -> dict[str, str]:
-    """Return where each criterion stands now, by the place at which it stood when the tests ran."""
-    now = {criterion.id: text_sha256(criterion) for criterion in document.criteria}
-    places = {sha256: place for place, sha256 in reversed(now.items())}
-    return {
-        then: then if now.get(then) == sha256 else places[sha256]
-        for then, sha256 in log.session.criteria.items()
-        if sha256 in places
-    }
-
-
-def _moved(broken: Round, places: Mapping[str, str]) -> Round:
-    """Return a round whose criteria stand where they stand now; one whose text is there no more is none."""
-    red = tuple(places[one] for one in broken.turns_red if one in places)
-    says = {places[one]: words for one, words in broken.says.items() if one in places}
-    return broken.model_copy(update={"turns_red": red, "says": says})
 
 
 def _named(line: Manifest) -> CriterionTest:

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 from workstream import errors
 from workstream.evidence.combination import combined
 from workstream.evidence.log import read
+from workstream.evidence.places import placed
 from workstream.evidence.verdict import State
 from workstream.evidence.verdict import verdicts as judge
 
@@ -20,7 +21,7 @@ if TYPE_CHECKING:
 
 
 def log_of(paths: Sequence[Path], document: Document) -> Log:
-    """Read the evidence of a document; of several runs that were parts of one suite together.
+    """Read the evidence of a document as it is now; of several runs that were parts of one suite together.
 
     Raises:
         errors.TickRefusedError: it is of another document, or of controls.
@@ -39,7 +40,7 @@ def log_of(paths: Sequence[Path], document: Document) -> Log:
                 f"{log.path} is the evidence of controls: the product was broken on purpose.",
                 instead="Name the evidence of a run without --workstream-controls.",
             )
-    return combined(logs)
+    return placed(combined(logs), document)
 
 
 def require_same(log: Log, document: Document) -> None:

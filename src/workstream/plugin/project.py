@@ -98,15 +98,18 @@ class Project:
 
         """
         level, _, rest = line.strip().partition(" ")
-        document_id, _, text = rest.strip().partition(" ")
-        if level not in set(Level) or not document_id:
+        rest = rest.strip()
+        if level not in set(Level) or not rest:
             raise errors.UsageError(
                 f"workstream_levels: {line!r} says no level and document.",
                 instead=f"Write `LEVEL DOCUMENT` or `LEVEL DOCUMENT TEXT`, LEVEL one of {', '.join(Level)}.",
             )
-        document = self.by_id.get(document_id.upper())
-        if document is None:
+        # The name of a spec's folder may have several words, and so has its id.
+        meant = [one for one in self.documents if f"{rest} ".upper().startswith(f"{one.id} ")]
+        if not meant:
             return
+        document = max(meant, key=lambda one: len(one.id))
+        text = rest[len(document.id) :]
         criteria = documents.identified(text, document) if text.strip() else document.criteria
         if text.strip() and not criteria:
             near = documents.nearest(text, document)

@@ -195,7 +195,7 @@ def tests(log: Log, room: Room) -> tuple[Test, ...]:
     for line in log.manifest:
         about = test(line.test)
         about.docs = about.docs or line.doc
-        if line.criterion_id not in about.criteria:
+        if line.criterion_id and line.criterion_id not in about.criteria:
             about.criteria.append(line.criterion_id)
     for outcome in log.outcomes:
         if outcome.when != "collect":

@@ -51,6 +51,18 @@ def test_what_was_seen_follows_the_text_of_a_criterion(story: type[Story], tmp_p
     assert row.expected == set()
 
 
+def test_words_that_a_test_must_say_follow_the_text_of_a_criterion(story: type[Story], tmp_path: Path) -> None:
+    """They belong to the criterion, and not to its place."""
+    run = story("one").bind(T)
+    for number, control in enumerate(["", "c", ""], start=1):
+        more = {"control": control, "turns_red": ("AC1",), "says": {"AC1": "no word of this"}} if control else {}
+        run.began(number, **more)
+        run.saw(T, attempt=number).ran(T, PASSED, FAILED if control else PASSED, PASSED, attempt=number, round=number)
+    log = run.ended().log(tmp_path)
+    (row,) = evidence.matrix(log, story("new", "one").document, 1, every=True).rows
+    assert row.unsaid == {"AC2": "no word of this"}
+
+
 def test_two_criteria_of_one_text_keep_their_places(story: type[Story], tmp_path: Path) -> None:
     """Both turn red, and both were to."""
     run = story("one", "one").bind(T).bind(T, "AC2")

@@ -19,6 +19,7 @@ if TYPE_CHECKING:
 PAGE = (Path(__file__).parents[3] / "docs" / "how-to" / "prove-several-documents.md").read_text(encoding="utf-8")
 FILES = dict(re.findall(r"`([\w./-]+)`[^`\n]*(?:\[[^\n]*)?:\n\n```\w+\n(.*?)```", PAGE, re.DOTALL))
 OVERVIEW, SENTENCE = re.findall(r"```text\n(.*?)```", PAGE, re.DOTALL)
+SPEC = "# Post\n\n### Requirement 1: Run\n\n#### Acceptance Criteria\n\n1. THE POST SHALL run\n"
 RECORDING = "def test(evidence):\n    evidence.record('answer', 42)\n"
 DISTRIBUTED = pytest.mark.parametrize("distributed", [(), ("-n2",)], ids=["alone", "xdist"])
 
@@ -285,6 +286,21 @@ def test_a_document_that_is_named_twice_is_one(several: Several) -> None:
     result = several.run("--workstream=plans/WS-1.md", "--workstream=plans", "--workstream=./plans/link.md")
     assert result.ret == pytest.ExitCode.OK
     result.stdout.fnmatch_lines(["Exit code 0: all criteria of the document are proven."])
+
+
+def test_a_spec_may_have_a_name_of_several_words(several: Several) -> None:
+    """One that begins with all words of another is another one, in markers as in the configuration."""
+    several.levels("WS-1", "my spec", "My Spec 2 THE POST SHALL run")
+    several.document("WS-1")
+    for name in ("My Spec", "My Spec 2"):
+        (several.path / "plans" / name).mkdir()
+        (several.path / "plans" / name / "requirements.md").write_text(SPEC)
+        source = f"import pytest\n\n@pytest.mark.criterion({name!r}, 'THE POST SHALL run')\n{RECORDING}"
+        (several.path / f"test_{len(name)}.py").write_text(source)
+    several.test("ws_1", RECORDING, "WS-1")
+    result = several.run("--workstream=plans", "--workstream=plans/My Spec")
+    assert several.states() == {"MY SPEC": "proven", "MY SPEC 2": "proven", "WS-1": "proven"}
+    assert result.ret == pytest.ExitCode.OK
 
 
 def test_a_folder_of_one_document_keeps_the_places_of_several(several: Several) -> None:
