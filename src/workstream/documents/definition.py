@@ -22,6 +22,8 @@ _SENTENCE = 4  # words; what has fewer is the name of a group, unless it numbers
 _LIKE_A_BOX = re.compile(
     r"^\s*(?:\[(?:\s*[^\w\s\[\]^]{0,2}\s*|\s+[xX]\s*|[xX]\s+|[xX](?=\]\S)|yes|done)\](?![(\[:])|[\u2610-\u2612\u2705\u2713\u2714\u2b1c\u2b1b])"
 )
+# A proper box in the wrong place: behind the text, or between a name and the text.
+_MISPLACED_BOX = re.compile(r"\s\[[ xX]\]\s*$|^\W*[A-Za-z]{1,4}-?\d[\w.]*\W{0,4}\s\[[ xX]\]\s")
 
 
 @dataclass(frozen=True, slots=True)
@@ -141,13 +143,19 @@ class Section:
             yield from (
                 statement.line
                 for statement in listed.statements
-                if statement.box is None and (mixed or _LIKE_A_BOX.match(statement.text))
+                if statement.box is None
+                and (mixed or _LIKE_A_BOX.match(statement.text) or _MISPLACED_BOX.search(statement.text))
             )
 
     def passed_over(self) -> Iterator[int]:
         """Yield the lines of lists that hold no criteria, and look as if they might."""
         used = set(map(id, self.used()))
         yield from (listed.statements[0].line for listed in self.lists if id(listed) not in used and listed.statements)
+
+
+def _looks_boxed(text: str) -> bool:
+    """Whether a statement holds what its author takes for a box."""
+    return bool(_LIKE_A_BOX.match(text) or _MISPLACED_BOX.search(text))
 
 
 def _is_numbered(heading: Statement) -> bool:

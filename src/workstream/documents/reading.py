@@ -70,6 +70,8 @@ class Reading:
     _resolved: Resolved = field(default_factory=lambda: Resolved((), (), ()))
     _others: dict[Kind, list[Statement]] = field(default_factory=dict)
     _commands_in: int | None = None
+    _is_cut: bool = False  # a rule has ended a list of criteria, and nothing but lists has followed
+    _cut_off: list[int] = field(default_factory=list)
 
     def criteria(self) -> tuple[Criterion, ...]:
         """Return the criteria that were found, in the order of the document."""
@@ -97,13 +99,15 @@ class Reading:
 
     def passed_over(self) -> Iterator[Position]:
         """Yield where lists stand below `Acceptance Criteria` that are taken for something else."""
-        return map(self.source.position, self._resolved.passed_over())
+        return map(self.source.position, [*self._resolved.passed_over(), *self._cut_off])
 
     def read(self, blocks: Sequence[SyntaxTreeNode]) -> None:
         """Walk the top-level blocks."""
         for number, block in enumerate(blocks):
             if block.type not in {"heading", "paragraph", "hr"}:
                 self._label_is_fresh = False
+            if block.type not in {*_LISTS, "hr"}:
+                self._is_cut = False
             if block.type == "heading":
                 self._enter(block, blocks[number + 1 : end_of_section(blocks, number)])
             elif block.type == "paragraph":
@@ -116,6 +120,7 @@ class Reading:
             elif block.type == "table":
                 self._table(block)
             elif block.type == "hr":
+                self._is_cut |= titles.section(self._label) is Section.ACCEPTANCE
                 self._label = ""
         self._resolve()
 
@@ -222,6 +227,8 @@ class Reading:
 
     def _list(self, block: SyntaxTreeNode) -> None:
         items = list(block.children)
+        if self._is_cut and self._section is None and any(map(self._box, items)):
+            self._cut_off.append(self.source.line(block))
         if self._report_level:
             self._claim_items(items)
             return

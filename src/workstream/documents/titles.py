@@ -98,17 +98,23 @@ _STATE = re.compile(
 )
 _BOLD = re.compile(r"^\W*(?:\*\*|__).*(?:\*\*|__)\W*$")
 _REMARKS = re.compile(r"\([^)]*\)|\W")
+_TAG = re.compile(r"</?[a-zA-Z][^<>]*>")
 _LONGEST = 200  # characters of a title; what is longer is prose
 
 
 def section(title: str) -> Section | None:
     """Return what a title announces; None if it says nothing about it."""
-    title = title[:_LONGEST]
+    title = _words(title)
     if _ACCEPTANCE.match(title):
         return Section.ACCEPTANCE
     if _OTHER.match(title) or _OTHER_ALONE.match(title):
         return Section.OTHER
     return next((kind for kind, pattern in _BY_WORDS.items() if pattern.match(title)), None)
+
+
+def _words(title: str) -> str:
+    """Return a title without the marks around its words that touch them: underscores, anchors and other tags."""
+    return _TAG.sub("", title[:_LONGEST]).replace("__", "")
 
 
 class Announcement(IntEnum):
@@ -121,7 +127,7 @@ class Announcement(IntEnum):
 
 def announcement(title: str) -> Announcement:
     """Return how plainly a title that speaks of acceptance criteria announces them."""
-    match = _ACCEPTANCE.match(title[:_LONGEST])
+    match = _ACCEPTANCE.match(_words(title))
     if match is None or _ABOUT.match(match["rest"]):
         return Announcement.ABOUT
     plain = not _REMARKS.sub("", match["rest"]) or _OF_SOMETHING.match(match["rest"])
@@ -165,6 +171,6 @@ def is_label(line: str) -> bool:
 
 def is_acceptance_label(line: str) -> bool:
     """Whether a line is the label of a list of acceptance criteria; bare words need no bold and no colon."""
-    if len(line) > _LONGEST or (match := _ACCEPTANCE.match(line)) is None:
+    if len(line) > _LONGEST or (match := _ACCEPTANCE.match(_words(line))) is None:
         return False
     return is_label(line) or not _REMARKS.sub("", match["rest"])

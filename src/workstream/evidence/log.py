@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import fcntl
 import json
+import math
 import os
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
@@ -16,7 +17,7 @@ from workstream import errors, shortage
 from workstream.evidence import records
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterator, Sequence
 
     from workstream.documents import Document
 
@@ -186,6 +187,7 @@ def read(path: Path) -> Log:
             f"{path} does not start with the one session line of an evidence log.",
             instead="Name the evidence.jsonl that a run left behind; if it is one, that run broke off at once.",
         )
+    _require_order(path, lines)
     return Log(
         path,
         session=sessions[0],
@@ -205,10 +207,25 @@ def read(path: Path) -> Log:
     )
 
 
+def _require_order(path: Path, lines: Sequence[records.Record]) -> None:
+    """Refuse what no run writes: a second selection, and anything behind the end.
+
+    Raises:
+        errors.EvidenceError: there is some.
+
+    """
+    selections = sum(isinstance(line, records.Selection) for line in lines)
+    if selections > 1 or any(isinstance(line, records.End) for line in lines[:-1]):
+        raise errors.EvidenceError(
+            f"{path} says {'twice what was selected' if selections > 1 else 'more behind its end'}.",
+            instead="Somebody edited this log, or joined two. Run the suite again.",
+        )
+
+
 def _record(path: Path, number: int, line: bytes) -> records.Record | None:
     """Return what a line says; None if it is of a kind that this version does not know."""
     try:
-        plain = json.loads(line)
+        plain = json.loads(line, parse_constant=_finite, parse_float=_finite)
         kind = plain["record"]
         if kind == "session":
             _require_version(path, str(plain["schema_version"]))
@@ -218,6 +235,20 @@ def _record(path: Path, number: int, line: bytes) -> records.Record | None:
             f"{path}:{number}: this is no line of an evidence log.",
             instead="Only the last line of a log may be damaged: somebody edited this one. Run the suite again.",
         ) from error
+
+
+def _finite(text: str) -> float:
+    """Return a number that JSON can hold.
+
+    Raises:
+        ValueError: it is none, or too large for one.
+
+    """
+    number = float(text)
+    if not math.isfinite(number):
+        message = f"{text} is no number"
+        raise ValueError(message)
+    return number
 
 
 def _require_version(path: Path, version: str) -> None:

@@ -62,7 +62,7 @@ def spans(log: Log) -> tuple[Span, ...]:
     if not log.steps:
         raise errors.EvidenceError(
             f"{log.path} tells of no steps: they are told since version 2.1 of the log's format, and this is "
-            f"{log.session.schema_version}; or its run broke off before the first.",
+            f"{log.session.schema_version}; or its run broke off before the first, or took no time worth telling.",
             instead="Run the suite again.",
         )
     times = {step.id: datetime.fromisoformat(step.began).timestamp() for step in log.steps}

@@ -271,6 +271,54 @@ def test_what_is_like_a_box_and_cannot_be_ticked_is_told(box: str) -> None:
     assert [(one.code, one.position.line) for one in lint(document)] == [("WS010", 5), ("WS010", 6)]
 
 
+@pytest.mark.parametrize("text", ["AC1 [ ] Letters leave by noon", "**AC1:** [x] Letters stay dry", "Letters rest [ ]"])
+def test_a_box_in_the_wrong_place_is_told(text: str) -> None:
+    """Behind the text, or behind a name, a box cannot be ticked either."""
+    document = read(f"{HEAD}### Acceptance Criteria\n\n- {text}\n- Letters are kept\n")
+
+    assert [(one.code, one.position.line) for one in lint(document)] == [("WS010", 5)]
+
+
+@pytest.mark.parametrize("text", ["Brackets such as [ ] are kept", "The regex `[x]` matches", "Letters [x](a.md)"])
+def test_brackets_within_a_sentence_are_no_box(text: str) -> None:
+    """A sentence may speak of boxes."""
+    assert lint(read(f"{HEAD}### Acceptance Criteria\n\n- {text}\n")) == ()
+
+
+@pytest.mark.parametrize(
+    ("between", "codes"),
+    [
+        ("---\n\n", ["WS012"]),
+        ("---\n\n---\n\n", ["WS012"]),
+        ("---\n\nSteps\n\n", []),
+        ("---\n\n### Steps\n\n", []),
+        ("---\n\n- a list without boxes\n\n***\n\n### Notes\n\n", []),
+    ],
+)
+def test_a_list_that_a_rule_cuts_off_is_told(between: str, codes: list[str]) -> None:
+    """A rule ends the list below a label; more boxes directly behind it are not lost without a word."""
+    text = f"{HEAD}**Acceptance Criteria:**\n\n- [ ] Letters leave by noon\n\n{between}- [x] Letters stay dry\n"
+
+    assert acceptance(read(text)) == ["Letters leave by noon"]
+    assert [one.code for one in lint(read(text))] == codes
+
+
+@pytest.mark.parametrize(
+    "title",
+    [
+        "## <a id='ac'></a>Acceptance Criteria",
+        '## Acceptance Criteria <a name="criteria"></a>',
+        "__Acceptance Criteria:__",
+        "__Acceptance Criteria__",
+        "**Acceptance Criteria**",
+        "<b>Acceptance Criteria:</b>",
+    ],
+)
+def test_marks_that_touch_a_title_are_no_part_of_it(title: str) -> None:
+    """An anchor before a heading, or underscores around a label, hide no criteria."""
+    assert acceptance(read(f"{HEAD}{title}\n\n- [ ] Letters leave by noon\n")) == ["Letters leave by noon"]
+
+
 @pytest.mark.parametrize("text", ["[A link](x.md) leads home", "[A](#a) is read", "[RFC 1] holds", "[^1] is a note"])
 def test_a_link_is_no_box(text: str) -> None:
     """Items that begin with a bracket are items."""

@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import json
 import os
+import re
 import subprocess
 import sys
 from typing import TYPE_CHECKING
@@ -138,6 +139,30 @@ def test_two_logs_in_one_file_are_refused(story: type[Story], tmp_path: Path) ->
     path = story("one").proved(T).ended().write(tmp_path / "evidence.jsonl")
     path.write_text(path.read_text() * 2)
     with pytest.raises(errors.EvidenceError, match="one session line"):
+        evidence.read(path)
+
+
+@pytest.mark.parametrize(
+    ("which", "said"),
+    [("selection", "twice what was selected"), ("end", "behind its end"), ("outcome", "behind its end")],
+)
+def test_what_no_run_writes_is_refused(story: type[Story], tmp_path: Path, which: str, said: str) -> None:
+    """A second selection, and whatever stands behind the end, was put there by somebody."""
+    path = story("one").proved(T).ended().write(tmp_path / "evidence.jsonl")
+    text = path.read_text()
+    again = next(line for line in text.splitlines(keepends=True) if f'"record":"{which}"' in line)
+    path.write_text(text + again if which != "selection" else text.replace(again, again * 2))
+    with pytest.raises(errors.EvidenceError, match=said):
+        evidence.read(path)
+
+
+@pytest.mark.parametrize("number", ["NaN", "Infinity", "-Infinity", "1e999"])
+@pytest.mark.parametrize("field", ["seconds", "value"])
+def test_a_number_that_is_none_is_refused(story: type[Story], tmp_path: Path, number: str, field: str) -> None:
+    """JSON has no such numbers: what is made of a log could not be read, nor the time be told."""
+    path = story("one").proved(T).ended().write(tmp_path / "evidence.jsonl")
+    path.write_text(re.sub(rf'"{field}":[^,}}]+', f'"{field}":{number}', path.read_text(), count=1))
+    with pytest.raises(errors.EvidenceError, match=r"evidence\.jsonl:\d+: this is no line"):
         evidence.read(path)
 
 
