@@ -111,6 +111,49 @@ def test_an_image_can_be_named_by_its_content() -> None:
     assert {one["image"] for one in manifests.containers(rendered)} == {f"{DEFAULT_IMAGE}@{digest}"}
 
 
+DIGEST = f"sha256:{'0' * 64}"
+OTHER_DIGEST = f"sha256:{'1' * 64}"
+
+
+@pytest.mark.parametrize(
+    ("chart", "own", "expected"),
+    [
+        pytest.param({}, {}, (DEFAULT_IMAGE, "IfNotPresent"), id="nothing"),
+        pytest.param({"digest": DIGEST}, {}, (f"{DEFAULT_IMAGE}@{DIGEST}", "IfNotPresent"), id="nothing, by digest"),
+        pytest.param(
+            {"digest": DIGEST, "tag": "1"},
+            {"repository": "registry.example:5000/shuffle"},
+            ("registry.example:5000/shuffle:1", "IfNotPresent"),
+            id="name",
+        ),
+        pytest.param({"digest": DIGEST, "repository": "x"}, {"tag": "2"}, ("x:2", "IfNotPresent"), id="tag"),
+        pytest.param(
+            {"digest": DIGEST},
+            {"digest": OTHER_DIGEST},
+            (f"{DEFAULT_IMAGE}@{OTHER_DIGEST}", "IfNotPresent"),
+            id="digest",
+        ),
+        pytest.param(
+            {"digest": DIGEST},
+            {"pullPolicy": "Always"},
+            (f"{DEFAULT_IMAGE}@{DIGEST}", "Always"),
+            id="when to pull",
+        ),
+    ],
+)
+def test_the_service_can_have_an_image_of_its_own(
+    chart: dict[str, str], own: dict[str, str], expected: tuple[str, str]
+) -> None:
+    """What is said of it holds for the service alone; the rest is as the chart says, but for another image's digest."""
+    without = helm.template(RELEASE, {"image": chart})
+    rendered = helm.template(RELEASE, {"image": chart, "shuffleService": {"image": own}})
+    (container,) = spec_of(rendered, "spark-sa-shuffle")["containers"]
+    others = {name: spec for name, spec in manifests.pod_templates(rendered).items() if name != "spark-sa-shuffle"}
+
+    assert (container["image"], container["imagePullPolicy"]) == expected
+    assert others.items() <= manifests.pod_templates(without).items()
+
+
 @pytest.mark.parametrize(("enabled", "kinds"), [(True, 6), (False, 0)])
 def test_it_can_be_a_dependency_with_a_condition(tmp_path: Path, *, enabled: bool, kinds: int) -> None:
     """A chart that has it under `charts/` switches it by `spark-standalone.enabled`, and gives its own `global`."""

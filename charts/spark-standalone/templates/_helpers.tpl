@@ -159,10 +159,16 @@ tolerations:
   {{- end }}
 {{- end }}
 
+{{/* What a container runs. What its own values leave empty is as the chart's image has it; but a digest speaks of one
+     content, and is never that of an image which is named otherwise. Call with (list . "its own values"). */}}
 {{- define "spark-standalone.image" -}}
-{{- $image := printf "%s:%s" .Values.image.repository (default .Chart.AppVersion .Values.image.tag) -}}
-image: {{ empty .Values.image.digest | ternary $image (printf "%s@%s" $image .Values.image.digest) | quote }}
-imagePullPolicy: {{ .Values.image.pullPolicy }}
+{{- $root := index . 0 -}}
+{{- $own := index . 1 -}}
+{{- $same := empty (or $own.repository $own.tag $own.digest) -}}
+{{- $found := merge (deepCopy $own) ($same | ternary $root.Values.image (omit $root.Values.image "digest")) -}}
+{{- $image := printf "%s:%s" $found.repository (default $root.Chart.AppVersion $found.tag) -}}
+image: {{ empty $found.digest | ternary $image (printf "%s@%s" $image $found.digest) | quote }}
+imagePullPolicy: {{ $found.pullPolicy }}
 {{- end }}
 
 {{/* Environment of every container. The pod's address is the name under which drivers, workers and executors are found;
