@@ -332,6 +332,20 @@ def test_without_the_service_nobody_waits_for_it(switched_off: list[Manifest]) -
     assert not [name for name in manifests.properties(switched_off) if name.startswith("spark.shuffle.io.")]
 
 
+TRACKING = "spark.dynamicAllocation.shuffleTracking.enabled"
+
+
+def test_without_the_service_executors_are_kept_for_their_files(
+    defaults: list[Manifest], switched_off: list[Manifest]
+) -> None:
+    """Applications are told so where the service is off, unless sparkConf says otherwise; with it, nothing is said."""
+    given = {"shuffleService": {"enabled": False}, "sparkConf": {TRACKING: "false"}}
+
+    assert TRACKING not in manifests.properties(defaults)
+    assert manifests.properties(switched_off).get(TRACKING) == "true"
+    assert manifests.properties(helm.template(RELEASE, given)).get(TRACKING) == "false"
+
+
 def test_pods_are_found_by_their_own_release_only(defaults: list[Manifest]) -> None:
     """No selector of one release, of a workload or a Service, matches a pod of another, in whatever namespace."""
     other = helm.template(Release("second", "elsewhere", CHART), {})

@@ -308,6 +308,13 @@ BROKEN = [
         chart_tests.test_an_image_can_be_named_by_its_content,
     ),
     Broken(
+        "executors that go with files that somebody wants",
+        "_helpers.tpl",
+        '"spark.dynamicAllocation.shuffleTracking.enabled" "true"',
+        '"spark.dynamicAllocation.shuffleTracking.enabled" "false"',
+        chart_tests.test_without_the_service_executors_are_kept_for_their_files,
+    ),
+    Broken(
         "retries for a service that is switched off",
         "_helpers.tpl",
         '{{- if .Values.shuffleService.enabled -}}\n{{- $found = set $found "spark.shuffle.service.port"',

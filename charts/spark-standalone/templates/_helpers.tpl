@@ -28,7 +28,8 @@ helm.sh/chart: {{ printf "%s-%s" $root.Chart.Name $root.Chart.Version | replace 
 
 {{/* What spark-defaults.conf says, as JSON: what the chart's own values mean, and the user's sparkConf over it.
      A service that is started again may be away for longer than Spark's own three retries of five seconds; and the service
-     of an executor's own host would be asked without any retry where dead executors of that host have their files. */}}
+     of an executor's own host would be asked without any retry where dead executors of that host have their files.
+     Without the service, executors must stay while somebody may want their files: else Spark allocates none dynamically. */}}
 {{- define "spark-standalone.properties" -}}
 {{- $found := dict "spark.shuffle.service.enabled" (toString .Values.shuffleService.enabled) -}}
 {{- $found = set $found "spark.eventLog.enabled" (toString .Values.eventLog.enabled) -}}
@@ -43,6 +44,8 @@ helm.sh/chart: {{ printf "%s-%s" $root.Chart.Name $root.Chart.Version | replace 
 {{- $found = set $found "spark.shuffle.service.port" (toString .Values.shuffleService.port) -}}
 {{- $found = set $found "spark.shuffle.io.maxRetries" "24" -}}
 {{- $found = set $found "spark.shuffle.readHostLocalDisk" "false" -}}
+{{- else -}}
+{{- $found = set $found "spark.dynamicAllocation.shuffleTracking.enabled" "true" -}}
 {{- end -}}
 {{- merge (deepCopy .Values.sparkConf) $found | toJson -}}
 {{- end }}
