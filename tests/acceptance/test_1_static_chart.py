@@ -84,7 +84,7 @@ def test_every_container_runs_the_image_that_the_values_name() -> None:
 
 
 def test_every_pod_has_what_the_values_say_of_pods() -> None:
-    """Labels, annotations and priority of each; variables, volumes and Java options of each daemon."""
+    """Labels, annotations and priority of each; variables and volumes where Spark runs, Java options of each daemon."""
     values = values_of(CHART / "ci" / "pods-values.yaml")
     pods = values["pods"]
     rendered = helm.template(RELEASE, values)
@@ -92,15 +92,15 @@ def test_every_pod_has_what_the_values_say_of_pods() -> None:
         assert pods["labels"].items() <= template["metadata"]["labels"].items()
         assert pods["annotations"].items() <= template["metadata"].get("annotations", {}).items()
         assert template["spec"].get("priorityClassName") == pods["priorityClassName"]
-    for name in DAEMONS:
+    for name in (*DAEMONS, "spark-sa-test"):
         spec = spec_of(rendered, name)
         (container,) = spec["containers"]
-        (options,) = [one["value"] for one in container["env"] if one["name"] == "SPARK_DAEMON_JAVA_OPTS"]
+        options = [one["value"].split() for one in container["env"] if one["name"] == "SPARK_DAEMON_JAVA_OPTS"]
 
         assert [one for one in pods["env"] if one not in container["env"]] == []
         assert [one for one in pods["volumes"] if one not in spec["volumes"]] == []
         assert [one for one in pods["volumeMounts"] if one not in container["volumeMounts"]] == []
-        assert options.split() == ["-XX:+ExitOnOutOfMemoryError", pods["javaOptions"]]
+        assert options == [["-XX:+ExitOnOutOfMemoryError", pods["javaOptions"]]] * (name in DAEMONS)
 
 
 def test_an_image_can_be_named_by_its_content() -> None:
@@ -154,7 +154,7 @@ def test_the_service_can_have_an_image_of_its_own(
     assert others.items() <= manifests.pod_templates(without).items()
 
 
-@pytest.mark.parametrize(("enabled", "kinds"), [(True, 6), (False, 0)])
+@pytest.mark.parametrize(("enabled", "kinds"), [(True, 7), (False, 0)])
 def test_it_can_be_a_dependency_with_a_condition(tmp_path: Path, *, enabled: bool, kinds: int) -> None:
     """A chart that has it under `charts/` switches it by `spark-standalone.enabled`, and gives its own `global`."""
     (tmp_path / "charts").mkdir()
@@ -304,7 +304,7 @@ def test_switched_off_nothing_of_the_service_is_rendered(switched_off: list[Mani
     names = {manifest["metadata"]["name"] for manifest in switched_off}
     uses = set(manifests.keys(switched_off)) & {"hostNetwork", "hostPort", "hostPath"}
 
-    assert names == {"spark-sa-config", "spark-sa-master", "spark-sa-master-keeper", "spark-sa-worker"}
+    assert names == {"spark-sa-config", "spark-sa-master", "spark-sa-master-keeper", "spark-sa-worker", "spark-sa-test"}
     assert uses == {"hostPath"}, "the Master's folder"
     assert manifests.volumes_of(switched_off, "SPARK_LOCAL_DIRS") == {"spark-sa-worker": "emptyDir"}
     assert manifests.properties(switched_off)["spark.shuffle.service.enabled"] == "false"
@@ -369,7 +369,7 @@ def test_two_releases_clash_in_nothing_when_the_second_has_ports_and_folder_of_i
     assert not manifests.host_ports(defaults) & manifests.host_ports(second)
     assert not folders[0] & folders[1]
     kinds = {manifest["kind"] for manifest in second}
-    assert kinds == {"ConfigMap", "DaemonSet", "Deployment", "Service", "StatefulSet"}
+    assert kinds == {"ConfigMap", "DaemonSet", "Deployment", "Pod", "Service", "StatefulSet"}
 
 
 def rolled(before: list[Manifest], after: list[Manifest]) -> set[str]:
@@ -557,6 +557,37 @@ def mounted_secret(rendered: list[Manifest], name: str) -> str:
     return str(volume["secret"]["secretName"])
 
 
+def test_helm_test_submits_a_job_as_applications_do() -> None:
+    """A pod that no install makes runs Spark's example for the Master's Service, configured as the release is."""
+    values = {"master": {"ports": {"rpc": 7177}}, "authentication": {"enabled": True}}
+    rendered = helm.template(RELEASE, values)
+    pod = manifests.named(rendered, "Pod", "spark-sa-test")
+    (container,) = pod["spec"]["containers"]
+    service = manifests.named(rendered, "Service", "spark-sa-master")
+    (port,) = [one["port"] for one in service["spec"]["ports"] if one["name"] == "rpc"]
+    mounted = [one["name"] for one in container["volumeMounts"] if one["mountPath"] == "/opt/spark/conf"]
+    configs = [one["configMap"]["name"] for one in pod["spec"]["volumes"] if one["name"] in mounted]
+    master = manifests.pod_templates(rendered)["spark-sa-master"]["spec"]["containers"][0]
+
+    assert pod["metadata"]["annotations"]["helm.sh/hook"] == "test"
+    assert container["args"][:3] == ["submit", "--master", f"spark://{service['metadata']['name']}:{port}"]
+    assert container["args"][-2:] == ["/opt/spark/examples/src/main/python/pi.py", "4"]
+    assert [one for one in container["env"] if one not in master["env"]] == [], "it is found as drivers there are"
+    assert "SPARK_LOCAL_HOSTNAME" in {one["name"] for one in container["env"]}
+    assert configs == ["spark-sa-config"]
+    assert mounted_secret(rendered, "spark-sa-test") == "spark-sa-authentication"
+
+
+def test_helm_test_ends_and_what_failed_can_be_read(defaults: list[Manifest]) -> None:
+    """It is tried once, ends before Helm gives up, and goes only when it succeeded or another takes its place."""
+    pod = manifests.named(defaults, "Pod", "spark-sa-test")
+    policy = pod["metadata"]["annotations"]["helm.sh/hook-delete-policy"]
+
+    assert pod["spec"]["restartPolicy"] == "Never"
+    assert 60 <= pod["spec"]["activeDeadlineSeconds"] < 300, "seconds; Helm waits for 300"
+    assert set(policy.split(",")) == {"before-hook-creation", "hook-succeeded"}
+
+
 def test_the_drivers_address_is_that_of_the_masters_pod(defaults: list[Manifest]) -> None:
     """A driver started by kubectl exec inherits the pod's address as its host name, so that executors find it."""
     (container,) = manifests.pod_templates(defaults)["spark-sa-master"]["spec"]["containers"]
@@ -566,7 +597,7 @@ def test_the_drivers_address_is_that_of_the_masters_pod(defaults: list[Manifest]
 
 
 def test_all_requests_fit_on_one_small_machine(defaults: list[Manifest]) -> None:
-    """Master, worker and service together ask for at most a third of a core."""
+    """Master, worker, service and the job of helm test together ask for at most a third of a core."""
     cores = [container["resources"]["requests"]["cpu"] for container in manifests.containers(defaults)]
 
     assert all(core.endswith("m") for core in cores)
