@@ -332,6 +332,63 @@ def test_without_the_service_nobody_waits_for_it(switched_off: list[Manifest]) -
     assert not [name for name in manifests.properties(switched_off) if name.startswith("spark.shuffle.io.")]
 
 
+METRICS = {"metrics": {"enabled": True}}
+SERVLET = "sink.prometheusServlet"
+
+
+def test_metrics_are_shown_where_annotations_say(defaults: list[Manifest]) -> None:
+    """Spark's own servlet shows them on the page of each daemon that has one; a pod says at which port and path."""
+    values = {**METRICS, "master": {"ports": {"ui": 8180}}, "worker": {"ports": {"ui": 8181}}}
+    rendered = helm.template(RELEASE, values)
+    properties = manifests.properties(rendered)
+    paths = {
+        name: properties.get(f"spark.metrics.conf.{instance}.{SERVLET}.path")
+        for name, instance in (("spark-sa-master", "master"), ("spark-sa-worker", "*"))
+    }
+    said = {
+        name: {key: value for key, value in template["metadata"].get("annotations", {}).items() if "prometheus" in key}
+        for name, template in manifests.pod_templates(rendered).items()
+    }
+    ports = {
+        name: str(port["containerPort"])
+        for name in paths
+        for port in spec_of(rendered, name)["containers"][0]["ports"]
+        if port["name"] == "ui"
+    }
+
+    assert properties.get(f"spark.metrics.conf.*.{SERVLET}.class") == "org.apache.spark.metrics.sink.PrometheusServlet"
+    assert properties.get("spark.ui.prometheus.enabled") == "true"
+    assert len({*paths.values(), properties.get(f"spark.metrics.conf.applications.{SERVLET}.path")}) == 3
+    assert {name: one for name, one in said.items() if one} == {
+        name: {
+            "prometheus.io/scrape": "true",
+            "prometheus.io/port": ports[name],
+            "prometheus.io/path": f"{paths[name]}/",
+        }
+        for name in paths
+    }
+    assert "prometheus" not in json.dumps(defaults), "nothing of it unless asked for"
+
+
+def test_annotations_follow_another_path_and_leave_users_the_last_word() -> None:
+    """Where sparkConf moves the metrics, the annotation follows; an annotation of the values is as it was given."""
+    given = {
+        **METRICS,
+        "sparkConf": {f"spark.metrics.conf.worker.{SERVLET}.path": "/elsewhere"},
+        "pods": {"annotations": {"prometheus.io/scrape": "false"}},
+    }
+    templates = manifests.pod_templates(helm.template(RELEASE, given))
+    worker = templates["spark-sa-worker"]["metadata"]["annotations"]
+
+    assert worker.get("prometheus.io/path") == "/elsewhere/"
+    assert {one["metadata"]["annotations"].get("prometheus.io/scrape") for one in templates.values()} == {"false"}
+
+
+def test_switching_metrics_on_starts_every_daemon_again(defaults: list[Manifest]) -> None:
+    """They read it when they start."""
+    assert rolled(defaults, helm.template(RELEASE, METRICS)) == set(DAEMONS)
+
+
 TRACKING = "spark.dynamicAllocation.shuffleTracking.enabled"
 
 
@@ -389,6 +446,7 @@ def rolled(before: list[Manifest], after: list[Manifest]) -> set[str]:
         "spark.rpc.askTimeout",
         "spark.ui.reverseProxy",
         "spark.executor.logs.rolling.strategy",
+        "spark.metrics.conf.*.sink.csv.class",
     ],
 )
 def test_a_property_that_daemons_read_rolls_every_pod(defaults: list[Manifest], name: str) -> None:
