@@ -84,7 +84,7 @@ def test_every_container_runs_the_image_that_the_values_name() -> None:
 
 
 def test_every_pod_has_what_the_values_say_of_pods() -> None:
-    """Labels, annotations and priority of each; variables, volumes and Java options of each daemon."""
+    """Labels, annotations and priority of each; variables and volumes where Spark runs, Java options of each daemon."""
     values = values_of(CHART / "ci" / "pods-values.yaml")
     pods = values["pods"]
     rendered = helm.template(RELEASE, values)
@@ -92,15 +92,15 @@ def test_every_pod_has_what_the_values_say_of_pods() -> None:
         assert pods["labels"].items() <= template["metadata"]["labels"].items()
         assert pods["annotations"].items() <= template["metadata"].get("annotations", {}).items()
         assert template["spec"].get("priorityClassName") == pods["priorityClassName"]
-    for name in DAEMONS:
+    for name in (*DAEMONS, "spark-sa-test"):
         spec = spec_of(rendered, name)
         (container,) = spec["containers"]
-        (options,) = [one["value"] for one in container["env"] if one["name"] == "SPARK_DAEMON_JAVA_OPTS"]
+        options = [one["value"].split() for one in container["env"] if one["name"] == "SPARK_DAEMON_JAVA_OPTS"]
 
         assert [one for one in pods["env"] if one not in container["env"]] == []
         assert [one for one in pods["volumes"] if one not in spec["volumes"]] == []
         assert [one for one in pods["volumeMounts"] if one not in container["volumeMounts"]] == []
-        assert options.split() == ["-XX:+ExitOnOutOfMemoryError", pods["javaOptions"]]
+        assert options == [["-XX:+ExitOnOutOfMemoryError", pods["javaOptions"]]] * (name in DAEMONS)
 
 
 def test_an_image_can_be_named_by_its_content() -> None:
@@ -111,7 +111,50 @@ def test_an_image_can_be_named_by_its_content() -> None:
     assert {one["image"] for one in manifests.containers(rendered)} == {f"{DEFAULT_IMAGE}@{digest}"}
 
 
-@pytest.mark.parametrize(("enabled", "kinds"), [(True, 6), (False, 0)])
+DIGEST = f"sha256:{'0' * 64}"
+OTHER_DIGEST = f"sha256:{'1' * 64}"
+
+
+@pytest.mark.parametrize(
+    ("chart", "own", "expected"),
+    [
+        pytest.param({}, {}, (DEFAULT_IMAGE, "IfNotPresent"), id="nothing"),
+        pytest.param({"digest": DIGEST}, {}, (f"{DEFAULT_IMAGE}@{DIGEST}", "IfNotPresent"), id="nothing, by digest"),
+        pytest.param(
+            {"digest": DIGEST, "tag": "1"},
+            {"repository": "registry.example:5000/shuffle"},
+            ("registry.example:5000/shuffle:1", "IfNotPresent"),
+            id="name",
+        ),
+        pytest.param({"digest": DIGEST, "repository": "x"}, {"tag": "2"}, ("x:2", "IfNotPresent"), id="tag"),
+        pytest.param(
+            {"digest": DIGEST},
+            {"digest": OTHER_DIGEST},
+            (f"{DEFAULT_IMAGE}@{OTHER_DIGEST}", "IfNotPresent"),
+            id="digest",
+        ),
+        pytest.param(
+            {"digest": DIGEST},
+            {"pullPolicy": "Always"},
+            (f"{DEFAULT_IMAGE}@{DIGEST}", "Always"),
+            id="when to pull",
+        ),
+    ],
+)
+def test_the_service_can_have_an_image_of_its_own(
+    chart: dict[str, str], own: dict[str, str], expected: tuple[str, str]
+) -> None:
+    """What is said of it holds for the service alone; the rest is as the chart says, but for another image's digest."""
+    without = helm.template(RELEASE, {"image": chart})
+    rendered = helm.template(RELEASE, {"image": chart, "shuffleService": {"image": own}})
+    (container,) = spec_of(rendered, "spark-sa-shuffle")["containers"]
+    others = {name: spec for name, spec in manifests.pod_templates(rendered).items() if name != "spark-sa-shuffle"}
+
+    assert (container["image"], container["imagePullPolicy"]) == expected
+    assert others.items() <= manifests.pod_templates(without).items()
+
+
+@pytest.mark.parametrize(("enabled", "kinds"), [(True, 7), (False, 0)])
 def test_it_can_be_a_dependency_with_a_condition(tmp_path: Path, *, enabled: bool, kinds: int) -> None:
     """A chart that has it under `charts/` switches it by `spark-standalone.enabled`, and gives its own `global`."""
     (tmp_path / "charts").mkdir()
@@ -261,7 +304,7 @@ def test_switched_off_nothing_of_the_service_is_rendered(switched_off: list[Mani
     names = {manifest["metadata"]["name"] for manifest in switched_off}
     uses = set(manifests.keys(switched_off)) & {"hostNetwork", "hostPort", "hostPath"}
 
-    assert names == {"spark-sa-config", "spark-sa-master", "spark-sa-master-keeper", "spark-sa-worker"}
+    assert names == {"spark-sa-config", "spark-sa-master", "spark-sa-master-keeper", "spark-sa-worker", "spark-sa-test"}
     assert uses == {"hostPath"}, "the Master's folder"
     assert manifests.volumes_of(switched_off, "SPARK_LOCAL_DIRS") == {"spark-sa-worker": "emptyDir"}
     assert manifests.properties(switched_off)["spark.shuffle.service.enabled"] == "false"
@@ -289,6 +332,77 @@ def test_without_the_service_nobody_waits_for_it(switched_off: list[Manifest]) -
     assert not [name for name in manifests.properties(switched_off) if name.startswith("spark.shuffle.io.")]
 
 
+METRICS = {"metrics": {"enabled": True}}
+SERVLET = "sink.prometheusServlet"
+
+
+def test_metrics_are_shown_where_annotations_say(defaults: list[Manifest]) -> None:
+    """Spark's own servlet shows them on the page of each daemon that has one; a pod says at which port and path."""
+    values = {**METRICS, "master": {"ports": {"ui": 8180}}, "worker": {"ports": {"ui": 8181}}}
+    rendered = helm.template(RELEASE, values)
+    properties = manifests.properties(rendered)
+    paths = {
+        name: properties.get(f"spark.metrics.conf.{instance}.{SERVLET}.path")
+        for name, instance in (("spark-sa-master", "master"), ("spark-sa-worker", "*"))
+    }
+    said = {
+        name: {key: value for key, value in template["metadata"].get("annotations", {}).items() if "prometheus" in key}
+        for name, template in manifests.pod_templates(rendered).items()
+    }
+    ports = {
+        name: str(port["containerPort"])
+        for name in paths
+        for port in spec_of(rendered, name)["containers"][0]["ports"]
+        if port["name"] == "ui"
+    }
+
+    assert properties.get(f"spark.metrics.conf.*.{SERVLET}.class") == "org.apache.spark.metrics.sink.PrometheusServlet"
+    assert properties.get("spark.ui.prometheus.enabled") == "true"
+    assert len({*paths.values(), properties.get(f"spark.metrics.conf.applications.{SERVLET}.path")}) == 3
+    assert {name: one for name, one in said.items() if one} == {
+        name: {
+            "prometheus.io/scrape": "true",
+            "prometheus.io/port": ports[name],
+            "prometheus.io/path": f"{paths[name]}/",
+        }
+        for name in paths
+    }
+    assert "prometheus" not in json.dumps(defaults), "nothing of it unless asked for"
+
+
+def test_annotations_follow_another_path_and_leave_users_the_last_word() -> None:
+    """Where sparkConf moves the metrics, the annotation follows; an annotation of the values is as it was given."""
+    given = {
+        **METRICS,
+        "sparkConf": {f"spark.metrics.conf.worker.{SERVLET}.path": "/elsewhere"},
+        "pods": {"annotations": {"prometheus.io/scrape": "false"}},
+    }
+    templates = manifests.pod_templates(helm.template(RELEASE, given))
+    worker = templates["spark-sa-worker"]["metadata"]["annotations"]
+
+    assert worker.get("prometheus.io/path") == "/elsewhere/"
+    assert {one["metadata"]["annotations"].get("prometheus.io/scrape") for one in templates.values()} == {"false"}
+
+
+def test_switching_metrics_on_starts_every_daemon_again(defaults: list[Manifest]) -> None:
+    """They read it when they start."""
+    assert rolled(defaults, helm.template(RELEASE, METRICS)) == set(DAEMONS)
+
+
+TRACKING = "spark.dynamicAllocation.shuffleTracking.enabled"
+
+
+def test_without_the_service_executors_are_kept_for_their_files(
+    defaults: list[Manifest], switched_off: list[Manifest]
+) -> None:
+    """Applications are told so where the service is off, unless sparkConf says otherwise; with it, nothing is said."""
+    given = {"shuffleService": {"enabled": False}, "sparkConf": {TRACKING: "false"}}
+
+    assert TRACKING not in manifests.properties(defaults)
+    assert manifests.properties(switched_off).get(TRACKING) == "true"
+    assert manifests.properties(helm.template(RELEASE, given)).get(TRACKING) == "false"
+
+
 def test_pods_are_found_by_their_own_release_only(defaults: list[Manifest]) -> None:
     """No selector of one release, of a workload or a Service, matches a pod of another, in whatever namespace."""
     other = helm.template(Release("second", "elsewhere", CHART), {})
@@ -312,7 +426,7 @@ def test_two_releases_clash_in_nothing_when_the_second_has_ports_and_folder_of_i
     assert not manifests.host_ports(defaults) & manifests.host_ports(second)
     assert not folders[0] & folders[1]
     kinds = {manifest["kind"] for manifest in second}
-    assert kinds == {"ConfigMap", "DaemonSet", "Deployment", "Service", "StatefulSet"}
+    assert kinds == {"ConfigMap", "DaemonSet", "Deployment", "Pod", "Service", "StatefulSet"}
 
 
 def rolled(before: list[Manifest], after: list[Manifest]) -> set[str]:
@@ -332,6 +446,7 @@ def rolled(before: list[Manifest], after: list[Manifest]) -> set[str]:
         "spark.rpc.askTimeout",
         "spark.ui.reverseProxy",
         "spark.executor.logs.rolling.strategy",
+        "spark.metrics.conf.*.sink.csv.class",
     ],
 )
 def test_a_property_that_daemons_read_rolls_every_pod(defaults: list[Manifest], name: str) -> None:
@@ -500,6 +615,37 @@ def mounted_secret(rendered: list[Manifest], name: str) -> str:
     return str(volume["secret"]["secretName"])
 
 
+def test_helm_test_submits_a_job_as_applications_do() -> None:
+    """A pod that no install makes runs Spark's example for the Master's Service, configured as the release is."""
+    values = {"master": {"ports": {"rpc": 7177}}, "authentication": {"enabled": True}}
+    rendered = helm.template(RELEASE, values)
+    pod = manifests.named(rendered, "Pod", "spark-sa-test")
+    (container,) = pod["spec"]["containers"]
+    service = manifests.named(rendered, "Service", "spark-sa-master")
+    (port,) = [one["port"] for one in service["spec"]["ports"] if one["name"] == "rpc"]
+    mounted = [one["name"] for one in container["volumeMounts"] if one["mountPath"] == "/opt/spark/conf"]
+    configs = [one["configMap"]["name"] for one in pod["spec"]["volumes"] if one["name"] in mounted]
+    master = manifests.pod_templates(rendered)["spark-sa-master"]["spec"]["containers"][0]
+
+    assert pod["metadata"]["annotations"]["helm.sh/hook"] == "test"
+    assert container["args"][:3] == ["submit", "--master", f"spark://{service['metadata']['name']}:{port}"]
+    assert container["args"][-2:] == ["/opt/spark/examples/src/main/python/pi.py", "4"]
+    assert [one for one in container["env"] if one not in master["env"]] == [], "it is found as drivers there are"
+    assert "SPARK_LOCAL_HOSTNAME" in {one["name"] for one in container["env"]}
+    assert configs == ["spark-sa-config"]
+    assert mounted_secret(rendered, "spark-sa-test") == "spark-sa-authentication"
+
+
+def test_helm_test_ends_and_what_failed_can_be_read(defaults: list[Manifest]) -> None:
+    """It is tried once, ends before Helm gives up, and goes only when it succeeded or another takes its place."""
+    pod = manifests.named(defaults, "Pod", "spark-sa-test")
+    policy = pod["metadata"]["annotations"]["helm.sh/hook-delete-policy"]
+
+    assert pod["spec"]["restartPolicy"] == "Never"
+    assert 60 <= pod["spec"]["activeDeadlineSeconds"] < 300, "seconds; Helm waits for 300"
+    assert set(policy.split(",")) == {"before-hook-creation", "hook-succeeded"}
+
+
 def test_the_drivers_address_is_that_of_the_masters_pod(defaults: list[Manifest]) -> None:
     """A driver started by kubectl exec inherits the pod's address as its host name, so that executors find it."""
     (container,) = manifests.pod_templates(defaults)["spark-sa-master"]["spec"]["containers"]
@@ -509,7 +655,7 @@ def test_the_drivers_address_is_that_of_the_masters_pod(defaults: list[Manifest]
 
 
 def test_all_requests_fit_on_one_small_machine(defaults: list[Manifest]) -> None:
-    """Master, worker and service together ask for at most a third of a core."""
+    """Master, worker, service and the job of helm test together ask for at most a third of a core."""
     cores = [container["resources"]["requests"]["cpu"] for container in manifests.containers(defaults)]
 
     assert all(core.endswith("m") for core in cores)

@@ -102,6 +102,10 @@ def test_the_readme_has_the_table_that_the_values_make() -> None:
             {"sparkConf": {"spark.worker.cleanup.enabled": "false"}}, "cleanup.enabled", id="clean-up of one's own"
         ),
         pytest.param({"image": {"digest": "sha256:0"}}, "/image/digest", id="no digest"),
+        pytest.param({"shuffleService": {"image": {"name": "x"}}}, "name", id="misspelt key of an image of its own"),
+        pytest.param(
+            {"shuffleService": {"image": {"tag": "-"}}}, "/shuffleService/image/tag", id="no tag of an image of its own"
+        ),
         pytest.param({"enabled": "yes"}, "/enabled", id="word for a condition"),
         pytest.param({"pods": {"labels": {"app": "x"}}}, "'app'", id="label of the chart's own"),
         pytest.param({"pods": {"annotations": {"checksum/config": "x"}}}, "checksum/config", id="own annotation"),

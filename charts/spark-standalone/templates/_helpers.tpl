@@ -28,7 +28,9 @@ helm.sh/chart: {{ printf "%s-%s" $root.Chart.Name $root.Chart.Version | replace 
 
 {{/* What spark-defaults.conf says, as JSON: what the chart's own values mean, and the user's sparkConf over it.
      A service that is started again may be away for longer than Spark's own three retries of five seconds; and the service
-     of an executor's own host would be asked without any retry where dead executors of that host have their files. */}}
+     of an executor's own host would be asked without any retry where dead executors of that host have their files.
+     Without the service, executors must stay while somebody may want their files: else Spark allocates none dynamically.
+     Metrics have the paths of Spark's own template: those of the Master and of the applications share its page. */}}
 {{- define "spark-standalone.properties" -}}
 {{- $found := dict "spark.shuffle.service.enabled" (toString .Values.shuffleService.enabled) -}}
 {{- $found = set $found "spark.eventLog.enabled" (toString .Values.eventLog.enabled) -}}
@@ -38,11 +40,21 @@ helm.sh/chart: {{ printf "%s-%s" $root.Chart.Name $root.Chart.Version | replace 
 {{- if .Values.authentication.enabled -}}
 {{- $found = set $found "spark.authenticate" "true" -}}
 {{- end -}}
+{{- if .Values.metrics.enabled -}}
+{{- $sink := "sink.prometheusServlet" -}}
+{{- $found = set $found (printf "spark.metrics.conf.*.%s.class" $sink) "org.apache.spark.metrics.sink.PrometheusServlet" -}}
+{{- $found = set $found (printf "spark.metrics.conf.*.%s.path" $sink) "/metrics/prometheus" -}}
+{{- $found = set $found (printf "spark.metrics.conf.master.%s.path" $sink) "/metrics/master/prometheus" -}}
+{{- $found = set $found (printf "spark.metrics.conf.applications.%s.path" $sink) "/metrics/applications/prometheus" -}}
+{{- $found = set $found "spark.ui.prometheus.enabled" "true" -}}
+{{- end -}}
 {{- $found = set $found "spark.executor.pyspark.memory" .Values.worker.pythonMemory -}}
 {{- if .Values.shuffleService.enabled -}}
 {{- $found = set $found "spark.shuffle.service.port" (toString .Values.shuffleService.port) -}}
 {{- $found = set $found "spark.shuffle.io.maxRetries" "24" -}}
 {{- $found = set $found "spark.shuffle.readHostLocalDisk" "false" -}}
+{{- else -}}
+{{- $found = set $found "spark.dynamicAllocation.shuffleTracking.enabled" "true" -}}
 {{- end -}}
 {{- merge (deepCopy .Values.sparkConf) $found | toJson -}}
 {{- end }}
@@ -64,10 +76,27 @@ helm.sh/chart: {{ printf "%s-%s" $root.Chart.Name $root.Chart.Version | replace 
 {{- toJson $found -}}
 {{- end }}
 
+{{/* Annotations that say where a pod shows metrics, as JSON: at its web page, where the configuration puts them. Spark answers
+     with a redirection unless a slash ends the path. Call with (list . "component"). */}}
+{{- define "spark-standalone.scraped" -}}
+{{- $root := index . 0 -}}
+{{- $found := dict -}}
+{{- if and $root.Values.metrics.enabled (has (index . 1) (list "master" "worker")) -}}
+{{- $properties := include "spark-standalone.properties" $root | fromJson -}}
+{{- $everywhere := get $properties "spark.metrics.conf.*.sink.prometheusServlet.path" -}}
+{{- $own := get $properties (printf "spark.metrics.conf.%s.sink.prometheusServlet.path" (index . 1)) -}}
+{{- $found = set $found "prometheus.io/scrape" "true" -}}
+{{- $found = set $found "prometheus.io/port" (toString (get $root.Values (index . 1)).ports.ui) -}}
+{{- $found = set $found "prometheus.io/path" (printf "%s/" (default $everywhere $own)) -}}
+{{- end -}}
+{{- toJson $found -}}
+{{- end }}
+
 {{/* Metadata of a pod template. What daemons read changes the annotation, and so rolls the pods. What only drivers read
      must not: rolling costs the drivers in the Master's pod, event logs and map work, and new drivers read the file anyway. */}}
 {{- define "spark-standalone.podMetadata" -}}
 {{- $root := index . 0 -}}
+{{- $annotations := merge (deepCopy $root.Values.pods.annotations) (include "spark-standalone.scraped" . | fromJson) -}}
 labels:
   {{- include "spark-standalone.selectorLabels" . | nindent 2 }}
   {{- with $root.Values.pods.labels }}
@@ -76,12 +105,12 @@ labels:
 {{- if ne (index . 1) "keeper" }}
 annotations:
   checksum/config: {{ include "spark-standalone.daemonProperties" . | sha256sum }}
-  {{- with $root.Values.pods.annotations }}
+  {{- with $annotations }}
   {{- toYaml . | nindent 2 }}
   {{- end }}
-{{- else if $root.Values.pods.annotations }}
+{{- else if $annotations }}
 annotations:
-  {{- toYaml $root.Values.pods.annotations | nindent 2 }}
+  {{- toYaml $annotations | nindent 2 }}
 {{- end }}
 {{- end }}
 
@@ -159,10 +188,16 @@ tolerations:
   {{- end }}
 {{- end }}
 
+{{/* What a container runs. What its own values leave empty is as the chart's image has it; but a digest speaks of one
+     content, and is never that of an image which is named otherwise. Call with (list . "its own values"). */}}
 {{- define "spark-standalone.image" -}}
-{{- $image := printf "%s:%s" .Values.image.repository (default .Chart.AppVersion .Values.image.tag) -}}
-image: {{ empty .Values.image.digest | ternary $image (printf "%s@%s" $image .Values.image.digest) | quote }}
-imagePullPolicy: {{ .Values.image.pullPolicy }}
+{{- $root := index . 0 -}}
+{{- $own := index . 1 -}}
+{{- $same := empty (or $own.repository $own.tag $own.digest) -}}
+{{- $found := merge (deepCopy $own) ($same | ternary $root.Values.image (omit $root.Values.image "digest")) -}}
+{{- $image := printf "%s:%s" $found.repository (default $root.Chart.AppVersion $found.tag) -}}
+image: {{ empty $found.digest | ternary $image (printf "%s@%s" $image $found.digest) | quote }}
+imagePullPolicy: {{ $found.pullPolicy }}
 {{- end }}
 
 {{/* Environment of every container. The pod's address is the name under which drivers, workers and executors are found;

@@ -28,11 +28,11 @@ def named(manifests: Iterable[Manifest], kind: str, name: str) -> Manifest:
 
 
 def pod_templates(manifests: Iterable[Manifest]) -> dict[str, Manifest]:
-    """Return the pod template of every workload, by the workload's name."""
+    """Return the pod template of every workload, by the workload's name; a pod without one is its own."""
     return {
-        manifest["metadata"]["name"]: manifest["spec"]["template"]
+        manifest["metadata"]["name"]: manifest if manifest["kind"] == "Pod" else manifest["spec"]["template"]
         for manifest in manifests
-        if "template" in manifest.get("spec", {})
+        if manifest["kind"] == "Pod" or "template" in manifest.get("spec", {})
     }
 
 
