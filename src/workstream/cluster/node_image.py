@@ -156,12 +156,12 @@ def _context(compiled: Mapping[str, Path]) -> Iterator[Path]:
 def build(
     engine: Engine, context: Path, tag: str, *, target: str = "", arguments: Mapping[str, str] | None = None
 ) -> None:
-    """Run `docker build`.
+    """Run `docker build`; an image of that name that another run brings meanwhile will do.
 
     Args:
         engine: where.
         context: the build context, with a Dockerfile.
-        tag: the name of the image.
+        tag: the name of the image, which says what is in it.
         target: the stage to stop at; the last one if empty.
         arguments: build arguments.
 
@@ -178,6 +178,10 @@ def build(
         engine.run("build", *options, context, limit=limits.IMAGE_BUILD)
     except errors.ProgramFailedError as error:
         output = "\n".join(part.strip() for part in (error.stdout, _without_advice(error.stderr)) if part.strip())
+        # The containerd image store refuses the second of two builds that end at once, and keeps the first one's image.
+        if f'{tag}": already exists' in output and engine.has_image(tag):
+            say("images", f"{tag} was built by another run at the same time: that image is used")
+            return
         raise errors.BuildError(
             f"The image {tag} could not be built. The build said last:\n{processes.tail(output)}",
             instead=error.instead or "The last lines name the step of the Dockerfile that failed.",

@@ -310,6 +310,29 @@ def test_an_image_that_cannot_be_built_is_told_with_the_last_words(
     assert ("--network host" in caught.value.more) is private
 
 
+@pytest.mark.parametrize(("name", "there"), [("queue:dev", True), ("queue:dev", False), ("other:1", True)])
+def test_an_image_that_another_run_built_at_the_same_time_is_used(
+    pretend: Callable[[str, str], Path],
+    tmp_path: Path,
+    name: str,
+    there: bool,  # noqa: FBT001 - a parameter of the test
+) -> None:
+    """The containerd image store refuses the second one. It is used only if it has this name, and is there."""
+    refused = f'#14 ERROR: image "docker.io/{name}": already exists'
+    script = f"""
+    case "$1 $2" in
+        build*) echo '{refused}' >&2; exit 1 ;;
+        "image inspect") exit {0 if there else 1} ;;
+    esac
+    """
+    found = engine.Engine(str(pretend("docker", script)), "28", private=False)
+    if name == "queue:dev" and there:
+        node_image.build(found, tmp_path, "queue:dev")
+    else:
+        with pytest.raises(errors.BuildError, match="already exists"):
+            node_image.build(found, tmp_path, "queue:dev")
+
+
 def test_a_build_that_failed_in_a_private_engine_is_told_with_what_reaches_that_engine(
     pretend: Callable[[str, str], Path], tmp_path: Path
 ) -> None:
