@@ -42,6 +42,15 @@ def test_every_feature_passes_the_linter_and_changes_what_is_rendered(feature: P
     assert helm.template(RELEASE, values_of(feature)) != defaults
 
 
+@pytest.mark.parametrize("feature", [None, *FEATURES], ids=lambda path: path.stem if path else "defaults")
+def test_every_object_has_the_form_of_its_kind(feature: Path | None) -> None:
+    """Every field is one that Kubernetes knows there, has its type, and none that must be there is missing."""
+    rendered = helm.template(RELEASE, values_of(feature) if feature else {})
+    found = {f"{one['kind']}/{one['metadata']['name']}": manifests.misshapen(one) for one in rendered}
+
+    assert {name: said for name, said in found.items() if said} == {}
+
+
 def test_the_shuffle_service_is_a_daemonset_with_the_names_that_the_document_fixes(defaults: list[Manifest]) -> None:
     """The DaemonSet spark-sa-shuffle labels its pods app: spark-shuffle and offers port 7337 of the node."""
     shuffle = manifests.named(defaults, "DaemonSet", "spark-sa-shuffle")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 import pytest
@@ -88,7 +89,10 @@ def test_switched_off_nothing_is_left_and_jobs_succeed_and_on_again_it_is_back(
     change: Change,
     evidence: Recorder,
 ) -> None:
-    """Off: no object of the service, applications are told so, exact counts without it. On again: where it was."""
+    """Off: no object of the service, applications are told so, exact counts without it. On again: where it was.
+
+    The application allocates its executors dynamically: without a service that takes what the chart tells it instead.
+    """
     selector = f"app.kubernetes.io/instance={release.name},{shuffle.SELECTOR}"
     before = {pod.node for pod in shuffle.pods(cluster, release, "shuffle") if pod.ready}
     began = time.monotonic()
@@ -106,15 +110,20 @@ def test_switched_off_nothing_is_left_and_jobs_succeed_and_on_again_it_is_back(
         for one in found
         if one["name"].startswith(f"{release.name}-shuffle") or one.get("labels", {}).get("app") == "spark-shuffle"
     ]
-    application = submitter.run("word_count.py")
+    first = str(len(shuffle.pods(cluster, release, "worker")))
+    dynamic = {"spark.dynamicAllocation.enabled": "true", "spark.dynamicAllocation.initialExecutors": first}
+    application = replace(submitter, properties=dynamic).run("word_count.py")
     application.draw(evidence)
     told = application.history.properties.get("spark.shuffle.service.enabled")
+    tracks = application.history.properties.get("spark.dynamicAllocation.shuffleTracking.enabled")
     began = time.monotonic()
     change({})
     on = time.monotonic() - began
     after = {pod.node for pod in shuffle.pods(cluster, release, "shuffle") if pod.ready}
     evidence.record("objects of the service when it is off", left, command=f"kubectl get {kinds}")
     evidence.record("spark.shuffle.service.enabled of the application", told, command=application.command)
+    evidence.record("what it was told besides", dynamic)
+    evidence.record("spark.dynamicAllocation.shuffleTracking.enabled of the application", tracks)
     evidence.record("counts", application.said["counts"])
     evidence.record("nodes with a ready shuffle pod, before and after", {"before": before, "after": after})
     evidence.record("seconds until the release was whole", {"off": round(off, 1), "on again": round(on, 1)})
@@ -122,5 +131,6 @@ def test_switched_off_nothing_is_left_and_jobs_succeed_and_on_again_it_is_back(
     assert before, "there was no ready shuffle pod to begin with"
     assert left == [], "objects of the service that are left"
     assert told == "false", "what the application was told"
+    assert tracks == "true", "whether the application was told to keep executors for their shuffle files"
     assert application.said["counts"] == EXPECTED_COUNTS, "the counts are wrong"
     assert after == before, "nodes with a ready shuffle pod after it was switched on again"

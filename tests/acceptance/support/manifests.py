@@ -2,7 +2,11 @@
 
 from __future__ import annotations
 
+import json
 from typing import TYPE_CHECKING
+
+import pydantic
+from kubernetes import client
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
@@ -89,6 +93,21 @@ def properties(manifests: Iterable[Manifest]) -> dict[str, str]:
     lines = config["data"]["spark-defaults.conf"].splitlines()
     pairs = (line.partition("=") for line in lines if line)
     return {name: value.replace("\\\\", "\\") for name, _, value in pairs}
+
+
+def misshapen(manifest: Manifest) -> list[str]:
+    """Return what the API server would refuse or drop: fields that are unknown, missing or of another type.
+
+    That is what the models of Kubernetes' own client say, of one version of Kubernetes: the client's. A
+    field that is spelt as in Python (`node_selector`) passes.
+    """
+    version = manifest["apiVersion"].rpartition("/")[2].capitalize()
+    model = getattr(client, f"{version}{manifest['kind']}")
+    try:
+        model.model_validate_json(json.dumps(manifest), strict=True)
+    except pydantic.ValidationError as error:
+        return [f"{'.'.join(str(part) for part in one['loc'])}: {one['msg']}" for one in error.errors()]
+    return []
 
 
 def keys(value: object) -> Iterator[str]:
