@@ -21,6 +21,8 @@ from workstream.reports import status as report
 from workstream.reports.timings import Timings
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
+
     from pydantic import BaseModel
     from tests.unit.conftest import Run
 
