@@ -21,6 +21,8 @@ from workstream.reports import status as report
 from workstream.reports.timings import Timings
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
+
     from pydantic import BaseModel
     from tests.unit.conftest import Run
 
@@ -228,6 +230,13 @@ def test_the_shapes_of_json_can_be_asked_for(run: Run, name: str, printed: type[
     assert told == [*report.Status.model_fields, "written", *report.CriterionStatus.model_fields]
 
 
+def tell(log: Path, *records: Mapping[str, object]) -> None:
+    """Let a log tell more before its end."""
+    *lines, end = log.read_text(encoding="utf-8").splitlines()
+    more = map(json.dumps, records)
+    log.write_text("".join(f"{line}\n" for line in (*lines, *more, end)), encoding="utf-8")
+
+
 def test_timings_say_where_the_time_went(run: Run, document: Path) -> None:
     """The tree and the critical path, for people and for programs; of a document, those of its last run."""
     log = prove(document, "AC1", project=document.parent)
@@ -236,8 +245,7 @@ def test_timings_say_where_the_time_went(run: Run, document: Path) -> None:
     began = "2026-01-02T03:04:05.000+00:00"
     long = {"record": "step", "id": "1", "thread": "main", "subject": "test", "doing": "test_mail", "began": began}
     short = {**long, "id": "2", "parent": "1", "subject": "wait", "doing": "until it is there"}
-    with log.open("a", encoding="utf-8") as file:
-        file.writelines(json.dumps(step) + "\n" for step in ({**long, "seconds": 9.5}, {**short, "seconds": 0.5}))
+    tell(log, {**long, "seconds": 9.5}, {**short, "seconds": 0.5})
     code, out, err = run("timings", document)
     assert (code, err) == (0, f"evidence: {log}\n")
     assert "9.5 s in all" in out
@@ -426,8 +434,7 @@ def test_from_any_folder_the_same_is_fresh(run: Run, document: Path, monkeypatch
         "value": provenance.path_sha256(document.parent / "chart"),
         "path": "chart",
     }
-    with log.open("a", encoding="utf-8") as file:
-        file.write(json.dumps(described) + "\n")
+    tell(log, described)
     monkeypatch.chdir(document.parent / "below")
     assert "[x] AC1  proven" in run("status", document, "--evidence", log)[1]
 
@@ -454,8 +461,7 @@ def test_tick_refuses_what_does_not_belong_together(run: Run, document: Path, tm
     document.write_text(TEXT, encoding="utf-8")
     assert run("tick", document, "--evidence", log, "--write", "--check")[0] == errors.UsageError.exit_code
     broken = {"record": "round", "number": 1, "time": provenance.now(), "control": "lying", "turns_red": ["AC1"]}
-    with log.open("a", encoding="utf-8") as file:
-        file.write(json.dumps(broken) + "\n")
+    tell(log, broken)
     code, _, err = run("tick", document, "--evidence", log, "--write")
     assert code == errors.TickRefusedError.exit_code
     assert "broken on purpose" in err
@@ -689,6 +695,18 @@ def test_what_would_move_the_cursor_is_shown_and_not_sent(run: Run, document: Pa
         _, out, err = run(command, document, *extra)
         assert sign not in out + err
     assert "Mail arrives soon" in run("criteria", document)[1]
+
+
+@pytest.mark.parametrize("sign", ["\b\b\b", "\u202e"])
+def test_an_error_shows_what_would_move_the_cursor(run: Run, document: Path, sign: str) -> None:
+    """What a log says of itself may stand in an error, and is not obeyed there either."""
+    log = prove(document, "AC1")
+    told = log.read_text(encoding="utf-8").replace('"document_id":"', f'"document_id":{json.dumps(sign)[:-1]}')
+    log.write_text(told, encoding="utf-8")
+    code, out, err = run("tick", document, "--evidence", log)
+    assert code == errors.TickRefusedError.exit_code
+    assert sign not in out + err
+    assert "WS-001-01" in err
 
 
 def test_a_dialect_that_is_none_is_wrong_usage(run: Run, document: Path) -> None:

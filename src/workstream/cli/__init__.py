@@ -78,8 +78,15 @@ def main() -> None:
         click.echo("Interrupted.", err=True)
         sys.exit(errors.CancelledError.exit_code)
     except errors.WorkstreamError as error:
-        click.echo(str(error), err=True)
+        _complain(str(error))
         sys.exit(error.exit_code)
     except OSError as error:
-        click.echo(f"{error.filename or 'A file'} cannot be read or written: {error.strerror}.", err=True)
+        _complain(f"{error.filename or 'A file'} cannot be read or written: {error.strerror}.")
         sys.exit(errors.WorkstreamError.exit_code)
+
+
+def _complain(message: str) -> None:
+    """Print an error; what files say of themselves in it is shown, and not obeyed by a terminal."""
+    from workstream.text import visible  # noqa: PLC0415 - whom nothing goes wrong does not wait for it
+
+    click.echo(visible(message), err=True)

@@ -9,12 +9,13 @@ from typing import TYPE_CHECKING
 from workstream import errors
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator
+    from collections.abc import Iterable, Iterator, Mapping, Sequence
 
     from workstream.evidence.log import Log
     from workstream.evidence.records import Step
 
 MAIN = "main"
+_DEEPEST = 100  # steps that one of a run is a part of, at most
 _CLOCK = 0.002  # seconds by which two clocks differ that tell milliseconds
 
 
@@ -56,7 +57,7 @@ def spans(log: Log) -> tuple[Span, ...]:
     """Return the steps of a log that are part of no other, with their parts, in the order in which they began.
 
     Raises:
-        errors.EvidenceError: it tells of no steps.
+        errors.EvidenceError: it tells of no steps, or of some that no run tells of.
 
     """
     if not log.steps:
@@ -65,11 +66,15 @@ def spans(log: Log) -> tuple[Span, ...]:
             f"{log.session.schema_version}; or its run broke off before the first, or took no time worth telling.",
             instead="Run the suite again.",
         )
-    times = {step.id: datetime.fromisoformat(step.began).timestamp() for step in log.steps}
+    try:
+        times = {step.id: datetime.fromisoformat(step.began).timestamp() for step in log.steps}
+    except (ValueError, OverflowError) as error:
+        raise _edited(log, "of a step that began at no time") from error
     start = min(times.values())
-    below: dict[str, list[Step]] = {}
+    below: dict[str | None, list[Step]] = {}
     for step in log.steps:
-        below.setdefault(step.parent if step.parent in times else "", []).append(step)
+        below.setdefault(step.parent if step.parent in times else None, []).append(step)
+    _require_tree(log, below)
 
     def made(step: Step) -> Span:
         began = times[step.id] - start
@@ -78,7 +83,22 @@ def spans(log: Log) -> tuple[Span, ...]:
     def in_order(steps: Iterable[Step]) -> list[Span]:
         return sorted(map(made, steps), key=lambda span: span.began)
 
-    return tuple(in_order(below[""]))
+    return tuple(in_order(below[None]))
+
+
+def _require_tree(log: Log, below: Mapping[str | None, Sequence[Step]]) -> None:
+    """Refuse steps that are parts of themselves, two with one id, and a tree that is too deep for any program."""
+    level, found, depth = list(below.get(None, ())), 0, 0
+    while level and depth < _DEEPEST and found <= len(log.steps):
+        found += len(level)
+        depth += 1
+        level = [part for step in level for part in below.get(step.id, ())]
+    if level or found != len(log.steps):
+        raise _edited(log, "of steps that are parts of each other")
+
+
+def _edited(log: Log, what: str) -> errors.EvidenceError:
+    return errors.EvidenceError(f"{log.path} tells {what}.", instead="Somebody edited this log. Run the suite again.")
 
 
 @dataclass(slots=True)

@@ -105,3 +105,24 @@ def test_a_log_without_steps_is_no_run_of_no_time(story: type[Story], tmp_path: 
     run = log(story, tmp_path)
     with pytest.raises(errors.EvidenceError, match="tells of no steps"):
         timing.spans(run)
+
+
+@pytest.mark.parametrize(
+    "steps",
+    [
+        (step("a", 0, 1).model_copy(update={"began": "9999-99-99T99:99"}),),
+        (step("a", 0, 1).model_copy(update={"began": ""}),),
+        (step("a", 0, 1, "a"),),
+        (step("a", 0, 1), step("b", 0, 1, "c"), step("c", 0, 1, "b")),
+        (step("a", 0, 1), step("a", 0, 1), step("b", 0, 1, "a")),
+        (step("", 0, 1),),
+        tuple(step(str(number), 0, 1, str(number - 1)) for number in range(2000)),
+    ],
+    ids=["no month 99", "no time", "of itself", "of each other", "two of one id", "no id", "too deep"],
+)
+def test_steps_that_no_run_tells_of_are_refused(
+    story: type[Story], tmp_path: Path, steps: tuple[records.Step, ...]
+) -> None:
+    """A log that somebody edited is our own error: never a traceback, never a program that does not end."""
+    with pytest.raises(errors.EvidenceError, match="edited this log"):
+        timing.spans(log(story, tmp_path, *steps))

@@ -851,30 +851,6 @@ SITUATIONS = {
         """,
         "proven",
     ),
-    "an assertion was lost in a thread that nobody can join": (
-        """
-        import _thread
-        import threading
-
-        def check(ended):
-            try:
-                assert 41 == 42
-            finally:
-                ended.set()
-
-        @pytest.mark.filterwarnings("ignore")
-        def test(evidence):
-            evidence.record("answer", 42)
-            ended = threading.Event()
-            _thread.start_new_thread(check, (ended,))
-            ended.wait()
-            while _thread._count() > before:
-                pass
-
-        before = _thread._count()
-        """,
-        "failed",
-    ),
     "an assertion was lost at the end of an object": (
         """
         class Guest:
@@ -1041,7 +1017,7 @@ SITUATIONS = {
     ),
     "an assertion was lost in a server": (
         """
-        import socketserver, threading, socket
+        import socketserver, socket
 
         class Handler(socketserver.BaseRequestHandler):
             def handle(self):
@@ -1059,7 +1035,7 @@ SITUATIONS = {
     ),
     "a server asserts what holds": (
         """
-        import socketserver, threading, socket
+        import socketserver, socket
 
         class Handler(socketserver.BaseRequestHandler):
             def handle(self):
