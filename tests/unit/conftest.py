@@ -108,9 +108,9 @@ class Story:
         return self
 
     def write(self, path: Path) -> Path:
-        """Write the log."""
+        """Write the log: nothing stands behind its end."""
         writer = evidence.Writer(path)
-        for line in self.lines:
+        for line in sorted(self.lines, key=lambda line: isinstance(line, records.End)):
             writer.write(line)
         writer.close()
         return path
