@@ -13,6 +13,33 @@ if TYPE_CHECKING:
     from types import FrameType
 
 _NUMBERS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
+_ACTIVE: list[Signals] = []  # the last one is the one that has the signals
+_FORKING = threading.local()
+
+
+def _before_fork() -> None:
+    """Hold signals back while a process forks: Python drops those that reach a child before it runs."""
+    if _ACTIVE:
+        _FORKING.mask = signal.pthread_sigmask(signal.SIG_BLOCK, _NUMBERS)
+
+
+def _after_fork(*, child: bool) -> None:
+    """Let signals through again; to a child they do what they did before there was a run."""
+    mask = getattr(_FORKING, "mask", None)
+    if mask is None:
+        return
+    _FORKING.mask = None
+    if child:
+        for one in reversed(_ACTIVE):
+            one.restore()
+    signal.pthread_sigmask(signal.SIG_SETMASK, mask)
+
+
+os.register_at_fork(
+    before=_before_fork,
+    after_in_parent=lambda: _after_fork(child=False),
+    after_in_child=lambda: _after_fork(child=True),
+)
 
 
 class Signals:
@@ -25,36 +52,28 @@ class Signals:
 
     def __init__(self) -> None:
         self.seen = 0
-        self._process = os.getpid()
         here = threading.current_thread() is threading.main_thread()
         self._before = {number: signal.signal(number, self._interrupt) for number in (_NUMBERS if here else ())}
+        if self._before:
+            _ACTIVE.append(self)
 
     def _interrupt(self, number: int, _frame: FrameType | None) -> None:
-        if self._leave(number):
-            return
         # Every time: a test may have swallowed the one before.
         self.seen = number
         raise KeyboardInterrupt
-
-    def _leave(self, number: int) -> bool:
-        """Do with a signal what was done before there was a run, in a process that a test has forked away."""
-        if os.getpid() == self._process:
-            return False
-        signal.signal(number, self._before[signal.Signals(number)])
-        os.kill(os.getpid(), number)
-        return True
 
     def shield(self) -> None:
         """Let no signal interrupt any more: what was made is being cleaned up."""
         for number in self._before:
             signal.signal(number, self._say)
 
-    def _say(self, number: int, _frame: FrameType | None) -> None:
-        if not self._leave(number):
-            progress.say("interrupted", "cleaning up; this takes some seconds")
+    def _say(self, _number: int, _frame: FrameType | None) -> None:
+        progress.say("interrupted", "cleaning up; this takes some seconds")
 
     def restore(self) -> None:
         """Give the signals back to whoever had them."""
         for number, handler in self._before.items():
             signal.signal(number, handler)
         self._before = {}
+        if self in _ACTIVE:
+            _ACTIVE.remove(self)

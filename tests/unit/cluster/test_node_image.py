@@ -318,7 +318,7 @@ def test_an_image_that_another_run_built_at_the_same_time_is_used(
     there: bool,  # noqa: FBT001 - a parameter of the test
 ) -> None:
     """The containerd image store refuses the second one. It is used only if it has this name, and is there."""
-    refused = f'#14 ERROR: image "docker.io/{name}": already exists'
+    refused = f'#14 ERROR: image "registry/{name}": already exists'
     script = f"""
     case "$1 $2" in
         build*) echo '{refused}' >&2; exit 1 ;;

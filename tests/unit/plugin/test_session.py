@@ -57,6 +57,22 @@ KILLING = """
         os.kill({process}, signal.{name})
         signal.pause()
 """
+FORKING = """
+    import multiprocessing
+    import time
+
+    def test(evidence):
+        codes = set()
+        for _ in range(50):
+            process = multiprocessing.get_context("fork").Process(target=time.sleep, args=(3600,))
+            process.start()
+            process.terminate()
+            process.join(5)
+            codes.add(process.exitcode)
+            process.kill()
+        evidence.record("codes", sorted(codes, key=str))
+        assert codes == {-15}
+"""
 REPORTS = ["checklist.md", "evidence.jsonl", "junit.xml", "report.html", "run.log", "verdicts.json"]
 
 
@@ -725,3 +741,10 @@ def test_tests_that_raise_the_same_error_themselves_are_shown_each(suite: Suite)
 
     assert "A fixture failed" not in result.stdout.str()
     assert len(names(suite.folder / "diagnostics")) == 2
+
+
+def test_a_process_that_a_test_forked_ends_when_it_is_told_to(suite: Suite) -> None:
+    """At once, too: a signal that reaches it before it runs is no signal to the run, and is not lost."""
+    suite.write({"one": FORKING})
+
+    assert suite.run().ret == pytest.ExitCode.OK
