@@ -33,6 +33,7 @@ if TYPE_CHECKING:
 
 _Manifest = dict[tuple[str, str, evidence.Level], records.Manifest]
 _JUNIT = "junit.xml"
+_MANY_CRITERIA = 100  # criteria of several documents: more would hide those that are not proven
 _RUN_LOG = "run.log"
 _LEFT_BEHIND = (
     *(checklist.NAME, page.NAME, status.NAME, matrix.MARKDOWN, matrix.JSON, overview.MARKDOWN, overview.JSON),
@@ -387,10 +388,11 @@ class Controller(Session):
             terminalreporter.section("what stays of this run on other people's machines", sep="-")
             for what, why in self._stays.items():
                 terminalreporter.write_line(f"{what}: {why}")
+        many = sum(len(document.criteria) for document in self.project.documents) > _MANY_CRITERIA
         for document in self.project.documents:
             terminalreporter.section(f"{document.id}: {document.title}", sep="=", bold=True)
             if self._logs.has_begun:
-                terminal.show(terminalreporter, self._results.get(document.id), brief=self.project.several)
+                terminal.show(terminalreporter, self._results.get(document.id), brief=self.project.several and many)
             else:
                 message = f"No test was run: what an earlier run left in {self.folder_of(document)} stays as it is."
                 terminalreporter.write_line(message, bold=True)

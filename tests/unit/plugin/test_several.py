@@ -106,6 +106,23 @@ def several(suite: Suite) -> Several:
     return Several(suite)
 
 
+@pytest.mark.parametrize(("criteria", "boxes"), [(1, True), (100, False)])
+def test_of_some_documents_every_box_is_shown_and_of_many_those_that_are_not_ticked(
+    several: Several,
+    criteria: int,
+    boxes: bool,  # noqa: FBT001 - a table
+) -> None:
+    """What is proven is the result that people look for; a hundred of it would hide what is not."""
+    several.write(ws1="", ws2="")
+    with several.document("WS-3", "").open("a") as file:
+        file.writelines(f"- [ ] number {number} works\n" for number in range(criteria))
+
+    out = several.run("--workstream", "plans").stdout.str()
+
+    assert ("[x] AC1  WS-1 works" in out) is boxes
+    assert "[ ] AC1  WS-3 works" in out
+
+
 @DISTRIBUTED
 def test_the_example_of_the_page_runs_as_it_says(several: Several, distributed: tuple[str, ...]) -> None:
     """Four documents in two forms, one of which fails: the overview, the exit code, and what depends on it says so."""
