@@ -80,7 +80,7 @@ def _branches(statement: ast.stmt) -> Iterator[Sequence[ast.stmt]]:
 
 
 def _first_line(node: _Function) -> int:
-    return min(node.lineno, *(decorator.lineno for decorator in node.decorator_list), node.lineno)
+    return min([node.lineno, *(decorator.lineno for decorator in node.decorator_list)])
 
 
 def marks(node: ast.FunctionDef | ast.AsyncFunctionDef | ast.ClassDef) -> list[ast.Call]:
