@@ -52,5 +52,5 @@ def _page(document: documents.Document, log: evidence.Log) -> str:
             document, log, freshness.current(log, document, freshness.root_of(log.session.document_path, document))
         )
     # How many controls there were to be, the log does not say: those that began.
-    begun = sum(bool(round_.control) for round_ in log.rounds)
+    begun = len({round_.control for round_ in log.rounds if round_.control})
     return page.html(document, log, (), evidence.matrix(log, document, begun, every=False))

@@ -4,6 +4,7 @@ A control breaks the product on its way into the cluster, whoever brings it ther
 renders it broken, and images get one more layer. The suite that is under test knows nothing of it.
 """
 
+from workstream.controls.mixing import Aim, joined, mixed
 from workstream.controls.model import Control, Patch, load
 
-__all__ = ["Control", "Patch", "load"]
+__all__ = ["Aim", "Control", "Patch", "joined", "load", "mixed"]

@@ -5,7 +5,7 @@ from __future__ import annotations
 from workstream.evidence import freshness
 from workstream.evidence.combination import combined
 from workstream.evidence.log import Log, Writer, find, read
-from workstream.evidence.matrix import matrix
+from workstream.evidence.matrix import matrix, told_apart
 from workstream.evidence.recorder import Recorder
 from workstream.evidence.records import Level
 from workstream.evidence.verdict import State, Verdict, rounds, verdicts
@@ -23,5 +23,6 @@ __all__ = [
     "matrix",
     "read",
     "rounds",
+    "told_apart",
     "verdicts",
 ]

@@ -49,6 +49,9 @@ class Row:
             what it asserts was never asked.
         missing_again: the criteria that it was to turn red, and that were not proven in any later round.
         unsaid: of the criteria that turned red, the words that the control names and no failing test of them said.
+        beside: the other controls of its round.
+        hidden: the criteria that these turned red, with the words that they name: what this one does to them, nobody
+            saw.
         seconds: how long it took; None if the log breaks off.
 
     """
@@ -60,21 +63,29 @@ class Row:
     noticed: frozenset[CriterionTest]
     missing_again: tuple[str, ...]
     unsaid: Mapping[str, str]
+    beside: tuple[str, ...]
+    hidden: frozenset[str]
     seconds: float | None
 
     @property
     def red(self) -> frozenset[str]:
-        """The criteria that are not proven because the product is broken.
+        """The criteria that are not proven because the product is broken with this control.
 
         What was not run, was skipped or passed at the second attempt is not proven either, but for other reasons.
         """
-        return frozenset(verdict.criterion_id for verdict in self.verdicts if verdict.state in _RED)
+        return _red(self.verdicts) - self.hidden
+
+    @property
+    def exact(self) -> bool:
+        """Whether the expected criteria turned red, each for its reason, and all others stayed."""
+        others = self.expected | self.hidden
+        kept = all(verdict.proven for verdict in self.verdicts if verdict.criterion_id not in others)
+        return self.red == self.expected and kept and not self.unsaid
 
     @property
     def agrees(self) -> bool:
-        """Whether the expected criteria turned red, each for its reason, and came back later, and all others stayed."""
-        kept = all(verdict.proven for verdict in self.verdicts if verdict.criterion_id not in self.expected)
-        return self.red == self.expected and kept and not self.missing_again and not self.unsaid
+        """Whether it did exactly what it must, and all came back later."""
+        return self.exact and not self.missing_again
 
 
 @dataclass(frozen=True, slots=True)
@@ -116,32 +127,77 @@ def matrix(log: Log, document: Document, planned: int, *, every: bool) -> Matrix
 
     """
     log = placed(log, document)
-    # Before and after the controls there is a round on the whole product. If not all of them began, or the log breaks
-    # off, the last one may have broken off anywhere: it shows nothing.
-    complete = len(log.rounds) - int(log.cut or len(log.rounds) < planned + _WHOLE_ROUNDS)
-    judged = list(zip(log.rounds, rounds(log, document), strict=True))[:complete]
-    whole = tuple(verdicts for round_, verdicts in judged if not round_.control)
-    rows = tuple(
-        _row(log, broken, verdicts, [later for _, later in judged[number:]])
-        for number, (broken, verdicts) in enumerate(judged, start=1)
+    judged = list(zip(_begun(log), rounds(log, document), strict=True))
+    # Before and after the controls there is a round on the whole product. If it is not the last, or the log breaks off,
+    # the last one may have broken off anywhere: it shows nothing.
+    if judged and (log.cut or len(judged) == 1 or judged[-1][0][0].control):
+        del judged[-1]
+    whole = tuple(verdicts for (first, *_), verdicts in judged if not first.control)
+    # Controls that could not be told apart run again: the last time counts.
+    rows = {
+        broken.control: _row(log, broken, begun, verdicts, [later for _, later in judged[number:]])
+        for number, (begun, verdicts) in enumerate(judged, start=1)
+        for broken in begun
         if broken.control
-    )
-    noticed = {test for row in rows for test in row.noticed if test.criterion_id in row.red & row.expected}
+    }
+    noticed = {test for row in rows.values() for test in row.noticed if test.criterion_id in row.red & row.expected}
     tests = dict.fromkeys(_named(line) for line in log.manifest if line.criterion_id)
     untested = tuple(test for test in tests if every and test not in noticed)
-    return Matrix(whole, rows, untested, planned)
+    return Matrix(whole, tuple(rows.values()), untested, planned)
+
+
+def told_apart(log: Log, document: Document, number: int) -> bool:
+    """Return whether each control of a round, which is over, did exactly what it must, with the words that it names.
+
+    Args:
+        log: the evidence so far.
+        document: the document.
+        number: the round's.
+
+    """
+    log = placed(log, document)
+    for begun, verdicts in zip(_begun(log), rounds(log, document), strict=True):
+        if begun[0].number == number:
+            return all(_row(log, broken, begun, verdicts, ()).exact for broken in begun)
+    return False
+
+
+def _begun(log: Log) -> list[list[Round]]:
+    """Return the lines with which each round began, in order: one for each of its controls."""
+    numbers = dict.fromkeys(round_.number for round_ in log.rounds)
+    return [[round_ for round_ in log.rounds if round_.number == number] for number in numbers]
+
+
+def _red(verdicts: Sequence[Verdict]) -> frozenset[str]:
+    return frozenset(verdict.criterion_id for verdict in verdicts if verdict.state in _RED)
 
 
 def _named(line: Manifest) -> CriterionTest:
     return CriterionTest(line.criterion_id, line.test.partition("[")[0])
 
 
-def _row(log: Log, broken: Round, verdicts: tuple[Verdict, ...], later: Sequence[tuple[Verdict, ...]]) -> Row:
+def _row(
+    log: Log,
+    broken: Round,
+    begun: Sequence[Round],
+    verdicts: tuple[Verdict, ...],
+    later: Sequence[tuple[Verdict, ...]],
+) -> Row:
     expected = frozenset(broken.turns_red)
     again = {verdict.criterion_id for round_ in later for verdict in round_ if verdict.proven}
     failures = [one for one in log.outcomes if one.round == broken.number and one.result is Result.FAILED]
     failed = {outcome.test for outcome in failures if outcome.when == "call"}
-    red = {verdict.criterion_id: verdict.tests for verdict in verdicts if verdict.state in _RED}
+    red = {verdict.criterion_id: verdict.tests for verdict in verdicts if verdict.criterion_id in _red(verdicts)}
+    unsaid = {
+        control.control: {
+            criterion_id: words
+            for criterion_id, words in control.says.items()
+            if criterion_id in red
+            and not any(_holds(outcome.message, words) for outcome in failures if outcome.test in red[criterion_id])
+        }
+        for control in begun
+    }
+    others = [control for control in begun if control.control != broken.control]
     return Row(
         name=broken.control,
         sentence=broken.sentence,
@@ -149,12 +205,13 @@ def _row(log: Log, broken: Round, verdicts: tuple[Verdict, ...], later: Sequence
         verdicts=verdicts,
         noticed=frozenset(_named(line) for line in log.manifest if line.test in failed),
         missing_again=tuple(verdict.criterion_id for verdict in verdicts if verdict.criterion_id in expected - again),
-        unsaid={
-            criterion_id: words
-            for criterion_id, words in broken.says.items()
-            if criterion_id in red
-            and not any(_holds(outcome.message, words) for outcome in failures if outcome.test in red[criterion_id])
-        },
+        unsaid=unsaid[broken.control],
+        beside=tuple(control.control for control in others),
+        hidden=frozenset(
+            criterion_id
+            for control in others
+            for criterion_id in control.says.keys() & red.keys() - unsaid[control.control].keys()
+        ),
         seconds=_seconds(log, broken),
     )
 

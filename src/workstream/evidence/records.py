@@ -7,7 +7,7 @@ from typing import Annotated, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, JsonValue, TypeAdapter
 
-SCHEMA_VERSION = "2.3"
+SCHEMA_VERSION = "2.4"
 SUITE = "file of the suite"  # the name of subjects that the plugin describes, and not a test
 
 # Where in the life of a test something was recorded: `call` is the test's own body, nothing around it.
@@ -135,6 +135,8 @@ class Subject(_Line):
 
 class Round(_Line):
     """A round of a session that runs tests several times begins; a log without such lines has one round.
+
+    Where controls share a round, there is a line for each of them, of the same number.
 
     Attributes:
         number: from 1.

@@ -116,11 +116,12 @@ def of_tests(log: Log) -> dict[str, State]:
 
 
 def rounds(log: Log, document: Document) -> tuple[tuple[Verdict, ...], ...]:
-    """Return the verdicts of every round of a session with several, as if it had been the only one.
+    """Return the verdicts of every round of a session with several, in order, as if it had been the only one.
 
     What could not be collected counts in every round.
     """
-    return tuple(verdicts(_only(log, round_.number), document) for round_ in log.rounds)
+    numbers = dict.fromkeys(round_.number for round_ in log.rounds)
+    return tuple(verdicts(_only(log, number), document) for number in numbers)
 
 
 def _only(log: Log, number: int) -> Log:

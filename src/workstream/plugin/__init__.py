@@ -49,6 +49,12 @@ def pytest_addoption(parser: pytest.Parser) -> None:
         help="See whether the tests notice: prove the criteria, then once for each control of the folder (or the one "
         "of this file) on a product that is broken with it. Nothing is ticked; controls.md says what was seen.",
     )
+    group.addoption(
+        "--workstream-mixed",
+        action="store_true",
+        help="Let controls share a round that turn different criteria red, each with words that it names, and change "
+        "different things; where not each is seen to do its own, they run apart.",
+    )
     group.addoption("--workstream-keep", action="store_true", help="Keep the cluster; the next run uses it.")
     places = {
         "cluster-name": ("NAME", "The name of the kind cluster (default: workstream)."),

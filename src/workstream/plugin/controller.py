@@ -179,6 +179,13 @@ class Controller(Session):
         manifests = {one: list(manifest.values()) for one, manifest in self._manifests.items()}
         self._logs.begin(self._selections, manifests, self.suite.sources)
 
+    def is_told_apart(self, number: int) -> bool:
+        """Whether each control of a round that is over was seen to do its own, and nothing else."""
+        return all(
+            evidence.told_apart(evidence.read(self._logs.by_id[document.id].path), document, number)
+            for document in self.project.documents
+        )
+
     def _keep_run_log(self) -> None:
         """Write the progress of the run into a file: what there was until now, and all that follows."""
         file = progress.attach(progress.file(self.folder / _RUN_LOG), logging.DEBUG)

@@ -155,7 +155,7 @@ def compared(result: Result, log: Log, rounds: Sequence[Round], controls: str) -
 
     """
     document, folder = result.document, result.folder
-    planned = sum(round_.control is not None for round_ in rounds)
+    planned = sum(len(round_.broken) for round_ in rounds)
     comparison = evidence.matrix(log, document, planned, every=Path(controls).is_dir())
     files.write(folder / matrix.MARKDOWN, matrix.markdown(document, comparison))
     files.write(folder / matrix.JSON, matrix.as_json(document, comparison))

@@ -2,17 +2,18 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from workstream import controls, errors
+from workstream.controls import Aim
 from workstream.documents import identified
 from workstream.evidence import accepted, provenance, records
 from workstream.evidence.verdict import text_sha256
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Iterator, Mapping, Sequence
 
     import pytest
 
@@ -25,32 +26,45 @@ class Round:
     """Tests that run one after the other, with fixtures of their own.
 
     Attributes:
-        control: what the product is broken with; None if it is whole.
-        turns_red: the ids of the criteria that must not be proven on it, and the words with which one must fail; empty
-            where the control names none.
+        broken: what the product is broken with; empty if it is whole.
         only_criteria: whether only tests run that speak of a criterion.
 
     """
 
-    control: Control | None = None
-    turns_red: Mapping[str, str] = field(default_factory=dict)
+    broken: tuple[Aim, ...] = ()
     only_criteria: bool = True
 
-    def record(self, number: int) -> records.Round:
-        """Return the line of the log with which it begins."""
-        return records.Round(
-            number=number,
-            time=provenance.now(),
-            control=self.control.name if self.control else "",
-            sentence=self.control.sentence if self.control else "",
-            turns_red=tuple(self.turns_red),
-            says={criterion_id: words for criterion_id, words in self.turns_red.items() if words},
-        )
+    @property
+    def control(self) -> Control | None:
+        """What breaks the product; None if it is whole."""
+        return controls.joined([aim.control for aim in self.broken]) if self.broken else None
+
+    def records(self, number: int) -> Iterator[records.Round]:
+        """Yield the lines of the log with which it begins: one for each control."""
+        time = provenance.now()
+        if not self.broken:
+            yield records.Round(number=number, time=time)
+        for aim in self.broken:
+            yield records.Round(
+                number=number,
+                time=time,
+                control=aim.control.name,
+                sentence=aim.control.sentence,
+                turns_red=tuple(aim.turns_red),
+                says={criterion_id: words for criterion_id, words in aim.turns_red.items() if words},
+            )
 
     @property
     def title(self) -> str:
         """What it is, for readers."""
-        return f"{self.control.name}: {self.control.sentence}" if self.control else "the product as it is"
+        if len(self.broken) > 1:
+            return ", ".join(aim.control.name for aim in self.broken)
+        return "; ".join(f"{aim.control.name}: {aim.control.sentence}" for aim in self.broken) or "the product as it is"
+
+    def halves(self) -> tuple[Round, Round]:
+        """Return two rounds, of half of its controls each."""
+        middle = len(self.broken) // 2
+        return replace(self, broken=self.broken[:middle]), replace(self, broken=self.broken[middle:])
 
 
 def planned(options: pytest.Config, documents: Sequence[Document]) -> Sequence[Round]:
@@ -72,6 +86,10 @@ def planned(options: pytest.Config, documents: Sequence[Document]) -> Sequence[R
             "--workstream-repeat and --workstream-controls exclude -n: rounds come one after the other.",
             instead="Leave -n of pytest-xdist away.",
         )
+    if options.getoption("--workstream-mixed") and not path:
+        raise errors.UsageError(
+            "--workstream-mixed is about controls, and there are none.", instead="Name them with --workstream-controls."
+        )
     if not path:
         return [Round(only_criteria=False), *(Round() for _ in range(1, repeat))] if repeat > 1 else []
     if repeat > 1:
@@ -85,12 +103,13 @@ def planned(options: pytest.Config, documents: Sequence[Document]) -> Sequence[R
         )
     (document,) = documents
     changed = _changed(document)
-    broken = [Round(control, _found(control, document, changed)) for control in controls.load(Path(path))]
-    return [Round(), *broken, Round()]
+    aims = [Aim(control, _found(control, document, changed)) for control in controls.load(Path(path))]
+    groups = controls.mixed(aims) if options.getoption("--workstream-mixed") else [(aim,) for aim in aims]
+    return [Round(), *(Round(group) for group in groups), Round()]
 
 
 def _found(control: Control, document: Document, changed: Mapping[str, str]) -> dict[str, str]:
-    """Return the criteria that a control means, by what they say, else by their places: see `Round.turns_red`.
+    """Return the criteria that a control means, by what they say, else by their places: see `Aim.turns_red`.
 
     Args:
         control: the control.

@@ -17,9 +17,13 @@ if TYPE_CHECKING:
     from workstream.evidence.matrix import Matrix, Row
 
 MARKDOWN, JSON = "controls.md", "controls.json"
-LEGEND = (
+_CELLS = (
     "F: failed. B: blocked (what its tests need was not there). A dot: proven. All as it must be, except where there "
     "is an exclamation mark: F!, B!, P! (proven) and ?! (anything else) are not."
+)
+_HIDDEN = (
+    "A dash: another control of the same round turned it red, with its own words, so nobody saw what this one does to "
+    "it."
 )
 _LETTERS = {State.FAILED: "F", State.BLOCKED: "B", State.PROVEN: "P"}
 
@@ -32,9 +36,14 @@ def lines(document: Document, matrix: Matrix) -> Iterator[str]:
     for row in matrix.rows:
         cells = " ".join(f"{cell(row, verdict):>4}" for verdict in row.verdicts)
         yield f"{row.name:{width}}  {cells} {_time(row):>7}".rstrip()
-    yield from ("", LEGEND, "")
+    yield from ("", *legend(matrix), "")
     yield from problems(matrix)
     yield summary(matrix)
+
+
+def legend(matrix: Matrix) -> list[str]:
+    """Return what explains the cells."""
+    return [_CELLS, *([_HIDDEN] if any(row.hidden for row in matrix.rows) else [])]
 
 
 def summary(matrix: Matrix) -> str:
@@ -64,7 +73,7 @@ def _problems_of(row: Row) -> Iterator[str]:
     for verdict in row.verdicts:
         if verdict.criterion_id in row.expected and verdict.proven:
             yield f"{row.name}: {verdict.criterion_id} did not notice this control: it is proven on the broken product"
-        elif not verdict.proven and verdict.criterion_id not in row.red & row.expected:
+        elif not verdict.proven and verdict.criterion_id not in (row.red & row.expected) | row.hidden:
             wanted = "notice" if verdict.criterion_id in row.expected else "stay proven"
             why = f"{verdict.state}: {one_line(verdict.reason, 600)}"
             yield f"{row.name}: {verdict.criterion_id} was to {wanted}, and is {why}"
@@ -83,10 +92,12 @@ def markdown(document: Document, matrix: Matrix) -> str:
     text += ["", f"| control | {' | '.join(ids)} | time |", f"| --- |{' --- |' * (len(ids) + 1)}"]
     for row in matrix.rows:
         text.append(f"| {row.name} | {' | '.join(cell(row, verdict) for verdict in row.verdicts)} | {_time(row)} |")
-    text += ["", LEGEND, ""]
+    text += ["", *legend(matrix), ""]
     for row in matrix.rows:
         text += [f"## {row.name}", "", prose(row.sentence), ""]
-        text += [_reason(verdict) for verdict in row.verdicts if not verdict.proven]
+        text += [f"It shared its round with {prose(', '.join(row.beside))}.", ""] if row.beside else []
+        shown = (verdict for verdict in row.verdicts if verdict.criterion_id not in row.hidden)
+        text += [_reason(verdict) for verdict in shown if not verdict.proven]
         text.append("")
     return "\n".join(text)
 
@@ -110,6 +121,8 @@ def as_json(document: Document, matrix: Matrix) -> str:
                 },
                 "not_proven_again": row.missing_again,
                 "not_said": dict(row.unsaid),
+                "beside": row.beside,
+                "hidden": sorted(row.hidden),
                 "seconds": row.seconds,
             }
             for row in matrix.rows
@@ -119,10 +132,12 @@ def as_json(document: Document, matrix: Matrix) -> str:
 
 
 def cell(row: Row, verdict: Verdict) -> str:
-    """Return what stands in a cell of the matrix; `LEGEND` explains it."""
+    """Return what stands in a cell of the matrix; `legend` explains it."""
     letter = _LETTERS.get(verdict.state, "?")
     if verdict.criterion_id in row.expected:
         return letter if verdict.criterion_id in row.red else f"{letter}!"
+    if verdict.criterion_id in row.hidden:
+        return "-"
     return "." if verdict.proven else f"{letter}!"
 
 

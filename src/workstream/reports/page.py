@@ -65,7 +65,7 @@ def html(document: Document, log: Log, verdicts: Sequence[Verdict], comparison: 
         per_round=rounds(log, document) if log.rounds and not comparison else (),
         matrix=comparison,
         problems=list(matrix.problems(comparison)) if comparison else [],
-        legend=matrix.LEGEND,
+        legend=" ".join(matrix.legend(comparison)) if comparison else "",
         left_out=checklist.left_out(log.selection) if log.selection and log.selection.partial else "",
         anchors=_anchors(verdicts),
         dependencies=list(checklist.dependencies(log.dependencies)),

@@ -133,10 +133,11 @@ class _Drawing:
 
     def rounds(self, log: Log) -> None:
         """Draw the rounds of a session with several."""
-        begins = [self.clock.at(round_.time) for round_ in log.rounds]
-        for round_, began, ended in zip(log.rounds, begins, [*begins[1:], self.clock.seconds], strict=False):
+        begins = {round_.number: self.clock.at(round_.time) for round_ in log.rounds}
+        for (number, began), ended in zip(begins.items(), [*begins.values(), self.clock.seconds][1:], strict=True):
             if began is not None and ended is not None:
-                name = f"round {round_.number}" + (f": {round_.control}" if round_.control else "")
+                controls = [round_.control for round_ in log.rounds if round_.number == number and round_.control]
+                name = f"round {number}" + (f": {', '.join(controls)}" if controls else "")
                 self.draw("rounds", Bar(name, began, max(began, ended), "event"))
 
     def steps(self, log: Log) -> None:

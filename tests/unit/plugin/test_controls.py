@@ -107,6 +107,98 @@ def test_a_control_turns_red_for_the_reason_that_it_names(controlled: Controlled
     assert all(one.startswith(f"left: AC1 turned red, but no test of it said {words!r}: ") for one in unsaid)
 
 
+def named(part: str, place: str, **more: object) -> dict[str, Any]:
+    """Return a control that breaks one part, and names the words with which its criterion fails."""
+    return {**control(part, place), "says": {place: f"{part} is broken"}, **more}
+
+
+def rounds_of(controlled: Controlled) -> list[tuple[int, str]]:
+    """Return the rounds of the session: their numbers, and what the product was broken with."""
+    return [(one.number, one.control) for one in evidence.read(controlled.results / "evidence.jsonl").rounds]
+
+
+def test_controls_that_can_be_told_apart_share_a_round(controlled: Controlled) -> None:
+    """Each is seen to turn its own criterion red; what it does to the other's nobody saw, and that is said."""
+    result = controlled.run("--workstream-mixed", left=named("left", "AC1"), right=named("right", "AC2"))
+
+    assert result.ret == pytest.ExitCode.OK
+    assert rounds_of(controlled) == [(1, ""), (2, "left"), (2, "right"), (3, "")]
+    result.stdout.fnmatch_lines(
+        [
+            "left * F * - *",
+            "right * - * F *",
+            "A dash: *",
+            "2 of 2 controls turned exactly those criteria red that they must.",
+        ]
+    )
+    found = controlled.matrix()
+    assert found["agrees"]
+    assert found["untested"] == found["problems"] == []
+    assert [(one["beside"], one["hidden"]) for one in found["controls"]] == [(["right"], ["AC2"]), (["left"], ["AC1"])]
+    assert "It shared its round with right." in (controlled.results / "controls.md").read_text()
+    assert "It shared its round with right." in (controlled.results / "report.html").read_text()
+
+
+@pytest.mark.parametrize(
+    "more",
+    [
+        {"says": {}},
+        {"turns_red": ["AC1", "AC2"], "says": {"AC1": "right is broken", "AC2": "right is broken"}},
+        {"values": {"left": "broken"}},
+    ],
+    ids=["no words", "the same criterion", "the same value"],
+)
+def test_controls_that_cannot_be_told_apart_share_no_round(controlled: Controlled, more: dict[str, Any]) -> None:
+    """That is known before anything runs."""
+    controlled.run("--workstream-mixed", left=named("left", "AC1"), right=named("right", "AC2", **more))
+
+    assert rounds_of(controlled) == [(1, ""), (2, "left"), (3, "right"), (4, "")]
+
+
+@pytest.mark.parametrize(
+    ("right", "problem"),
+    [
+        ({"values": {"elsewhere": "broken"}}, "right: AC2 did not notice this control"),
+        ({"says": {"AC2": "the disk is full"}}, "right: AC2 turned red, but no test of it said 'the disk is full'"),
+        ({"values": {"right": "broken", "third": "broken"}}, "right: AC3 was to stay proven, and is failed"),
+    ],
+    ids=["harmless", "wrong words", "turns more red"],
+)
+def test_controls_whose_round_is_not_as_it_must_be_run_apart(
+    controlled: Controlled, right: dict[str, Any], problem: str
+) -> None:
+    """Then each says for itself what is not as it must be; of both that was not known."""
+    parts = {"one": "left", "two": "right", "three": "third"}
+    controlled.suite.write({text: PRODUCT.replace("PART", part) for text, part in parts.items()})
+    third = {**control("third", "AC3"), "values": {"third": "broken", "more": 1}}
+    result = controlled.run(
+        "--workstream-mixed", left=named("left", "AC1"), right=named("right", "AC2", **right), third=third
+    )
+
+    assert result.ret == pytest.ExitCode.TESTS_FAILED
+    assert rounds_of(controlled) == [
+        (1, ""),
+        (2, "left"),
+        (2, "right"),
+        (3, "left"),
+        (4, "right"),
+        (5, "third"),
+        (6, ""),
+    ]
+    found = controlled.matrix()
+    assert [one["name"] for one in found["controls"]] == ["left", "right", "third"]
+    assert [one["agrees"] for one in found["controls"]] == [True, False, True]
+    assert found["problems"][0].startswith(problem)
+    assert [one["hidden"] for one in found["controls"]] == [[], [], []]
+
+
+def test_a_mixed_session_without_controls_is_refused(suite: Suite) -> None:
+    """There is nothing to mix."""
+    suite.write({"one": suite.PROVING})
+
+    assert suite.run("--workstream-mixed", own_process=True).ret == errors.UsageError.exit_code
+
+
 def test_a_control_that_breaks_nothing_fails_the_session(controlled: Controlled) -> None:
     """The criterion that did not notice it is named, and that nothing else turns it red."""
     result = controlled.run(left=control("left", "AC1"), right=control("elsewhere", "AC2"))
