@@ -193,7 +193,7 @@ def _row(
             criterion_id: words
             for criterion_id, words in control.says.items()
             if criterion_id in red
-            and not any(_holds(outcome.message, words) for outcome in failures if outcome.test in red[criterion_id])
+            and not any(holds(outcome.message, words) for outcome in failures if outcome.test in red[criterion_id])
         }
         for control in begun
     }
@@ -216,8 +216,8 @@ def _row(
     )
 
 
-def _holds(message: str, words: str) -> bool:
-    """Whether a message holds words, however lines are broken."""
+def holds(message: str, words: str) -> bool:
+    """Return whether a message holds words, however lines are broken."""
     return " ".join(words.split()) in " ".join(message.split())
 
 

@@ -23,6 +23,7 @@ from workstream.plugin.log import RunLog, RunLogs
 from workstream.plugin.result import Result
 from workstream.plugin.session import ATTEMPT, TEST, Session, require_no_problems
 from workstream.plugin.signals import Signals
+from workstream.plugin.witnesses import Witnesses
 from workstream.reports import checklist, matrix, overview, page, status
 from workstream.text import one_line
 
@@ -30,6 +31,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Mapping
 
     from workstream.plugin.project import Project
+    from workstream.plugin.rounds import Round
 
 _Manifest = dict[tuple[str, str, evidence.Level], records.Manifest]
 _JUNIT = "junit.xml"
@@ -82,6 +84,7 @@ class Controller(Session):
         self._groups: dict[str, str] = {}
         self._manifests: dict[str, _Manifest] = {document.id: {} for document in project.documents}
         self._selections: dict[str, records.Selection] = {}
+        self._witnesses = Witnesses()
         self._lends = False
         self._stays: dict[str, str] = {}
         self._session: pytest.Session | None = None
@@ -177,14 +180,24 @@ class Controller(Session):
             refused = files.refused(self.folder, error)
             pytest.exit(str(refused), returncode=refused.exit_code)
         manifests = {one: list(manifest.values()) for one, manifest in self._manifests.items()}
+        for lines in manifests.values():
+            self._witnesses.speak(lines)
+        self.config.pluginmanager.register(self._witnesses, "workstream-witnesses")
         self._logs.begin(self._selections, manifests, self.suite.sources)
 
-    def is_told_apart(self, number: int) -> bool:
-        """Whether each control of a round that is over was seen to do its own, and nothing else."""
-        return all(
-            evidence.told_apart(evidence.read(self._logs.by_id[document.id].path), document, number)
+    def begin_round(self, round_: Round) -> None:
+        """Remember what a round is to show."""
+        self._witnesses.begin(round_)
+
+    def counts(self, round_: Round) -> bool:
+        """Whether a round that is over shows something: controls that shared it can be told apart."""
+        if len(round_.broken) > 1 and not all(
+            evidence.told_apart(evidence.read(self._logs.by_id[document.id].path), document, self.round)
             for document in self.project.documents
-        )
+        ):
+            return False
+        self._witnesses.end()
+        return True
 
     def _keep_run_log(self) -> None:
         """Write the progress of the run into a file: what there was until now, and all that follows."""
@@ -257,7 +270,9 @@ class Controller(Session):
         test = getattr(report, TEST, self._tests.get(report.nodeid, report.nodeid))
         attempt = getattr(report, ATTEMPT, self._attempts.get(test, 1))
         self._attempts[test] = attempt
-        self.keep(outcomes.of_test(report, test, attempt, self.round, outcomes.subtest_of(report)))
+        outcome = outcomes.of_test(report, test, attempt, self.round, outcomes.subtest_of(report))
+        self._witnesses.take(outcome)
+        self.keep(outcome)
 
     def pytest_keyboard_interrupt(self, excinfo: pytest.ExceptionInfo[BaseException]) -> None:
         """Remember that somebody stopped the run, and stop what is under way."""

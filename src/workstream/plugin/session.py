@@ -38,6 +38,7 @@ if TYPE_CHECKING:
 
     from workstream.plugin.binding import Bindings
     from workstream.plugin.project import Project
+    from workstream.plugin.rounds import Round
 
 SESSION = pytest.StashKey["Session"]()
 RUNNING = pytest.StashKey[Running]()
@@ -227,18 +228,25 @@ class Session:
             round_ = ahead.popleft()
             self.round = number
             progress.say("round", f"{number} of {number + len(ahead)}: {round_.title}")
+            self.begin_round(round_)
             for line in round_.records(number):
                 self.keep(line)
             control = round_.control
             with self.world.broken(control) if control else contextlib.nullcontext():
                 self._run(session, only_criteria=round_.only_criteria)
-            if len(round_.broken) > 1 and not self.is_told_apart(number):
+            if not self.counts(round_):
                 progress.say("round", "not each control was seen to do its own, and nothing else: they run in halves")
                 ahead.extendleft(reversed(round_.halves()))
 
-    def is_told_apart(self, number: int) -> bool:
-        """Whether each control of a round that is over was seen to do its own, and nothing else."""
-        raise NotImplementedError(number)  # controls exclude pytest-xdist: they run where the log is written
+    # Rounds exclude pytest-xdist: they run where the log is written, which knows more
+
+    def begin_round(self, round_: Round) -> None:
+        """Do what is to be done before a round."""
+
+    def counts(self, round_: Round) -> bool:
+        """Whether a round that is over shows something: controls that shared it can be told apart."""
+        del round_
+        return True
 
     def begin_cluster(self) -> None:
         """Begin to bring up the cluster, before anything of an earlier run is touched: another run may use it."""

@@ -9,6 +9,7 @@ import pytest
 import yaml
 
 from workstream import errors, evidence
+from workstream.evidence.records import Result
 
 if TYPE_CHECKING:
     from tests.unit.conftest import Run
@@ -190,6 +191,45 @@ def test_controls_whose_round_is_not_as_it_must_be_run_apart(
     assert [one["agrees"] for one in found["controls"]] == [True, False, True]
     assert found["problems"][0].startswith(problem)
     assert [one["hidden"] for one in found["controls"]] == [[], [], []]
+
+
+def skipped(controlled: Controlled) -> list[tuple[int, str]]:
+    """Return what was not run on a broken product: the rounds, and the tests."""
+    outcomes = evidence.read(controlled.results / "evidence.jsonl").outcomes
+    return [(one.round, one.test) for one in outcomes if one.result is Result.SKIPPED]
+
+
+def test_a_criterion_that_was_seen_to_fail_is_asked_no_more(controlled: Controlled) -> None:
+    """What else speaks of it does not run on this product, if it was seen to fail on another one before."""
+    controlled.suite.add("test_02.py", "one", PRODUCT.replace("PART", "left"))
+    first = named("left", "AC1")
+    result = controlled.run(a=first, b={**first, "values": {"left": "broken", "more": 1}}, c=control("right", "AC2"))
+
+    assert result.ret == pytest.ExitCode.OK
+    assert skipped(controlled) == [(3, "test_02.py::test")]
+    result.stdout.fnmatch_lines(["b * F * . *", "3 of 3 controls turned exactly those criteria red that they must."])
+
+
+@pytest.mark.parametrize("also", ["two", ""], ids=["speaks of another criterion, too", "other words"])
+def test_what_is_not_known_yet_is_asked(controlled: Controlled, also: str) -> None:
+    """A test runs that was not seen to fail for one of its criteria, or whose criterion failed in other words."""
+    mark = f"@pytest.mark.criterion({controlled.suite.ID!r}, {also!r})\n    def test(" if also else "def test("
+    controlled.suite.add("test_02.py", "one", PRODUCT.replace("PART", "left").replace("def test(", mark))
+    both = {**control("left", "AC1", "AC2"), "values": {"left": "broken", "right": "broken"}}
+    other = {**control("left", "AC1"), "says": {"AC1": "the disk is full"}}
+    controlled.run(a=named("left", "AC1"), b=both if also else other)
+
+    assert skipped(controlled) == []
+
+
+def test_a_test_that_was_seen_to_fail_only_in_a_round_that_does_not_count_runs_again(controlled: Controlled) -> None:
+    """Controls that could not be told apart are asked anew, all of their tests with them."""
+    controlled.suite.add("test_02.py", "one", PRODUCT.replace("PART", "left"))
+    right = named("right", "AC2", says={"AC2": "the disk is full"})
+    controlled.run("--workstream-mixed", left=named("left", "AC1"), right=right)
+
+    assert skipped(controlled) == []
+    assert controlled.matrix()["untested"] == []
 
 
 def test_a_mixed_session_without_controls_is_refused(suite: Suite) -> None:
