@@ -50,8 +50,7 @@ class Row:
         missing_again: the criteria that it was to turn red, and that were not proven in any later round.
         unsaid: of the criteria that turned red, the words that the control names and no failing test of them said.
         beside: the other controls of its round.
-        hidden: the criteria that these turned red, with the words that they name: what this one does to them, nobody
-            saw.
+        hidden: the criteria that these turned red: what this one does to them, nobody saw.
         seconds: how long it took; None if the log breaks off.
 
     """
@@ -188,15 +187,6 @@ def _row(
     failures = [one for one in log.outcomes if one.round == broken.number and one.result is Result.FAILED]
     failed = {outcome.test for outcome in failures if outcome.when == "call"}
     red = {verdict.criterion_id: verdict.tests for verdict in verdicts if verdict.criterion_id in _red(verdicts)}
-    unsaid = {
-        control.control: {
-            criterion_id: words
-            for criterion_id, words in control.says.items()
-            if criterion_id in red
-            and not any(holds(outcome.message, words) for outcome in failures if outcome.test in red[criterion_id])
-        }
-        for control in begun
-    }
     others = [control for control in begun if control.control != broken.control]
     return Row(
         name=broken.control,
@@ -205,13 +195,14 @@ def _row(
         verdicts=verdicts,
         noticed=frozenset(_named(line) for line in log.manifest if line.test in failed),
         missing_again=tuple(verdict.criterion_id for verdict in verdicts if verdict.criterion_id in expected - again),
-        unsaid=unsaid[broken.control],
+        unsaid={
+            criterion_id: words
+            for criterion_id, words in broken.says.items()
+            if criterion_id in red
+            and not any(holds(outcome.message, words) for outcome in failures if outcome.test in red[criterion_id])
+        },
         beside=tuple(control.control for control in others),
-        hidden=frozenset(
-            criterion_id
-            for control in others
-            for criterion_id in control.says.keys() & red.keys() - unsaid[control.control].keys()
-        ),
+        hidden=frozenset(one for control in others for one in control.turns_red if one in red),
         seconds=_seconds(log, broken),
     )
 

@@ -21,10 +21,7 @@ _CELLS = (
     "F: failed. B: blocked (what its tests need was not there). A dot: proven. All as it must be, except where there "
     "is an exclamation mark: F!, B!, P! (proven) and ?! (anything else) are not."
 )
-_HIDDEN = (
-    "A dash: another control of the same round turned it red, with its own words, so nobody saw what this one does to "
-    "it."
-)
+_HIDDEN = "A dash: another control of the same round turned it red, so nobody saw what this one does to it."
 _LETTERS = {State.FAILED: "F", State.BLOCKED: "B", State.PROVEN: "P"}
 
 

@@ -210,14 +210,29 @@ def test_a_criterion_that_was_seen_to_fail_is_asked_no_more(controlled: Controll
     result.stdout.fnmatch_lines(["b * F * . *", "3 of 3 controls turned exactly those criteria red that they must."])
 
 
-@pytest.mark.parametrize("also", ["two", ""], ids=["speaks of another criterion, too", "other words"])
-def test_what_is_not_known_yet_is_asked(controlled: Controlled, also: str) -> None:
-    """A test runs that was not seen to fail for one of its criteria, or whose criterion failed in other words."""
-    mark = f"@pytest.mark.criterion({controlled.suite.ID!r}, {also!r})\n    def test(" if also else "def test("
+LEFT = {"values": {"left": "broken"}}
+ONE = {**LEFT, "turns_red": ["AC1"]}
+BOTH = {"values": {"left": "broken", "right": "broken"}}
+FULL = {"says": {"AC1": "the disk is full"}}
+
+
+@pytest.mark.parametrize(
+    ("also", "a", "b"),
+    [
+        ("two", ONE, BOTH),
+        ("two", BOTH, LEFT),
+        ("one", ONE, {**ONE, **FULL}),
+    ],
+    ids=["it was not seen to fail for both", "one has not failed here yet", "in other words"],
+)
+def test_what_is_not_known_yet_is_asked(
+    controlled: Controlled, also: str, a: dict[str, Any], b: dict[str, Any]
+) -> None:
+    """A test runs unless all that it speaks of failed here, in the words that are named, and it did so before."""
+    mark = f"@pytest.mark.criterion({controlled.suite.ID!r}, {also!r})\n    def test("
     controlled.suite.add("test_02.py", "one", PRODUCT.replace("PART", "left").replace("def test(", mark))
-    both = {**control("left", "AC1", "AC2"), "values": {"left": "broken", "right": "broken"}}
-    other = {**control("left", "AC1"), "says": {"AC1": "the disk is full"}}
-    controlled.run(a=named("left", "AC1"), b=both if also else other)
+    both = control("left", "AC1", "AC2")
+    controlled.run(a={**both, **a}, b={**both, **b})
 
     assert skipped(controlled) == []
 
