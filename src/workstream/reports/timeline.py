@@ -215,7 +215,7 @@ def _pod_title(pod: SeenPod) -> str:
 
 def _look(result: Result | None) -> str:
     if result is None:
-        return "event"
+        return "untold"  # of another document's test, or in a log that was cut off
     if result is Result.PASSED:
         return "passed"
     return "skipped" if result is Result.SKIPPED else "failed"

@@ -323,14 +323,15 @@ def test_the_time_line_shows_all_on_one_clock(told: Story, tmp_path: Path) -> No
 
 
 def test_a_test_on_the_time_line_has_the_colour_of_its_own_attempt(story: type[Story], tmp_path: Path) -> None:
-    """Not that of another attempt of the same test."""
+    """Not that of another attempt of the same test; one of another document has none: the log says no more of it."""
     told = story("one").bind(T).ran(T, PASSED, FAILED, PASSED).ran(T, attempt=2)
     steps = [
-        Step(id=str(number), thread="main", subject="test", doing=T, began=at(number), seconds=0.5) for number in (1, 2)
+        Step(id=str(number), thread="main", subject="test", doing=test, began=at(number), seconds=0.5)
+        for number, test in enumerate([T, T, "test_b.py::test_of_another_document"], start=1)
     ]
     found = page_of(drawn(told, *steps), tmp_path)
     looks = [given["class"] for _, given in found.attributes if (given.get("class") or "").startswith("bar")]
-    assert looks == ["bar failed", "bar passed"]
+    assert looks == ["bar failed", "bar passed", "bar untold"]
 
 
 @pytest.mark.parametrize("time", ["", "yesterday", "1970-01-01T00:00:00+00:00", "2999-01-01T00:00:00+00:00"])
