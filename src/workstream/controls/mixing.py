@@ -2,7 +2,8 @@
 
 A round costs minutes, and most controls turn one criterion red. Two of them can share a round if nobody can take what
 the one did for the other's work: they turn different criteria red, each says with which words, and they change
-different things. What turned red in the wrong words, or besides, is for whoever runs them to see, and to split.
+different things. What turned red in the wrong words, or besides, is for whoever runs them to see, and to split; where
+that is known beforehand, a control says so.
 """
 
 from __future__ import annotations
@@ -73,6 +74,8 @@ def _fit(one: Aim, other: Aim) -> bool:
     layers = bool(one.control.layer and other.control.layer)
     return named and not (
         layers
+        or one.control.name in other.control.apart
+        or other.control.name in one.control.apart
         or one.turns_red.keys() & other.turns_red.keys()
         or _overlap(one.control.values, other.control.values)
         or _objects(one.control) & _objects(other.control)

@@ -69,6 +69,8 @@ class Control(_Strict):
         patches: changes of rendered objects.
         objects: objects that are rendered beside the chart's own.
         layer: instructions of a Dockerfile on top of each image that the suite brings to the cluster.
+        apart: names of controls with which it must share no round: on a product that is broken with one of them, too,
+            it would break nothing, or something else.
 
     """
 
@@ -80,6 +82,7 @@ class Control(_Strict):
     patches: tuple[Patch, ...] = ()
     objects: tuple[dict[str, JsonValue], ...] = ()
     layer: str = ""
+    apart: tuple[str, ...] = ()
 
     def render(self, manifests: Iterable[dict[str, Any]]) -> tuple[list[dict[str, Any]], set[int]]:
         """Return rendered objects, broken, and which patches changed something.
@@ -100,13 +103,23 @@ def load(path: Path) -> tuple[Control, ...]:
     """Read one control, or all `*.yaml` and `*.yml` of a folder, by name.
 
     Raises:
-        errors.ControlError: there is no control, or a file cannot be read as one.
+        errors.ControlError: there is no control, a file cannot be read as one, or one of a folder is to stay apart from
+            a control that is not there.
 
     """
     files = sorted([*path.glob("*.yaml"), *path.glob("*.yml")]) if path.is_dir() else [path]
     if not files:
         raise errors.ControlError(f"{path} holds no control: no file *.yaml.")
-    return tuple(_read(file) for file in files)
+    controls = tuple(_read(file) for file in files)
+    names = {control.name for control in controls}
+    for control in controls:
+        if path.is_dir() and set(control.apart) - names:
+            strange = ", ".join(sorted(set(control.apart) - names))
+            raise errors.ControlError(
+                f"The control {control.name} is to stay apart from {strange}, which {path} does not hold.",
+                instead=f"It holds {', '.join(sorted(names))}.",
+            )
+    return controls
 
 
 def _read(file: Path) -> Control:

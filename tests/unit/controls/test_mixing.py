@@ -56,6 +56,14 @@ def test_controls_share_a_round_that_change_different_things(
         assert len(mixed([aim("AC1", **first), aim("AC2", **second)])) == (1 if fit else 2)
 
 
+def test_a_control_shares_no_round_with_one_from_which_it_is_to_stay_apart() -> None:
+    """Whichever of the two comes first."""
+    shy = aim("AC1", values={"a": 1}, apart=["ac2"])
+    other, third = (aim(place, values={place: 1}) for place in ("AC2", "AC3"))
+    assert [len(group) for group in mixed([shy, other, third])] == [2, 1]
+    assert [len(group) for group in mixed([other, shy, third])] == [2, 1]
+
+
 def test_a_control_without_words_runs_alone() -> None:
     """Nobody could say that it was this one that was noticed."""
     assert len(mixed([aim("AC1", values={"a": 1}), aim("AC2", "", values={"b": 1})])) == 2

@@ -452,6 +452,16 @@ def test_what_is_no_control_is_refused(suite: Suite, text: str, said: str) -> No
     assert said in result.stderr.str() + result.stdout.str()
 
 
+def test_a_control_stays_apart_from_one_that_is_there(controlled: Controlled) -> None:
+    """A name that no control has is an error: a mistyped one would be for nothing. One file is read alone."""
+    left = {**control("left", "AC1"), "apart": ["write"]}
+    result = controlled.run(left=left, right=control("right", "AC2"))
+
+    assert result.ret == errors.ControlError.exit_code
+    assert "The control left is to stay apart from write, which" in result.stderr.str()
+    assert controlled.run(path="controls/left.yaml").ret == pytest.ExitCode.OK
+
+
 @pytest.mark.parametrize("path", ["nowhere", "."])
 def test_where_there_is_no_control_that_is_said(suite: Suite, path: str) -> None:
     """A folder without controls is no folder of controls."""
