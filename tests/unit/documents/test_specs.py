@@ -108,6 +108,7 @@ FEATURES = {
     .replace(", **Then**", "\n3. **Then**")
     .replace("\n2. **Given", "\n\nand\n\n1. **Given"),
     "plain": FEATURE.replace("- **", "- ").replace("**: ", ": "),
+    "dashes": FEATURE.replace("**: ", "** - "),
     "stars": FEATURE.replace("- **", "* **"),
     "nested": FEATURE.replace("- **FR", "- Letters:\n  - **FR", 1).replace("- **FR-002", "  - **FR-002"),
     "tables": re.sub(r"- \*\*((?:FR|SC)-\d+)\*\*: (.*)", r"| \1 | \2 | P0 |", FEATURE)
@@ -116,7 +117,7 @@ FEATURES = {
     "headings of requirements": re.sub(r"- (\*\*(?:FR|SC)-\d+\*\*: .*)", r"#### \1\n\nIndeed.\n", FEATURE),
     "carriage returns": FEATURE.replace("\n", "\r\n"),
     "samples and mentions": f"{FEATURE}\n```markdown\n- **FR-009**: a sample\n```\n\n## Clarifications\n\n"
-    "- Q: What of FR-001? A: FR-002 too.\n- FR-001 and FR-002 are old\n",
+    "- Q: What of FR-001? A: FR-002 too.\n- **FR-001** and **FR-002** are old\n- **FR-001** - **FR-002** are new\n",
 }
 
 
@@ -135,6 +136,25 @@ def test_a_feature_is_the_same_in_every_way_of_writing(tmp_path: Path, text: str
     assert [one.startswith("Given ") and "Then " in one for one in said[:3]] == [True] * 3
     assert claimed(document) == {"US1.1": True, "US1.2": True, "US2.1": False, "FR-001": True}
     assert faults(document) == []
+
+
+@pytest.mark.parametrize(
+    "label",
+    [
+        "**Acceptance Scenarios**:",
+        "#### Acceptance Criteria",
+        "**\u9a8c\u6536\u573a\u666f**\uff1a",
+        "**\u53d7\u3051\u5165\u308c\u30b7\u30ca\u30ea\u30aa**",
+        "**Escenarios**:",
+    ],
+)
+def test_scenarios_are_what_stands_below_their_label(label: str) -> None:
+    """Whatever words they begin with; another label, a rule or a heading ends them."""
+    story = "# Feature Specification: Letters\n\n### User Story 1 - Sending\n\n**Why**:\n\n- zero\n\n"
+    first, second = (f"{label}\n\n{items}\n" for items in ("1. Letters leave\n2. Letters stay", "3. Letters arrive"))
+    document = read(f"{story}{first}\n---\n\n- one\n\n{second}\n**Notes**:\n\n- two\n\n### Edge Cases\n\n- three\n")
+
+    assert [one.text for one in document.criteria] == ["Letters leave", "Letters stay", "Letters arrive"]
 
 
 def test_an_older_feature_has_one_story() -> None:
@@ -509,11 +529,14 @@ def test_any_spec_is_read(text: str, form: str) -> None:
     audit(document)
 
 
-def test_a_folder_that_holds_a_spec_of_no_form_is_a_folder(tmp_path: Path) -> None:
+def test_a_folder_that_holds_a_file_called_spec_is_a_folder(tmp_path: Path) -> None:
     """Other people call other things `spec.md`; what stands beside it is found as in any folder."""
     write(tmp_path / "spec.md", "# Our API\n\n- everything\n")
     write(tmp_path / "WS-001-04.md", "# WS-001-04\n\n## Acceptance Criteria\n\n- [ ] Letters leave\n")
 
     assert not documents.names_one(tmp_path)
     assert [one.id for one in documents.search([tmp_path]).documents] == ["WS-001-04"]
+    write(tmp_path / "spec.md", "# WS-001-05\n\n## Acceptance Criteria\n\n- [ ] Letters stay\n")
+    assert not documents.names_one(tmp_path)
+    assert [one.id for one in documents.search([tmp_path]).documents] == ["WS-001-04", "WS-001-05"]
     assert documents.names_one(feature(tmp_path / "001-letters").path.parent)

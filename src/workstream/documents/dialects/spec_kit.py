@@ -47,9 +47,11 @@ _STEP = re.compile(r"^\W*(?P<word>when|then|and|but)\b", re.IGNORECASE)
 _PREFIX = r"(?:FR|NFR|SC|AC|UAC|REQ)"
 _NUMBER = r"\d{1,5}[a-z]?(?:\.\d{1,3}){0,3}(?:-[a-z]{1,20}){0,3}(?!\w)"  # FR-001, FR-2a, FR-1.2, FR-038-target
 _NAME = rf"(?P<name>{_PREFIX}-?(?:[A-Z]{{1,20}}-){{0,2}}{_NUMBER})"
+# Behind the name that a statement gives itself stands a colon, a dash, or the end of what makes it bold. Where words or
+# a further name follow, the statement speaks of it: `**FR-001** and …`, `**FR-001** - **FR-004**`.
 _NAMED = re.compile(
     rf"^\W*{_NAME}(?:\W{{0,6}}[:\uff1a]|\s+[\u2013\u2014-]\s"
-    r"|(?:\s*\([^()]*\))?\s*[*_~`\])]{1,4}(?!\s*(?:and|or|to|through|[,&/\u2013-])\W))"
+    rf"|(?:\s*\([^()]*\))?\s*[*_~`\])]{{1,4}}+(?!\s*(?:and\b|or\b|to\b|through\b|[,&/]|[\u2013-]\W*{_PREFIX}-?\d)))"
 )
 _ROW = re.compile(rf"^\W*{_NAME}\W*$")
 _LISTS = {"bullet_list", "ordered_list"}
@@ -324,7 +326,7 @@ def _plain(name: str) -> str:
 def _stories(text: str) -> Iterator[str]:
     """Yield the numbers of the stories that a task is marked with: `[US1]`, `[US1, US2]`, `[US1+US3]`, `[US1/2]`."""
     for tag in _TAG.finditer(text):
-        yield from (match["number"].lower() for match in _TAGGED.finditer(tag["numbers"].replace("US", " ")))
+        yield from (match["number"].lower() for match in _TAGGED.finditer(tag["numbers"]))
 
 
 def _references(text: str, prefixes: Collection[str]) -> Iterator[tuple[str, bool]]:
