@@ -22,6 +22,7 @@ FEATURE, TASKS, CAPABILITY, CHANGE = re.findall(r"```markdown\n(.*?)```", PAGE, 
 FORMS = {"spec-kit": FEATURE, "openspec": CAPABILITY}
 SOON = 2.0  # seconds of the processor's time, for 2 MB
 CASES = 150
+DONE = ("leave", "travel", "arrive")
 
 
 def read(text: str, path: Path | str = "letters/spec.md", dialect: str = "") -> documents.Document:
@@ -151,10 +152,11 @@ def test_a_feature_is_the_same_in_every_way_of_writing(tmp_path: Path, text: str
 def test_scenarios_are_what_stands_below_their_label(label: str) -> None:
     """Whatever words they begin with; another label, a rule or a heading ends them."""
     story = "# Feature Specification: Letters\n\n### User Story 1 - Sending\n\n**Why**:\n\n- zero\n\n"
-    first, second = (f"{label}\n\n{items}\n" for items in ("1. Letters leave\n2. Letters stay", "3. Letters arrive"))
-    document = read(f"{story}{first}\n---\n\n- one\n\n{second}\n**Notes**:\n\n- two\n\n### Edge Cases\n\n- three\n")
+    first, second, third = (f"{label}\n\n{number}. Letters {does}\n\n" for number, does in enumerate(DONE, start=1))
+    ends = ("---\n\n- one\n\n", "**Notes**:\n\n- two\n\n", "### Edge Cases\n\n- three\n")
+    document = read(f"{story}{first}{ends[0]}{second}{ends[1]}{third}{ends[2]}")
 
-    assert [one.text for one in document.criteria] == ["Letters leave", "Letters stay", "Letters arrive"]
+    assert [one.text for one in document.criteria] == [f"Letters {does}" for does in DONE]
 
 
 def test_an_older_feature_has_one_story() -> None:
@@ -212,6 +214,14 @@ def test_a_task_that_names_no_story_that_is_there_is_told(tmp_path: Path) -> Non
         (path, 2, "this task names user story 7, and there is none"),
         (path, 2, "this task names FR9, and there is none"),
     ]
+
+
+def test_an_id_may_end_in_words() -> None:
+    """It is another one than that which it begins with."""
+    document = read(FEATURE.replace("FR-002", "FR-001-size"))
+
+    assert [one.id for one in document.criteria][3:5] == ["FR-001", "FR-001-size"]
+    assert lint(document) == ()
 
 
 def test_an_id_that_is_there_twice_is_told() -> None:
