@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import time
 from pathlib import Path
 
 import pytest
@@ -18,6 +19,7 @@ from workstream.documents.lint import lint
 PAGE = (Path(__file__).parents[3] / "docs" / "reference" / "dialects.md").read_text(encoding="utf-8")
 TASK, SPEC, TASKS, STORY, *_ = re.findall(r"```markdown\n(.*?)```", PAGE, re.DOTALL)
 CASES = 150
+SOON = 4.0  # seconds of the processor's time
 
 
 def read(text: str, path: Path | str = "x.md", dialect: str = "") -> documents.Document:
@@ -205,6 +207,16 @@ def test_a_number_that_is_there_twice_is_told(tmp_path: Path) -> None:
 
     assert [one.id for one in document.criteria] == ["1.1", "1.2", "1.3"]
     assert "1.1 is there twice" in [one.message for one in lint(document)]
+
+
+def test_a_number_that_is_always_the_same_keeps_nobody_waiting(tmp_path: Path) -> None:
+    """Markdown counts such a list by itself, and so do we."""
+    items = "".join(f"1. Letter {number} leaves\n" for number in range(1, 8_001))
+    started = time.process_time()
+    document = spec(tmp_path / "letters", f"### Requirement 1\n\n#### Acceptance Criteria\n\n{items}")
+
+    assert [one.id for one in document.criteria] == [f"1.{number}" for number in range(1, 8_001)]
+    assert time.process_time() - started < SOON
 
 
 @settings(max_examples=CASES, deadline=None)

@@ -63,6 +63,7 @@ def test_a_feature_is_read_as_the_page_says(tmp_path: Path) -> None:
     document = feature(tmp_path / "001-letters")
 
     assert (document.dialect, document.id, document.title) == ("spec-kit", "001-LETTERS", "Letters")
+    assert not document.editable
     assert [(one.id, one.text.split()[0], one.group, one.box) for one in document.criteria] == [
         ("US1.1", "**Given**", "User Story 1 - Sending (Priority: P1)", None),
         ("US1.2", "**Given**", "User Story 1 - Sending (Priority: P1)", None),

@@ -69,6 +69,7 @@ def read(file: File) -> Document:
 def _criteria(file: File, faults: list[Fault]) -> tuple[Criterion, ...]:
     """Return each item below every `Acceptance Criteria`, numbered by its requirement and its place there."""
     found: dict[str, Criterion] = {}
+    beyond: dict[str, int] = {}  # by requirement, the number behind the last that was given away
     for requirement, group, item in _items(file):
         line, text = file.source.line(item), item_text(item)
         own, marker = _OWN.match(text), _MARKER.match(file.source.lines[line])
@@ -79,7 +80,9 @@ def _criteria(file: File, faults: list[Fault]) -> tuple[Criterion, ...]:
             if number:
                 faults.append(Fault(file.path, file.source.position(line), f"{name} is there twice"))
                 number = ""
-            name = f"{requirement_of}.{int(last) + 1}"
+            following = max(int(last) + 1, beyond.get(requirement_of, 0))
+            beyond[requirement_of] = following + 1
+            name = f"{requirement_of}.{following}"
         details = content.details(file.source, below_item(item))
         words = text[own.end() :] if own else text
         found[name] = Criterion(name, Kind.ACCEPTANCE, words, file.source.position(line), None, details, group)
