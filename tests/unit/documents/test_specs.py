@@ -315,7 +315,7 @@ def test_an_archived_change_is_history_and_claims_what_still_stands(tmp_path: Pa
     assert claimed(found.documents[0]) == {"1.1": True}
     assert [(one.path, one.position.line) for one in audit(found.documents[0])] == [(archived, 13)]
     assert len(found.passed_over) == 1
-    with pytest.raises(errors.ForeignDocumentError):
+    with pytest.raises(errors.ForeignDocumentError, match="is archived"):
         documents.read(archived)
     assert documents.read(archived.parent, "openspec").id == "2025-01-01-SEND--LETTERS"
 
@@ -378,6 +378,27 @@ def test_a_fence_that_nobody_closes_takes_no_later_section_away() -> None:
         document = read(text.replace("\n## ", "\n```bash\nls\n\n## ", 1))
         assert document.criteria[-1].id == last
         assert [one.code for one in lint(document)] == ["WS006"]
+
+
+def test_a_spec_has_its_id_wherever_it_is_named_from(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A path may go up and down again; of Kiro's specs, too."""
+    feature(tmp_path / "001-letters")
+    (tmp_path / "001-letters" / "contracts").mkdir()
+    write(tmp_path / "kept" / "requirements.md", "### Requirement 1\n\n#### Acceptance Criteria\n\n1. Letters leave\n")
+    write(tmp_path / "openspec" / "specs" / "letters" / "spec.md", CAPABILITY)
+    (tmp_path / "openspec" / "changes").mkdir()
+    (tmp_path / "kept" / "drafts").mkdir()
+    found = []
+    for folder, path in (
+        ("001-letters/contracts", "../spec.md"),
+        ("openspec/changes", "../specs/letters/spec.md"),
+        ("kept/drafts", "../requirements.md"),
+        ("kept", "."),
+    ):
+        monkeypatch.chdir(tmp_path / folder)
+        found.append(documents.read(Path(path)).id)
+
+    assert found == ["001-LETTERS", "LETTERS", "KEPT", "KEPT"]
 
 
 def test_two_specs_of_one_id_are_refused_together(tmp_path: Path) -> None:

@@ -72,6 +72,11 @@ def of(file: File, name: str = "") -> Dialect:
     for dialect in ALL:
         if dialect.recognises(file):
             return dialect
+    if openspec.is_archived(file):
+        raise errors.ForeignDocumentError(
+            f"{file.path}:1: this change is archived: what became of it stands in the spec of its capability.",
+            instead="To read it all the same, name its form: --dialect openspec.",
+        )
     raise errors.ForeignDocumentError(
         f"{file.path}:1: this is no workstream document: neither its first heading, nor its front matter, nor its name "
         f"holds an id like WS-001-04, and it has none of the other forms that are known ({', '.join(NAMES)}).",

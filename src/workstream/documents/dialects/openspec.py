@@ -64,9 +64,8 @@ class _Place:
         return self.root.joinpath(_CHANGES, *([_ARCHIVE] if self.archived else []), *self.change)
 
 
-def _place(path: Path) -> _Place:
-    """Return where a file stands; outside of `openspec`, its folder is the capability."""
-    folder = path.absolute().parent
+def _place(folder: Path) -> _Place:
+    """Return where a spec in a folder stands; outside of `openspec`, the folder is the capability."""
     parts = folder.parts
     if _ROOT in parts:
         begin = len(parts) - parts[::-1].index(_ROOT)
@@ -88,9 +87,14 @@ def recognises(file: File) -> bool:
     What is archived is history: later changes may have changed it again, and what became of it stands in the spec of
     its capability.
     """
-    if file.path.name.lower() != FILE or "templates" in file.path.parts or _place(file.path).archived:
+    if file.path.name.lower() != FILE or "templates" in file.path.parts or is_archived(file):
         return False
     return any(True for _ in _found(file, []))
+
+
+def is_archived(file: File) -> bool:
+    """Whether a file belongs to a change that is archived."""
+    return file.path.name.lower() == FILE and _place(file.folder).archived
 
 
 def read(file: File) -> Document:
@@ -101,7 +105,7 @@ def read(file: File) -> Document:
         Fault(file.path, one.position, f"{one.id} is written as in spec-kit, and this is OpenSpec: nobody proves it")
         for one in spec_kit.criteria(file, [])
     ]
-    place = _place(file.path)
+    place = _place(file.folder)
     heading = next((text for level, text in file.headings if level == 1), "")
     claims = _of_change(place, found, faults) if place.change else _of_archive(place, found, faults)
     return Document(

@@ -100,11 +100,10 @@ def read(file: File) -> Document:
     """Return the document; what its tasks claim is read from the file beside it."""
     faults: list[Fault] = []
     found = criteria(file, faults)
-    folder = file.path.absolute().parent
     heading = next((text for level, text in file.headings if level == 1), "")
     return Document(
         path=file.path,
-        id=folder.name.upper(),
+        id=file.folder.name.upper(),
         title=_TITLE.sub("", heading),
         content=file.content,
         criteria=found,
