@@ -326,11 +326,12 @@ def test_a_project_and_an_option_choose_the_form(tmp_path: Path) -> None:
     "text",
     [
         "# Feature Specification: Letters\n\n## Success Criteria\n\n- Letters leave\n- Letters stay\n",
+        "# Letters\n\n- **AC-1**: Letters leave\n\n1. Given a letter, Then it leaves\n",
         "## REMOVED Requirements\n\n### Requirement: Letters\n\nSHALL do.\n\n#### Scenario: Noon\n\n- **WHEN** noon\n",
         "---\nid: LET-7\n---\n\n## Acceptance Criteria\n\n- [x] #1 Letters leave\n",
         "# Story of my life\n\n## Acceptance Criteria\n\n1. None\n",
     ],
-    ids=["a spec without ids", "a change that only removes", "an id alone", "another story"],
+    ids=["a spec without ids", "criteria of no story", "a change that only removes", "an id alone", "another story"],
 )
 def test_other_forms_are_refused_and_not_read_wrongly(text: str) -> None:
     """What is of no form that is known is no document."""

@@ -160,6 +160,27 @@ def test_scenarios_are_what_stands_below_their_label(label: str) -> None:
     assert [one.text for one in document.criteria] == [f"Letters {does}" for does in DONE]
 
 
+def test_a_story_in_words_that_nobody_here_knows_has_what_is_numbered_in_it() -> None:
+    """A label or a heading in another language hides no scenario; where words are known, they decide."""
+    unknown = FEATURE.replace("Acceptance Scenarios", "Elfogad\u00e1s").replace("Given", "Ha")
+    heading = re.sub(r"User Story \d - ", "T\u00f6rt\u00e9net ", FEATURE)
+    known = FEATURE.replace("**Acceptance", "**Steps**:\n\n1. Write\n\n**Acceptance")
+
+    for text in (unknown, heading, known):
+        document = read(text)
+        assert [one.id for one in document.criteria][:4] == ["US1.1", "US1.2", "US2.1", "FR-001"]
+        assert faults(document) == []
+
+
+def test_a_story_without_scenarios_is_told(tmp_path: Path) -> None:
+    """Its tasks name a story that is there; nobody proves what it promises."""
+    text = FEATURE.replace("1. **Given** a letter, **When** a year has passed, **Then** it is still there\n", "")
+    document = feature(tmp_path / "001-letters", text)
+
+    assert [one.id for one in document.criteria][:3] == ["US1.1", "US1.2", "FR-001"]
+    assert faults(document) == [(document.path, 14, "user story 2 has no acceptance scenarios: nobody proves it")]
+
+
 def test_an_older_feature_has_one_story() -> None:
     """Before stories had numbers, the scenarios stood beside the only one, and in groups."""
     document = read(
@@ -324,6 +345,7 @@ def test_an_archived_change_is_history_and_claims_what_still_stands(tmp_path: Pa
     "text",
     [
         CAPABILITY.replace("- **", "* **"),
+        CAPABILITY + "\n## Notes\n\n- **GIVEN** rain, everybody is wet\n",
         CAPABILITY.replace("- **WHEN**", "**WHEN**").replace("- **THEN**", "\n**THEN**"),
         CAPABILITY.replace("#### Scenario", "### Scenario"),
         CAPABILITY.replace("Requirement: Sending", "requirement\uff1a Sending"),
@@ -333,7 +355,18 @@ def test_an_archived_change_is_history_and_claims_what_still_stands(tmp_path: Pa
         CAPABILITY.replace("### Requirement", "```markdown\n#### Scenario: Sample\n```\n\n### Requirement"),
         CAPABILITY + "\n## RENAMED Requirements\n\n### Requirement: Posting\n\n#### Scenario: Noon\n\n- THEN noon\n",
     ],
-    ids=["stars", "paragraphs", "levels", "wide colon", "modified", "carriage returns", "notes", "samples", "renamed"],
+    ids=[
+        "stars",
+        "steps of nothing",
+        "paragraphs",
+        "levels",
+        "wide colon",
+        "modified",
+        "carriage returns",
+        "notes",
+        "samples",
+        "renamed",
+    ],
 )
 def test_a_capability_is_the_same_in_every_way_of_writing(text: str) -> None:
     """Bullets, paragraphs and levels; what is renamed, noted or shown as a sample is no criterion."""

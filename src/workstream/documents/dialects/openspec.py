@@ -103,7 +103,7 @@ def read(file: File) -> Document:
     found = criteria(file, faults)
     faults += [
         Fault(file.path, one.position, f"{one.id} is written as in spec-kit, and this is OpenSpec: nobody proves it")
-        for one in spec_kit.criteria(file, [])
+        for one in spec_kit.plain_criteria(file)
     ]
     place = _place(file.folder)
     heading = next((text for level, text in file.headings if level == 1), "")

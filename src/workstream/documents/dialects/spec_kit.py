@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import re
 from collections import Counter
 from dataclasses import dataclass, field
@@ -14,7 +15,7 @@ from workstream.documents.model import Claim, Criterion, Document, Fault, Kind, 
 from workstream.documents.source import below_item, end_of_section, item_text, own_text
 
 if TYPE_CHECKING:
-    from collections.abc import Collection, Iterator, Sequence
+    from collections.abc import Collection, Iterable, Iterator, Sequence
     from pathlib import Path
 
     from markdown_it.tree import SyntaxTreeNode
@@ -31,6 +32,7 @@ _TITLE = re.compile(r"^\W*feature\s+spec(?:ification)?\b[^:\uff1a]{0,20}[:\uff1a
 _USER_STORY = (
     r"user[\s-]?story|\u7528\u6237\u6545\u4e8b|\u7528\u6236\u6545\u4e8b|\u4f7f\u7528\u8005\u6545\u4e8b"
     r"|\u30e6\u30fc\u30b6\u30fc?\u30b9\u30c8\u30fc\u30ea\u30fc|\uc0ac\uc6a9\uc790\s?\uc2a4\ud1a0\ub9ac"
+    r"|hist[o\u00f3]ria\s+de\s+usu[a\u00e1]rio|(?:histoire|r[e\u00e9]cit)\s+utilisateur"
 )
 _STORY = re.compile(
     rf"^\W*(?:(?:primary\s+)?(?:{_USER_STORY})|US(?=[\s-]?\d))[\s:#\u2013-]{{0,3}}(?P<number>\d{{1,4}}[a-z]?(?![\w]))?",
@@ -42,7 +44,9 @@ _SCENARIOS = re.compile(
     re.IGNORECASE,
 )
 _SCENARIOS_TITLE = re.compile(r"^\W*acceptance\s+(?:scenarios?|tests?)\W*(?:\([^)]*\)\W*)?$", re.IGNORECASE)
+_ORDERED = "ordered_list"
 _GIVEN = re.compile(r"^\W*given\b", re.IGNORECASE)
+_OF_THE_FORM = re.compile(r"FR|NFR|SC")
 _STEP = re.compile(r"^\W*(?P<word>when|then|and|but)\b", re.IGNORECASE)
 _PREFIX = r"(?:FR|NFR|SC|AC|UAC|REQ)"
 _NUMBER = r"\d{1,5}[a-z]?(?:\.\d{1,3}){0,3}(?:-[a-z]{1,20}){0,3}(?!\w)"  # FR-001, FR-2a, FR-1.2, FR-038-target
@@ -54,7 +58,7 @@ _NAMED = re.compile(
     rf"|(?:\s*\([^()]*\))?\s*[*_~`\])]{{1,4}}+(?!\s*(?:and\b|or\b|to\b|through\b|[,&/]|[\u2013-]\W*{_PREFIX}-?\d)))"
 )
 _ROW = re.compile(rf"^\W*{_NAME}\W*$")
-_LISTS = {"bullet_list", "ordered_list"}
+_LISTS = {"bullet_list", _ORDERED}
 _TAG = re.compile(r"\[(?:US|User\s+Story|Story)(?P<numbers>[\s#-]?\d[^\[\]]{0,80})\](?!\()", re.IGNORECASE)
 _TAGGED = re.compile(r"(?<!\d)0*(?P<number>\d{1,4}[a-z]?)(?!\w)", re.IGNORECASE)
 _REFERENCE = re.compile(
@@ -93,13 +97,21 @@ def recognises(file: File) -> bool:
     """Whether a file specifies a feature: by its name, and by scenarios of user stories or requirements with ids."""
     if file.path.name.lower() != FILE or "templates" in file.path.parts:
         return False
-    return any(True for _ in _Walk(file, []).found())
+    has_stories = any(map(_is_story, file.headings))
+    return any(has_stories or _OF_THE_FORM.match(one.name) for one in _Walk(file, []).found())
+
+
+def _is_story(heading: tuple[int, str]) -> bool:
+    """Whether a heading, given with its level, begins a user story."""
+    level, text = heading
+    return level > 1 and bool(_STORY.match(text))
 
 
 def read(file: File) -> Document:
     """Return the document; what its tasks claim is read from the file beside it."""
     faults: list[Fault] = []
-    found = criteria(file, faults)
+    walk = _Walk(file, faults)
+    found = _criteria(walk)
     heading = next((text for level, text in file.headings if level == 1), "")
     return Document(
         path=file.path,
@@ -107,7 +119,7 @@ def read(file: File) -> Document:
         title=_TITLE.sub("", heading),
         content=file.content,
         criteria=found,
-        claims=tuple(_claims(file.path.with_name(tasks.FILE), found, faults)),
+        claims=tuple(_claims(file.path.with_name(tasks.FILE), found, walk.stories, faults)),
         open_fences=tuple(file.source.open_fences),
         meaning=Context(file.source, file.blocks, heading, found).text,
         dialect=NAME,
@@ -132,12 +144,23 @@ def criteria(file: File, faults: list[Fault]) -> tuple[Criterion, ...]:
         faults: takes what is wrong with it.
 
     """
+    return _criteria(_Walk(file, faults))
+
+
+def plain_criteria(file: File) -> tuple[Criterion, ...]:
+    """Return what is a criterion whatever else a file looks like: steps alone may stand anywhere."""
+    has_stories = any(map(_is_story, file.headings))
+    return tuple(one for one in criteria(file, []) if has_stories or not _SCENARIO_ID.match(one.id))
+
+
+def _criteria(walk: _Walk) -> tuple[Criterion, ...]:
+    """Return what is found, each under an id of its own."""
     counts: Counter[str] = Counter()
     found = []
-    for one in _Walk(file, faults).found():
+    for one in walk.found():
         counts[one.name] += 1
         name = one.name if counts[one.name] == 1 else f"{one.name}~{counts[one.name]}"
-        position = file.source.position(one.line)
+        position = walk.file.source.position(one.line)
         found.append(Criterion(name, Kind.ACCEPTANCE, one.text, position, None, one.details, one.group))
     return tuple(found)
 
@@ -149,20 +172,27 @@ class _Walk:
     file: File
     faults: list[Fault]
 
-    _heading: str = ""
+    _heading: tuple[int, str] = (1, "")  # the last, with its level
     _story: str = ""  # the number of the story that is being read
     _title: str = ""  # its heading
+    _line: int = 0  # where that stands
     _level: int = 0  # the level of the heading above which the story ends
     _armed: int = 0  # the level of the heading above which scenarios end; 0 where none stand
+    _unclear: list[SyntaxTreeNode] = field(default_factory=list)  # its numbered lists that no label makes scenarios
     _counts: dict[str, int] = field(default_factory=dict)  # by story, how many scenarios were found
     _rows: set[str] = field(default_factory=set)
+
+    @property
+    def stories(self) -> Iterable[str]:
+        """The numbers of the stories that were found."""
+        return self._counts
 
     def found(self) -> Iterator[_Found]:
         """Yield what is a criterion, in the document's order."""
         for number, block in enumerate(self.file.blocks):
             text = own_text(block)
             if block.type == "heading":
-                self._enter(block, text)
+                yield from self._enter(block, text)
                 if _NAMED.match(text):
                     below = self.file.blocks[number + 1 : end_of_section(self.file.blocks, number)]
                     yield self._named(text, block, below)
@@ -174,35 +204,70 @@ class _Walk:
                 yield from self._table(block)
             elif block.type in _LISTS:
                 named = list(self._named_items(block))
-                yield from named or self._scenarios(block.children)
+                yield from named or self._list(block)
+        yield from self._leave()
 
-    def _enter(self, heading: SyntaxTreeNode, text: str) -> None:
-        level, story, self._heading = int(heading.tag[1:]), _STORY.match(text), text
-        if story and level > 1:
-            number = (story["number"] or str(len(self._counts) + 1)).lower()
-            self._story = number.lstrip("0") or "0"
-            if self._story in self._counts:
-                place = self.file.source.position(self.file.source.line(heading))
-                self.faults.append(Fault(self.file.path, place, f"user story {self._story} is there twice"))
-            self._counts.setdefault(self._story, 0)
-            self._title, self._level, self._armed = text, level, 0
+    def _enter(self, heading: SyntaxTreeNode, text: str) -> Iterator[_Found]:
+        level, line = int(heading.tag[1:]), self.file.source.line(heading)
+        self._heading = (level, text)
+        if _is_story(self._heading):
+            yield from self._leave()
+            story = _STORY.match(text)
+            self._begin(story["number"] if story else "", line)
         elif _SCENARIOS_TITLE.match(text):  # as older specs have it: beside the one story, or without any
             if not self._story:
-                self._story, self._title = str(len(self._counts) + 1), text
-                self._counts[self._story] = 0
-            self._level = min(level, self._level or level)
-            self._armed = level
+                self._begin("", line)
+            self._level, self._armed = min(level, self._level), level
         elif self._story and level > self._level:
             self._armed = level if _SCENARIOS.search(text) else self._armed if level > self._armed else 0
         else:
-            self._story, self._armed = "", 0
+            yield from self._leave()
+
+    def _begin(self, number: str | None, line: int) -> None:
+        """Begin a story, below the last heading; without a number it has that of its place."""
+        self._story = (number or str(len(self._counts) + 1)).lower().lstrip("0") or "0"
+        if self._story in self._counts:
+            self._fault(line, f"user story {self._story} is there twice")
+        self._counts.setdefault(self._story, 0)
+        self._level, self._title = self._heading
+        self._line, self._armed = line, 0
+
+    def _leave(self) -> Iterator[_Found]:
+        """End a story; if no label in it has words that announce scenarios, they are what is numbered there."""
+        if self._story and not self._counts[self._story]:
+            for block in self._unclear:
+                yield from self._scenarios(block.children)
+            if not self._counts[self._story]:
+                self._fault(self._line, f"user story {self._story} has no acceptance scenarios: nobody proves it")
+        self._story, self._armed, self._unclear = "", 0, []
+
+    def _fault(self, line: int, message: str) -> None:
+        self.faults.append(Fault(self.file.path, self.file.source.position(line), message))
 
     def _paragraph(self, block: SyntaxTreeNode, text: str) -> Iterator[_Found]:
         last = text.rpartition("\n")[2]
-        if self._story and _GIVEN.match(text):
+        if _GIVEN.match(text) and self._may_hold_scenarios(block):
             yield self._scenario(text.replace("\n", " "), self.file.source.line(block), "")
         elif titles.is_label(last):
             self._armed = self._level if self._story and _SCENARIOS.search(last) else 0
+
+    def _list(self, block: SyntaxTreeNode) -> Iterator[_Found]:
+        """Yield the scenarios of a list: a label announces them, or one of them begins as they do."""
+        begins = any(_GIVEN.match(item_text(item)) for item in block.children)
+        if self._armed or (begins and self._may_hold_scenarios(block)):
+            yield from self._scenarios(block.children)
+        elif self._story and block.type == _ORDERED:
+            self._unclear.append(block)
+
+    def _may_hold_scenarios(self, block: SyntaxTreeNode) -> bool:
+        """Whether a story is being read; where none is called so in words that we know, any heading begins one."""
+        if not self._story and not self._has_stories:
+            self._begin("", self.file.source.line(block))
+        return bool(self._story)
+
+    @functools.cached_property
+    def _has_stories(self) -> bool:
+        return any(map(_is_story, self.file.headings))
 
     def _table(self, table: SyntaxTreeNode) -> Iterator[_Found]:
         """Yield a criterion for each row that begins with an id; a further row of the same id is about it."""
@@ -213,7 +278,7 @@ class _Walk:
                 self._rows.add(match["name"])
                 text, *others = filter(None, cells)
                 yield _Found(
-                    match["name"], f"{name}: {text}", self.file.source.line(row), " | ".join(others), self._heading
+                    match["name"], f"{name}: {text}", self.file.source.line(row), " | ".join(others), self._heading[1]
                 )
 
     def _named_items(self, block: SyntaxTreeNode) -> Iterator[_Found]:
@@ -229,13 +294,11 @@ class _Walk:
         name = match["name"] if match else ""
         self._rows.add(name)
         line, details = self.file.source.line(node), content.details(self.file.source, below)
-        return _Found(name, text, line, details, "" if text == self._heading else self._heading)
+        return _Found(name, text, line, details, "" if text == self._heading[1] else self._heading[1])
 
     def _scenarios(self, items: Sequence[SyntaxTreeNode]) -> Iterator[_Found]:
         """Yield the scenarios of a list; where its items are the steps of one, they are one."""
         texts = [item_text(item) for item in items]
-        if not self._story or not (self._armed or any(map(_GIVEN.match, texts))):
-            return
         said: list[tuple[str, SyntaxTreeNode, list[SyntaxTreeNode]]] = []
         for text, item in zip(texts, items, strict=True):
             if said and _continues(said[-1][0], text):
@@ -275,17 +338,17 @@ class _Said:
     done: bool = True
 
 
-def _claims(path: Path, found: Sequence[Criterion], faults: list[Fault]) -> Iterator[Claim]:
+def _claims(path: Path, found: Sequence[Criterion], stories: Iterable[str], faults: list[Fault]) -> Iterator[Claim]:
     """Yield the claims of tasks: what they name is done once every one of them is ticked."""
-    about: dict[str, list[Criterion]] = {}
+    about: dict[str, list[Criterion]] = {story: [] for story in stories}
     for criterion in found:
         story = _SCENARIO_ID.match(criterion.id)
         about.setdefault(story[1] if story else _plain(criterion.id), []).append(criterion)
     prefixes = set(map(_prefix, about))
     said: dict[str, _Said] = {}
-    for line, stories in _tasks(path, faults):
+    for line, named in _tasks(path, faults):
         references = dict(_references(line.text, prefixes))
-        for name, is_named in {**dict.fromkeys(stories, True), **references}.items():
+        for name, is_named in {**dict.fromkeys(named, True), **references}.items():
             if name in about:
                 one = said.setdefault(name, _Said(line))
                 one.last, one.done = line, one.done and line.ticked

@@ -71,10 +71,10 @@ def _unread(file: File, criteria: Sequence[Criterion]) -> Iterator[Fault]:
     if file.path.name.lower() != spec_kit.FILE:
         return
     known = {criterion.position.line for criterion in criteria}
-    for form in (openspec, spec_kit):
-        for one in form.criteria(file, []):
+    for name, others in ((openspec.NAME, openspec.criteria(file, [])), (spec_kit.NAME, spec_kit.plain_criteria(file))):
+        for one in others:
             if one.position.line not in known:
-                message = f"{one.id} would be a criterion in {form.NAME}; here, it is none, and nobody proves it"
+                message = f"{one.id} would be a criterion in {name}; here, it is none, and nobody proves it"
                 yield Fault(file.path, one.position, message)
 
 
