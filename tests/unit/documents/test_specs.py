@@ -356,18 +356,10 @@ def test_an_archived_change_is_history_and_claims_what_still_stands(tmp_path: Pa
         CAPABILITY + "\n## RENAMED Requirements\n\n### Requirement: Posting\n\n#### Scenario: Noon\n\n- THEN noon\n",
     ],
     ids=[
-        "stars",
-        "steps of nothing",
-        "paragraphs",
-        "levels",
-        "wide colon",
-        "modified",
-        "carriage returns",
-        "notes",
-        "samples",
-        "renamed",
+        "stars", "steps of nothing", "paragraphs", "levels", "wide colon", "modified", "carriage returns", "notes",
+        "samples", "renamed",
     ],
-)
+)  # fmt: skip
 def test_a_capability_is_the_same_in_every_way_of_writing(text: str) -> None:
     """Bullets, paragraphs and levels; what is renamed, noted or shown as a sample is no criterion."""
     document = read(text)
@@ -376,6 +368,30 @@ def test_a_capability_is_the_same_in_every_way_of_writing(text: str) -> None:
         ("1.1", "Sending: Noon", "WHEN it is noon\nTHEN letters leave"),
         ("1.2", "Sending: Rain", "WHEN it rains\nTHEN letters stay dry"),
     ]
+    assert faults(document) == []
+
+
+@pytest.mark.parametrize(
+    ("added", "removed", "requirement", "scenario"),
+    [
+        ("\u65b0\u589e\u9700\u6c42", "\u79fb\u9664\u9700\u6c42", "\u9700\u6c42:", "\u573a\u666f:"),
+        (
+            "\u8ffd\u52a0\u3055\u308c\u305f\u8981\u4ef6",
+            "\u524a\u9664\u3055\u308c\u305f\u8981\u4ef6",
+            "\u8981\u4ef6:",
+            "\u30b7\u30ca\u30ea\u30aa:",
+        ),
+    ],
+    ids=["Chinese", "Japanese"],
+)
+def test_a_change_is_read_in_the_words_of_other_editions(
+    added: str, removed: str, requirement: str, scenario: str
+) -> None:
+    """What they add is to be proven, and what they remove is not."""
+    text = CHANGE.replace("ADDED Requirements", added).replace("REMOVED Requirements", removed)
+    document = read(text.replace("Requirement:", requirement).replace("Scenario:", scenario))
+
+    assert [(one.id, one.text) for one in document.criteria] == [("1.1", "Keeping: A year later")]
     assert faults(document) == []
 
 

@@ -27,10 +27,20 @@ _CHANGES = "changes"
 _ARCHIVE = "archive"
 _SPECS = "specs"
 _PARTS = ("proposal.md", "design.md", tasks.FILE)
-_SECTION = re.compile(r"^\W*(?P<delta>added|modified|removed|renamed)\s+requirements?\b", re.IGNORECASE)
-_GONE = {"removed", "renamed"}
-_REQUIREMENT = re.compile(r"^\W*requirement\s*[:\uff1a]\s*(?P<name>.*)$", re.IGNORECASE)
-_SCENARIO = re.compile(r"^\W*scenario\s*[:\uff1a]\s*(?P<name>.*)$", re.IGNORECASE)
+# In English, and in the words of its Chinese edition and of Japanese specs.
+_SECTION = re.compile(
+    r"^\W*(?:(?:added|modified|removed|renamed)\s+requirements?\b"
+    r"|(?:\u65b0\u589e|\u4fee\u6539|\u79fb\u9664|\u5220\u9664|\u91cd\u547d\u540d)\u9700\u6c42"
+    r"|(?:\u8ffd\u52a0|\u5909\u66f4|\u524a\u9664|\u540d\u79f0\u5909\u66f4)(?:\u3055\u308c\u305f)?\u8981\u4ef6)",
+    re.IGNORECASE,
+)
+_GONE = re.compile(
+    r"removed|renamed|\u79fb\u9664|\u5220\u9664|\u91cd\u547d\u540d|\u524a\u9664|\u540d\u79f0\u5909\u66f4", re.IGNORECASE
+)
+_REQUIREMENT = re.compile(r"^\W*(?:requirement|\u9700\u6c42|\u8981\u4ef6)\s*[:\uff1a]\s*(?P<name>.*)$", re.IGNORECASE)
+_SCENARIO = re.compile(
+    r"^\W*(?:scenario|\u573a\u666f|\u30b7\u30ca\u30ea\u30aa)\s*[:\uff1a]\s*(?P<name>.*)$", re.IGNORECASE
+)
 _LARGEST = 8 * 1024 * 1024  # bytes of an archived change to one capability
 
 
@@ -170,7 +180,7 @@ def _found(file: File, faults: list[Fault]) -> Iterator[Criterion]:
             continue
         gone = 0
         if section := _SECTION.match(text):
-            gone = level if section["delta"].lower() in _GONE else 0
+            gone = level if _GONE.search(section.group()) else 0
         elif named:
             count += 1
             requirement = _Requirement(count, named["name"].strip(), level, number)
