@@ -613,11 +613,11 @@ def test_any_spec_is_read(text: str, form: str) -> None:
 def test_a_folder_that_holds_a_file_called_spec_is_a_folder(tmp_path: Path) -> None:
     """Other people call other things `spec.md`; what stands beside it is found as in any folder."""
     write(tmp_path / "spec.md", "# Our API\n\n- everything\n")
-    write(tmp_path / "WS-001-04.md", "# WS-001-04\n\n## Acceptance Criteria\n\n- [ ] Letters leave\n")
+    write(tmp_path / "WS-007-04.md", "# WS-007-04\n\n## Acceptance Criteria\n\n- [ ] Letters leave\n")
 
     assert not documents.names_one(tmp_path)
-    assert [one.id for one in documents.search([tmp_path]).documents] == ["WS-001-04"]
-    write(tmp_path / "spec.md", "# WS-001-05\n\n## Acceptance Criteria\n\n- [ ] Letters stay\n")
+    assert [one.id for one in documents.search([tmp_path]).documents] == ["WS-007-04"]
+    write(tmp_path / "spec.md", "# WS-007-05\n\n## Acceptance Criteria\n\n- [ ] Letters stay\n")
     assert not documents.names_one(tmp_path)
-    assert [one.id for one in documents.search([tmp_path]).documents] == ["WS-001-04", "WS-001-05"]
+    assert [one.id for one in documents.search([tmp_path]).documents] == ["WS-007-04", "WS-007-05"]
     assert documents.names_one(feature(tmp_path / "001-letters").path.parent)
