@@ -717,6 +717,35 @@ def test_a_dialect_that_is_none_is_wrong_usage(run: Run, document: Path) -> None
     assert "workstream" in err
 
 
+@pytest.mark.parametrize(
+    ("form", "text", "name"),
+    [
+        ("spec-kit", "# Feature Specification: Post\n\n- **FR-002a**: Letters leave by noon\n", "FR-002a"),
+        ("openspec", "### Requirement: Letters\n\n#### Scenario: They leave\n\n- **THEN** they leave\n", "1.1"),
+    ],
+)
+def test_every_command_takes_the_folder_of_a_spec(run: Run, tmp_path: Path, form: str, text: str, name: str) -> None:
+    """Its form is found out, criteria are called as they are there, and a suite for it is Python."""
+    folder = tmp_path / "specs" / "post"
+    folder.mkdir(parents=True)
+    (folder / "spec.md").write_text(text, encoding="utf-8")
+    log = prove(folder, name)
+
+    (row,) = json.loads(run("criteria", tmp_path, "--json")[1])
+    assert (row["dialect"], row["id"]) == (form, name)
+    assert run("lint", tmp_path, "--dialect", form) == (0, "", "")
+    assert run("audit", folder, "--evidence", log)[0] == 0
+    assert json.loads(run("status", folder, "--evidence", log, "--json")[1])["dialect"] == form
+    assert run("tick", folder, "--evidence", log, "--check")[0] == 0
+    assert run("tick", folder, "--evidence", log, "--write")[0] == 0
+    assert (folder / "spec.md").read_text(encoding="utf-8") == text
+    code, out, _ = run("explain", name.lower(), folder)
+    assert (code, f": {name} " in out) == (1, True)  # the project has no evidence of its own
+    assert run("scaffold", folder, "--folder", tmp_path / "suite")[0] == 0
+    (module,) = (tmp_path / "suite").iterdir()
+    compile(module.read_text(encoding="utf-8"), str(module), "exec")
+
+
 def test_a_ticked_task_that_rests_on_an_unproven_criterion_fails_the_check(run: Run, tmp_path: Path) -> None:
     """Where nothing is edited, `tick --check` compares what people ticked with evidence, and says where."""
     folder = tmp_path / "letters"

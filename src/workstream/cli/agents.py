@@ -69,7 +69,7 @@ def explain(criterion: str, paths: Sequence[Path], logs: tuple[Path, ...], *, as
         found = _source(document, logs)
         for verdict in found.verdicts:
             known.append(f"{document.id} {verdict.criterion_id}")
-            if verdict.criterion_id == criterion.upper():
+            if verdict.criterion_id.upper() == criterion.upper():
                 one = guidance.explained(_todo(document, verdict, found), found.log, found.basis)
                 if as_json:
                     print_json(one.model_dump(mode="json"))

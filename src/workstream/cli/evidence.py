@@ -102,7 +102,7 @@ def tick(  # noqa: PLR0913 - one for each option
     Only `proven` ticks. Only the byte between a box's brackets changes. Nothing is written if the evidence is
     of another document, if a criterion changed since, or if tests of a criterion were left out. Where there is no
     evidence, what was accepted counts, as long as nothing changed that it rests on. In forms in which nothing is edited
-    (Kiro, BMAD), --check fails where a ticked task rests on a criterion that is not proven.
+    (Kiro, BMAD, OpenSpec, spec-kit), --check fails where a ticked task rests on a criterion that is not proven.
     """
     if write and check:
         raise errors.UsageError("--write and --check exclude each other.", instead="Leave one of them away.")

@@ -32,7 +32,8 @@ _NEXT = re.compile(
 )
 _STARTS_WITH_REFERENCE = re.compile(r"^\W{0,20}(?i:ACs?)[-\s]?\d|^\W{0,20}(?:" + _PREFIXES + r")[-\s]?\d")
 _OWN_NAME = re.compile(
-    rf"^\W*(?P<prefix>(?i:AC)|{_PREFIXES})[-\s_]?(?P<number>\d{{1,9}}(?:[.{HYPHENS}]\d{{1,3}})*[a-z]?)(?![\w])"
+    rf"^\W*(?P<prefix>(?i:AC)|{_PREFIXES})[-\s_]?(?P<number>\d{{1,9}}(?:[.{HYPHENS}]\d{{1,3}})*[a-z]?)"
+    rf"(?!\w|-[a-z-]{{1,40}}\W{{0,4}}:)"  # `FR-001-size:` is another name
 )
 _HYPHEN = re.compile(f"[{HYPHENS}]")
 _STOPS = " .;:,"

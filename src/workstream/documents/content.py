@@ -44,11 +44,19 @@ class Part:
         return "\n".join(self.cells) if self.code else " | ".join(map(rendered, self.cells))
 
 
-def details(source: Source, blocks: Sequence[SyntaxTreeNode]) -> str:
-    """Return what blocks below a statement promise; the order of bullets and paragraphs is no part of it."""
+def details(source: Source, blocks: Sequence[SyntaxTreeNode], *, ordered: bool = False) -> str:
+    """Return what blocks below a statement promise.
+
+    Args:
+        source: the file.
+        blocks: the blocks.
+        ordered: whether the order of bullets and paragraphs is a part of it, as that of steps is.
+
+    """
     kept = zip(blocks, bookkeeping.marked(blocks), strict=True)
     promised = (part for block, is_report in kept if not is_report for part in parts(source, block))
-    return "\n".join(sorted(filter(None, (part.text for part in promised))))
+    texts = filter(None, (part.text for part in promised))
+    return "\n".join(texts if ordered else sorted(texts))
 
 
 def parts(source: Source, block: SyntaxTreeNode, leave_out: Collection[int] = ()) -> Iterator[Part]:

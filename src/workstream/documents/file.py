@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import os
 from functools import cached_property
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 from workstream.documents import settings
@@ -10,7 +12,6 @@ from workstream.documents.source import Source, own_text
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
-    from pathlib import Path
 
     from markdown_it.tree import SyntaxTreeNode
 
@@ -33,6 +34,11 @@ class File:
     def __init__(self, path: Path, content: bytes) -> None:
         self.path = path
         self.content = content
+
+    @cached_property
+    def folder(self) -> Path:
+        """The folder in which it stands, from the root and without `..`: it names specs."""
+        return Path(os.path.normpath(self.path.absolute())).parent
 
     @cached_property
     def source(self) -> Source:

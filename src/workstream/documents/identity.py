@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 _PREFIXES = "UAC|NFR|REQ|AC|FR|SC"
 HYPHENS = r"\-\u2010\u2011\u2013"
 _LONGEST = 500  # characters that are compared to find what somebody may have meant
-_END = r"\s*(?::|\)|[.\u2013\u2014-](?=\s|$))\s*"
+_END = r"\s*(?:[:\uff1a]|\)|[.\u2013\u2014-](?=\s|$))\s*"
 
 
 def _named(prefix: str) -> str:

@@ -48,13 +48,15 @@ class Criterion:
     """One statement of the document that can be proven.
 
     Attributes:
-        id: its place in the document: `AC1`, `G2`, `C1`, `CC3`.
+        id: its place in the document: `AC1`, `G2`, `C1`, `CC3`; in other forms what those number with: `1.2`, `US1.2`,
+            `FR-001`.
         kind: what sort of statement it is.
         text: the statement as written, continuation lines joined by one space.
         position: where it starts.
         box: its box; None for goals, constraints, completion commands and criteria in prose.
         details: what is nested in the statement, follows it in the same item or stands below it, if it is a heading:
-            promised too. One part a line, as it is seen; code as it is written; the parts sorted, without boxes.
+            promised too. One part a line, as it is seen; code as it is written; the parts sorted, unless they are
+            the steps of a scenario; without boxes.
         group: the heading, label or item that it stands below, where there are several: `Story 2`.
 
     """

@@ -21,6 +21,7 @@ if TYPE_CHECKING:
 SMALL = 256 * 1024  # characters; a document of so many is parsed whole
 LARGEST = 512 * 1024  # characters that are parsed at most
 
+_SPEC = "spec.md"  # of spec-kit and OpenSpec: requirements stand below titles of any words
 _LONGEST_CODE = 500  # lines; what a fence holds beyond them is output
 _HEADING = re.compile(r" {0,3}(#{1,6})(?:\s|$)")
 _FENCE = re.compile(r" {0,3}(`{3,}|~{3,})")
@@ -55,11 +56,12 @@ def relevant(lines: Sequence[str], start: int, path: Path) -> list[int]:
     """
     if sum(map(len, lines)) <= SMALL:
         return list(range(start, len(lines)))
+    all_wanted = path.name.lower() == _SPEC
     kept: list[int] = []
     size = 0
     for section in _sections(lines, start):
         # The heading of a section that is skipped still ends the one before.
-        numbers = section.lines if section.wanted else section.lines[: section.headed]
+        numbers = section.lines if section.wanted or all_wanted else section.lines[: section.headed]
         size += sum(len(text) + 1 for number in numbers if (text := lines[number].rstrip()))  # empty lines cost nothing
         if size > LARGEST:
             raise errors.DocumentError(

@@ -9,7 +9,6 @@ from typing import TYPE_CHECKING
 
 from workstream import errors
 from workstream.documents import dependencies, dialects
-from workstream.documents.dialects import kiro
 from workstream.documents.file import File
 
 if TYPE_CHECKING:
@@ -44,8 +43,8 @@ def read(path: Path, dialect: str = "") -> Document:
     """
     try:
         about = path.stat()
-        if stat.S_ISDIR(about.st_mode) and (path / kiro.FILE).is_file():
-            return read(path / kiro.FILE, dialect)
+        if stat.S_ISDIR(about.st_mode) and (spec := dialects.file_of(path, dialect)):
+            return read(spec, dialect)
         if not stat.S_ISREG(about.st_mode):
             what = "a folder" if stat.S_ISDIR(about.st_mode) else "no file"
             raise errors.DocumentError(f"{path} cannot be read: it is {what}.", instead="Name a Markdown file.")

@@ -25,7 +25,12 @@ def module(document: Document) -> str:
 
 def file_name(document: Document) -> str:
     """Return the name of the module, `test_ws_001_04.py`."""
-    return f"test_{document.id.lower().replace('-', '_')}.py"
+    return f"test_{_name(document.id)}.py"
+
+
+def _name(text: str) -> str:
+    """Return an id as a part of a name in Python: `1.2` and `FR-001` are none."""
+    return re.sub(r"\W", "_", text.lower())
 
 
 def _head(document: Document) -> Iterator[str]:
@@ -52,7 +57,7 @@ def _test(document: Document, criterion: Criterion) -> Iterator[str]:
     text = json.dumps(criterion.text, ensure_ascii=False)
     yield ""
     yield f'@pytest.mark.criterion("{document.id}", {text})  # noqa: E501 - the criterion, as it stands in the document'
-    yield f"def test_{criterion.id.lower()}_{words}(cluster: Cluster, evidence: Recorder) -> None:"
+    yield f"def test_{_name(criterion.id)}_{words}(cluster: Cluster, evidence: Recorder) -> None:"
     yield f'    """Say in one sentence what is true when {criterion.id} holds."""'
     yield "    del cluster, evidence"
     yield '    pytest.fail("not written yet: look at the cluster, record what you see, and assert")'

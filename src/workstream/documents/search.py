@@ -8,8 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from workstream import errors
-from workstream.documents import ids
-from workstream.documents.dialects import kiro
+from workstream.documents import dialects, ids
 from workstream.documents.parse import read
 
 if TYPE_CHECKING:
@@ -62,7 +61,7 @@ class Found:
 
 def names_one(path: Path) -> bool:
     """Whether a path names one document: a file, or the folder of a spec."""
-    return not path.is_dir() or (path / kiro.FILE).is_file()
+    return not path.is_dir() or dialects.file_of(path) is not None
 
 
 def search(paths: Sequence[Path], dialect: str = "") -> Found:
@@ -115,7 +114,7 @@ class _Search:
                 self.passed[file] = error.what
             except errors.DocumentError as error:
                 # It may be a document if its name says so, and a gate that passed over that would be green.
-                if ids.DOCUMENT_ID.search(ids.plain(file.name)):
+                if ids.DOCUMENT_ID.search(ids.plain(file.name)) or dialects.is_named_as_spec(file):
                     self.broken.append(error)
                 else:
                     self.passed[file] = error.what

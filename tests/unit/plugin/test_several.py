@@ -14,6 +14,7 @@ import pytest
 from workstream import documents, evidence
 
 if TYPE_CHECKING:
+    from tests.unit.conftest import Run
     from tests.unit.plugin.conftest import Suite
 
 PAGE = (Path(__file__).parents[3] / "docs" / "how-to" / "prove-several-documents.md").read_text(encoding="utf-8")
@@ -318,6 +319,82 @@ def test_a_spec_may_have_a_name_of_several_words(several: Several) -> None:
     result = several.run("--workstream=plans", "--workstream=plans/My Spec")
     assert several.states() == {"MY SPEC": "proven", "MY SPEC 2": "proven", "WS-1": "proven"}
     assert result.ret == pytest.ExitCode.OK
+
+
+FEATURE = """# Feature Specification: Post
+
+### User Story 1 - Sending
+
+**Acceptance Scenarios**:
+
+1. **Given** a letter, **When** it is noon, **Then** it leaves
+
+## Requirements
+
+- **FR-001**: The post MUST keep letters dry
+"""
+CHANGE = """## ADDED Requirements
+
+### Requirement: Keeping
+
+The post SHALL keep letters.
+
+#### Scenario: A year later
+
+- **WHEN** a year has passed
+- **THEN** the letter is there
+"""
+SPEAKING = """
+import pytest
+
+@pytest.mark.criterion("001-POST", "Given a letter, When it is noon, Then it leaves")
+def test_leaves(evidence):
+    evidence.record("left at", "noon")
+
+@pytest.mark.criterion("KEEP--POST", "Keeping: A year later")
+def test_keeps(evidence):
+    evidence.record("kept for", "a year")
+"""
+DRY = """
+@pytest.mark.criterion("001-POST", "The post MUST keep letters dry")
+def test_dry(evidence):
+    evidence.record("drops", 0)
+"""
+
+
+def test_specs_of_two_forms_are_proven_in_one_run_and_ticked_tasks_are_held_to_it(several: Several, run: Run) -> None:
+    """What no test speaks of is not proven; tasks that say that it is done fail the check, and name their place."""
+    plans = several.path / "plans"
+    feature, change = plans / "specs" / "001-post", plans / "openspec" / "changes" / "keep"
+    for path, text in {
+        feature / "spec.md": FEATURE,
+        feature / "tasks.md": "- [x] T001 [US1] Buy a coach\n- [x] T002 Buy an umbrella (FR-001)\n",
+        change / "specs" / "post" / "spec.md": CHANGE,
+        change / "tasks.md": "- [x] 1.1 Build a shelf\n",
+    }.items():
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_text(text)
+    several.levels("001-POST", "KEEP--POST")
+    module = several.path / "test_post.py"
+    module.write_text(SPEAKING)
+    log = several.results / "001-POST" / "evidence.jsonl"
+
+    assert several.run("--workstream=plans").ret == pytest.ExitCode.TESTS_FAILED
+    assert several.states() == {"001-POST": "proven uncovered", "KEEP--POST": "proven"}
+    code, _, err = run("tick", feature, "--evidence", log, "--check")
+    assert (code, f"{feature}/tasks.md:2: FR-001 is claimed, and is uncovered" in err) == (1, True)
+    assert "US1.1 is claimed" not in err
+    code, out, _ = run("audit", plans)
+    says = f"{feature}/tasks.md:2:1: FR-001 is claimed, and the evidence says: uncovered"
+    assert (code, [line for line in out.splitlines() if "is claimed" in line]) == (1, [says])
+    assert run("gate", plans)[0] == 1
+
+    module.write_text(SPEAKING + DRY)
+    assert several.run("--workstream=plans").ret == pytest.ExitCode.OK
+    for folder in (feature, change / "specs" / "post"):
+        assert run("tick", folder, "--check")[0] == 0
+    assert run("audit", plans)[0] == 0
+    assert run("gate", plans)[0] == 0
 
 
 def test_a_folder_of_one_document_keeps_the_places_of_several(several: Several) -> None:

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 from workstream.documents import content, titles
 from workstream.documents.context import Context
+from workstream.documents.dialects import tasks
 from workstream.documents.model import Claim, Criterion, Document, Fault, Kind, Position
 from workstream.documents.source import below_item, item_text, own_text
 
@@ -20,23 +21,19 @@ if TYPE_CHECKING:
 
 NAME = "kiro"
 FILE = "requirements.md"
-TASKS = "tasks.md"
 
-_PARTS = (TASKS, "design.md", "research.md")
+_PARTS = (tasks.FILE, "design.md", "research.md")
 _REQUIREMENT = re.compile(r"^\W*(?:requirement|req)\b\W{0,3}(?P<number>\d{1,4})\b", re.IGNORECASE)
 _NUMBERED = re.compile(r"^\W*(?P<number>\d{1,4})[.:)]?\s+\S")
 _OWN = re.compile(r"^\W{0,4}(?P<requirement>\d{1,4})\.(?P<number>\d{1,4})\W{0,4}\s+(?=\S)")
 _MARKER = re.compile(r"^[\s>]*(?P<number>\d{1,9})[.)]\s")
 _LISTS = {"bullet_list", "ordered_list"}
-_TASK = re.compile(r"^\s*[-*+]\s+\[(?P<mark>.)\]\*?\s+\S")
 _NAMES = re.compile(r"^[\W_]*requirements?[\W_]*:[\W_]*(?P<names>.*?)[\s_*]*$", re.IGNORECASE)
 _NAME = re.compile(
     r"^[\W_]*(?:req(?:uirement)?s?\.?\s*)?(?P<first>\d{1,4}(?:\.\d{1,4})?)"
     r"(?:\s*[\u2013-]\s*(?P<last>\d{1,4}(?:\.\d{1,4})?))?[\W_]*$",
     re.IGNORECASE,
 )
-_FENCE = re.compile(r"^\s*(`{3,}|~{3,})")
-_LARGEST = 8 * 1024 * 1024  # bytes of a list of tasks
 _RANGE = 200  # criteria that a range names at most
 
 
@@ -51,15 +48,14 @@ def read(file: File) -> Document:
     """Return the document; what its tasks claim is read from the file beside it."""
     faults: list[Fault] = []
     criteria = _criteria(file, faults)
-    folder = file.path.absolute().parent
     title = next((text for level, text in file.headings if level == 1), "")
     return Document(
         path=file.path,
-        id=folder.name.upper(),
+        id=file.folder.name.upper(),
         title=title,
         content=file.content,
         criteria=criteria,
-        claims=tuple(_claims(file.path.with_name(TASKS), criteria, faults)),
+        claims=tuple(_claims(file.path.with_name(tasks.FILE), criteria, faults)),
         open_fences=tuple(file.source.open_fences),
         meaning=Context(file.source, file.blocks, title, criteria).text,
         dialect=NAME,
@@ -72,6 +68,7 @@ def read(file: File) -> Document:
 def _criteria(file: File, faults: list[Fault]) -> tuple[Criterion, ...]:
     """Return each item below every `Acceptance Criteria`, numbered by its requirement and its place there."""
     found: dict[str, Criterion] = {}
+    beyond: dict[str, int] = {}  # by requirement, the number behind the last that was given away
     for requirement, group, item in _items(file):
         line, text = file.source.line(item), item_text(item)
         own, marker = _OWN.match(text), _MARKER.match(file.source.lines[line])
@@ -82,7 +79,9 @@ def _criteria(file: File, faults: list[Fault]) -> tuple[Criterion, ...]:
             if number:
                 faults.append(Fault(file.path, file.source.position(line), f"{name} is there twice"))
                 number = ""
-            name = f"{requirement_of}.{int(last) + 1}"
+            following = max(int(last) + 1, beyond.get(requirement_of, 0))
+            beyond[requirement_of] = following + 1
+            name = f"{requirement_of}.{following}"
         details = content.details(file.source, below_item(item))
         words = text[own.end() :] if own else text
         found[name] = Criterion(name, Kind.ACCEPTANCE, words, file.source.position(line), None, details, group)
@@ -111,36 +110,18 @@ def _items(file: File) -> Iterator[tuple[int, str, SyntaxTreeNode]]:
 def _claims(path: Path, criteria: Sequence[Criterion], faults: list[Fault]) -> Iterator[Claim]:
     """Yield what each task claims of the criteria that it names."""
     known = {criterion.id: criterion for criterion in criteria}
-    task, fence = (0, ""), ""
-    for number, line in enumerate(_tasks(path, faults), start=1):
-        mark = _FENCE.match(line)
-        if mark and (not fence or mark[1].startswith(fence)):
-            fence = "" if fence else mark[1]
-        elif fence:
-            continue
-        elif begins := _TASK.match(line):
-            task = (number, begins["mark"])
-        elif task[0] and (names := _NAMES.match(line)):
-            text = names["names"]
-            for name in dict.fromkeys(_named(text, known)):
+    task = None
+    for line in tasks.lines(path, faults):
+        if line.mark:
+            task = line
+        elif task and (names := _NAMES.match(line.text)):
+            for name in dict.fromkeys(_named(names["names"], known)):
                 if name not in known:
                     message = f"this task names requirement {name}, and there is none"
-                    faults.append(Fault(path, Position(number, 1), message))
+                    faults.append(Fault(path, Position(line.number, 1), message))
                     continue
-                yield Claim(name, line.strip(), Position(task[0], 1), None, task[1] in "xX", doubted=False, path=path)
-
-
-def _tasks(path: Path, faults: list[Fault]) -> list[str]:
-    try:
-        if not path.is_file():
-            return []
-        if path.stat().st_size > _LARGEST:
-            faults.append(Fault(path, Position(1, 1), "this list of tasks is too large to be one, and is not read"))
-            return []
-        return path.read_bytes().decode("utf-8", "replace").replace("\r\n", "\n").split("\n")
-    except OSError as error:
-        faults.append(Fault(path, Position(1, 1), f"cannot be read: {error.strerror}"))
-        return []
+                said, place = line.text.strip(), Position(task.number, 1)
+                yield Claim(name, said, place, None, affirmed=task.ticked, doubted=False, path=path)
 
 
 def _named(text: str, known: dict[str, Criterion]) -> Iterator[str]:

@@ -6,13 +6,16 @@ from typing import TYPE_CHECKING
 
 from workstream.documents import claims, ids, titles
 from workstream.documents.context import Context
-from workstream.documents.model import Document, Kind
+from workstream.documents.dialects import openspec, spec_kit
+from workstream.documents.model import Document, Fault, Kind
 from workstream.documents.reading import Reading
 
 if TYPE_CHECKING:
     import re
+    from collections.abc import Iterator, Sequence
 
     from workstream.documents.file import File
+    from workstream.documents.model import Criterion
 
 NAME = "workstream"
 
@@ -59,7 +62,20 @@ def read(file: File) -> Document:
         passed_over=tuple(reading.passed_over()),
         meaning=Context(file.source, file.blocks, heading, criteria).text,
         dialect=NAME,
+        faults=tuple(_unread(file, criteria)),
     )
+
+
+def _unread(file: File, criteria: Sequence[Criterion]) -> Iterator[Fault]:
+    """Yield what would be criteria in the forms that call their files `spec.md`, and is none here."""
+    if file.path.name.lower() != spec_kit.FILE:
+        return
+    known = {criterion.position.line for criterion in criteria}
+    for name, others in ((openspec.NAME, openspec.criteria(file, [])), (spec_kit.NAME, spec_kit.plain_criteria(file))):
+        for one in others:
+            if one.position.line not in known:
+                message = f"{one.id} would be a criterion in {name}; here, it is none, and nobody proves it"
+                yield Fault(file.path, one.position, message)
 
 
 def _title(file: File) -> str:
