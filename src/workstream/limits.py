@@ -125,5 +125,7 @@ RELEASE_UNINSTALL = Limit("removal of a release", 180)
 PODS_READY = Limit("pods ready", 240)
 CONTAINER_READY = Limit("a container alone", 60)
 JOB = Limit("a job", 180)
+PAUSE = Limit("a job that waits while something is done to the cluster", 900)  # longer than all that is done meanwhile
+IDLE = Limit("what is given back because it is idle", 60)
 LENT = Limit("what another process of this run brings up", 10800)  # it has limits of its own, and says so
 COMPLETION_COMMAND = Limit("a completion command", 330)  # longer than the --timeout 5m that such a command may have

@@ -56,7 +56,7 @@ def test_a_service_that_is_away_for_longer_than_spark_would_wait_serves_what_dea
         return sum(map(len, shuffle.registered(cluster, release, number).values()))
 
     first = sum(killed.values())
-    waiting.until(lambda: registered() >= 2 * first, limits.JOB, what="new executors are registered with the service")
+    paused.until(lambda: registered() >= 2 * first, limits.JOB, "new executors are registered with the service")
     began = time.monotonic()
     with shuffle.away(cluster, release):
         go_on(paused)
@@ -277,10 +277,10 @@ def test_an_application_gives_back_every_executor_and_reduces_what_they_wrote(
     properties = {**DYNAMIC, "spark.dynamicAllocation.initialExecutors": first}
     with pausing(replace(submitter, properties=properties)) as job:
         began = time.monotonic()
-        waiting.until(
+        job.until(
             lambda: not any(shuffle.executors(cluster, release).values()),
-            limits.JOB,
-            what="no executor of the application that pauses is left",
+            limits.IDLE,
+            "no executor of the application that pauses is left",
         )
         evidence.record("seconds until no executor was left", round(time.monotonic() - began, 1))
         known = shuffle.registered(cluster, release, job.application_id)

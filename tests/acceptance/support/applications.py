@@ -248,8 +248,24 @@ class Running:
         """
         self._until(lambda: self.finished_tasks() >= count, f"{count} tasks are finished")
 
+    def until(self, condition: Callable[[], bool], limit: limits.Limit, what: str) -> None:
+        """Wait for what is to happen while the job runs: once its driver is dead, much looks as if it had.
+
+        Raises:
+            errors.ProgramFailedError: it ended, or has no hope.
+
+        """
+        self._until(lambda: self.process.poll() is None and condition(), what, limit)
+
     def go_on(self, pipe: str) -> None:
-        """Let the job go on: write to its pipe."""
+        """Let the job go on: write to its pipe.
+
+        Raises:
+            errors.ProgramFailedError: it ended, and nobody reads what is written.
+
+        """
+        if self.process.poll() is not None:
+            raise self._failed(f"ended with exit code {self.process.returncode} at {pipe}", self._complaints())
         by = self.submitter
         by.cluster.execute(by.release.namespace, by.place, "sh", "-c", f"echo > {pipe}")
 
@@ -277,7 +293,7 @@ class Running:
         text = by.cluster.execute(by.release.namespace, by.place, "cat", path).stdout
         return Application(application_id, said, self._read(self.err), event_log.read(text), self.command)
 
-    def _until(self, condition: Callable[[], bool], what: str) -> None:
+    def _until(self, condition: Callable[[], bool], what: str, limit: limits.Limit = limits.JOB) -> None:
         def looked() -> bool:
             ended = self.process.poll() is not None  # before the condition looks at what it wrote last
             if condition():
@@ -289,7 +305,7 @@ class Running:
                 raise self._failed(f"has no hope, {_HOPELESS_FAILURES} executors ended by themselves", said)
             return False
 
-        waiting.until(looked, limits.JOB, what=what, last_seen=lambda: processes.tail(self._read(self.err)))
+        waiting.until(looked, limit, what=what, last_seen=lambda: processes.tail(self._read(self.err)))
 
     @staticmethod
     def _read(file: Path) -> str:

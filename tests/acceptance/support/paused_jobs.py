@@ -44,7 +44,7 @@ def pausing(submitter: Submitter, reduces: int = REDUCES) -> Iterator[Running]:
     submitter.cluster.execute(submitter.release.namespace, submitter.place, "rm", "--force", _PIPE)
     # A map task for every core, so that every node has map work to lose.
     numbers = (NUMBERS, max(KEYS, reduces), submitter.cores, reduces)
-    arguments = (*map(str, numbers), _PIPE, str(int(limits.JOB.seconds)))
+    arguments = (*map(str, numbers), _PIPE, str(int(limits.PAUSE.seconds)))
     with submitter.running("executor_loss.py", *arguments) as job:
         job.paused_at(_PIPE)
         yield job
