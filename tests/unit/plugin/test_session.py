@@ -390,6 +390,20 @@ def test_processes_of_xdist_share_one_cluster(suite: Suite) -> None:
     assert len(set(processes)) == 2
 
 
+@pytest.mark.parametrize("options", [[], ["-n2"]], ids=["alone", "xdist"])
+@pytest.mark.parametrize("uses", [", cluster", ""], ids=["a test uses it", "no test uses it"])
+def test_a_cluster_is_brought_up_only_for_tests_that_use_it(suite: Suite, options: list[str], uses: str) -> None:
+    """Whoever proves a document without one does not wait for it."""
+    conftest = suite.path / "conftest.py"
+    entered = "def cluster(_engine, _tools, options):\n"
+    assert entered in conftest.read_text()
+    conftest.write_text(conftest.read_text().replace(entered, f"{entered}    pathlib.Path('brought-up').touch()\n"))
+    suite.write({"one": f"def test(evidence{uses}):\n    evidence.record('answer', 42)\n"})
+    suite.run(*options)
+    assert (suite.path / "brought-up").exists() == bool(uses)
+    assert suite.states() == {"one": "proven"}
+
+
 def test_processes_that_would_all_run_everything_are_refused(suite: Suite) -> None:
     """A test that is run again proves nothing."""
     suite.write({"one": suite.PROVING})
