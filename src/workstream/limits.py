@@ -92,7 +92,6 @@ SETTLED_SECONDS = 5.0  # what holds something up for so long is told
 SHORTEST_STEP_SECONDS = 0.1  # what took less is no step that evidence holds
 SILENCE_LOOK_SECONDS = 1.0  # between two looks at what a test does while nothing is said
 QUIET_SECONDS = 10.0  # a test that waits for something for so long is told, with what it waits for
-SHORTEST_STEP_SECONDS = 0.1  # what took less is no step that evidence holds
 HEARTBEAT_SECONDS = 30.0  # between two lines that say that a step, or a test, is still at work
 
 # Room on the cache's disk, in bytes: twice of what was measured.
@@ -125,6 +124,7 @@ RELEASE_UNINSTALL = Limit("removal of a release", 180)
 PODS_READY = Limit("pods ready", 240)
 CONTAINER_READY = Limit("a container alone", 60)
 JOB = Limit("a job", 180)
+JOBS = Limit("some twenty jobs, one after the other", 900)
 PAUSE = Limit("a job that waits while something is done to the cluster", 900)  # longer than all that is done meanwhile
 IDLE = Limit("what is given back because it is idle", 60)
 LENT = Limit("what another process of this run brings up", 10800)  # it has limits of its own, and says so

@@ -62,6 +62,7 @@ def test_the_shuffle_service_is_a_daemonset_with_the_names_that_the_document_fix
 
 
 DAEMONS = ("spark-sa-master", "spark-sa-worker", "spark-sa-shuffle")
+REQUIRED = "requiredDuringSchedulingIgnoredDuringExecution"
 NODE_DAEMONS = ("spark-sa-worker", "spark-sa-shuffle")
 
 
@@ -79,6 +80,17 @@ def test_workers_and_service_go_to_the_nodes_that_the_values_choose() -> None:
     for name in NODE_DAEMONS:
         assert spec_of(rendered, name).get("nodeSelector") == nodes["selector"]
         assert spec_of(rendered, name).get("tolerations") == nodes["tolerations"]
+
+
+def test_workers_and_service_leave_a_node_that_is_taken_out(defaults: list[Manifest]) -> None:
+    """Both refuse nodes with the label of the chart's README, and so Kubernetes ends those that run there."""
+    expression = {"key": "spark-standalone/out", "operator": "DoesNotExist"}
+    readme = (CHART / "README.md").read_text(encoding="utf-8")
+
+    assert f"kubectl label node NODE {expression['key']}=" in readme
+    for name in NODE_DAEMONS:
+        (term,) = spec_of(defaults, name)["affinity"]["nodeAffinity"][REQUIRED]["nodeSelectorTerms"]
+        assert term == {"matchExpressions": [expression]}
 
 
 def test_every_container_runs_the_image_that_the_values_name() -> None:

@@ -155,6 +155,13 @@ BROKEN = [
         chart_tests.test_workers_and_service_go_to_the_nodes_that_the_values_choose,
     ),
     Broken(
+        "a node that cannot be taken out",
+        "_helpers.tpl",
+        "spark-standalone/out",
+        "spark-standalone/away",
+        chart_tests.test_workers_and_service_leave_a_node_that_is_taken_out,
+    ),
+    Broken(
         "tolerations that are dropped",
         "_helpers.tpl",
         "\ntolerations:",

@@ -53,6 +53,7 @@ helm.sh/chart: {{ printf "%s-%s" $root.Chart.Name $root.Chart.Version | replace 
 {{- $found = set $found "spark.shuffle.service.port" (toString .Values.shuffleService.port) -}}
 {{- $found = set $found "spark.shuffle.io.maxRetries" "24" -}}
 {{- $found = set $found "spark.shuffle.readHostLocalDisk" "false" -}}
+{{- $found = set $found "spark.shuffle.service.removeShuffle" "true" -}}
 {{- else -}}
 {{- $found = set $found "spark.dynamicAllocation.shuffleTracking.enabled" "true" -}}
 {{- end -}}
@@ -134,6 +135,14 @@ imagePullSecrets:
 hostNetwork: true
 dnsPolicy: ClusterFirstWithHostNet
 {{- end }}
+# A node that is to be drained gets the label, and both leave it at once; see the chart's README.
+affinity:
+  nodeAffinity:
+    requiredDuringSchedulingIgnoredDuringExecution:
+      nodeSelectorTerms:
+        - matchExpressions:
+            - key: spark-standalone/out
+              operator: DoesNotExist
 {{- with .Values.nodes.selector }}
 nodeSelector:
   {{- toYaml . | nindent 2 }}
