@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import time
-from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 import pytest
@@ -110,9 +109,8 @@ def test_switched_off_nothing_is_left_and_jobs_succeed_and_on_again_it_is_back(
         for one in found
         if one["name"].startswith(f"{release.name}-shuffle") or one.get("labels", {}).get("app") == "spark-shuffle"
     ]
-    first = str(len(shuffle.pods(cluster, release, "worker")))
-    dynamic = {"spark.dynamicAllocation.enabled": "true", "spark.dynamicAllocation.initialExecutors": first}
-    application = replace(submitter, properties=dynamic).run("word_count.py")
+    dynamic = submitter.allocating_dynamically()
+    application = dynamic.run("word_count.py")
     application.draw(evidence)
     told = application.history.properties.get("spark.shuffle.service.enabled")
     tracks = application.history.properties.get("spark.dynamicAllocation.shuffleTracking.enabled")
@@ -122,7 +120,7 @@ def test_switched_off_nothing_is_left_and_jobs_succeed_and_on_again_it_is_back(
     after = {pod.node for pod in shuffle.pods(cluster, release, "shuffle") if pod.ready}
     evidence.record("objects of the service when it is off", left, command=f"kubectl get {kinds}")
     evidence.record("spark.shuffle.service.enabled of the application", told, command=application.command)
-    evidence.record("what it was told besides", dynamic)
+    evidence.record("what it was told besides", dynamic.properties)
     evidence.record("spark.dynamicAllocation.shuffleTracking.enabled of the application", tracks)
     evidence.record("counts", application.said["counts"])
     evidence.record("nodes with a ready shuffle pod, before and after", {"before": before, "after": after})

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import time
 from contextlib import ExitStack
-from dataclasses import replace
 from typing import TYPE_CHECKING
 
 import pytest
@@ -27,11 +26,6 @@ if TYPE_CHECKING:
     from workstream.cluster.helm import Release
     from workstream.evidence import Recorder
 
-# Executors come with their application, or a small one would wait for them; and go soon, or the test would.
-DYNAMIC = {
-    "spark.dynamicAllocation.enabled": "true",
-    "spark.dynamicAllocation.executorIdleTimeout": "5s",
-}
 SPARKS_RETRIES = 3  # of a fetch, unless told otherwise
 AWAITS_MASTER, CONNECTS, MISLED = "waiting for a master", "Connecting to master", "Master has changed"
 WAITS = "waiting for the shuffle service"
@@ -273,9 +267,8 @@ def test_an_application_gives_back_every_executor_and_reduces_what_they_wrote(
     cluster: Cluster, release: Release, submitter: Submitter, evidence: Recorder
 ) -> None:
     """While it pauses after its map work no executor runs; new ones fetch what those wrote, and the sums are exact."""
-    first = str(len(shuffle.pods(cluster, release, "worker")))
-    properties = {**DYNAMIC, "spark.dynamicAllocation.initialExecutors": first}
-    with pausing(replace(submitter, properties=properties)) as job:
+    dynamic = submitter.allocating_dynamically()
+    with pausing(dynamic) as job:
         began = time.monotonic()
         job.until(
             lambda: not any(shuffle.executors(cluster, release).values()),
@@ -285,7 +278,7 @@ def test_an_application_gives_back_every_executor_and_reduces_what_they_wrote(
         evidence.record("seconds until no executor was left", round(time.monotonic() - began, 1))
         known = shuffle.registered(cluster, release, job.application_id)
         application = finish(job, evidence)
-    evidence.record("what the application was told besides", properties)
+    evidence.record("what the application was told besides", dynamic.properties)
     evidence.record("executors that had registered with the services by then, by node", known)
     later = [
         name for name in application.history.executors if name not in {one for ids in known.values() for one in ids}

@@ -7,7 +7,7 @@ import re
 import shlex
 import tempfile
 from contextlib import AbstractContextManager, contextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -57,6 +57,7 @@ _EXECUTOR_FAILED = "is now EXITED (Command exited with code 1)"
 _HOPELESS_FAILURES = 6
 
 _TASK_FINISHED = " INFO TaskSetManager: Finished task "
+_EXECUTOR_LOST = " INFO DAGScheduler: Executor lost: "
 _FETCH_FAILED = ": FetchFailed("
 _ID = re.compile(r"Connected to Spark cluster with app ID (\S+)")
 
@@ -105,6 +106,20 @@ class Submitter:
     release: Release
     pod: str = ""
     properties: Mapping[str, str] = field(default_factory=dict)
+
+    def allocating_dynamically(self) -> Submitter:
+        """Return one whose applications begin with an executor on every worker, and give back what is idle.
+
+        A small application would wait for executors that come later, and a test for those that go later.
+        """
+        return replace(
+            self,
+            properties={
+                "spark.dynamicAllocation.enabled": "true",
+                "spark.dynamicAllocation.initialExecutors": str(self.cores // _CORES),
+                "spark.dynamicAllocation.executorIdleTimeout": "5s",
+            },
+        )
 
     def run(self, job: str, *arguments: str) -> Application:
         """Run one of our jobs to its end.
@@ -216,14 +231,15 @@ class Running:
     err: Path
     command: str
 
-    def paused_at(self, pipe: str) -> None:
-        """Wait until the job says that it waits at a named pipe: then its first half is done.
+    def paused_at(self, pipe: str, times: int = 1) -> None:
+        """Wait until the job says that it waits at a named pipe, for so many times: then a part of it is done.
 
         Raises:
             errors.ProgramFailedError: it ended, or has no hope of getting there.
 
         """
-        self._until(lambda: f"paused at {pipe}\n" in self._read(self.out), f"the job pauses at {pipe}")
+        said = f"paused at {pipe}\n"
+        self._until(lambda: self._read(self.out).count(said) >= times, f"the job pauses at {pipe}")
 
     def finished_tasks(self) -> int:
         """Return how many tasks the driver has seen finish until now."""
@@ -238,6 +254,10 @@ class Running:
     def failed_fetches(self) -> int:
         """Return how many tasks the driver has seen fail until now because a fetch was given up."""
         return self._read(self.err).count(_FETCH_FAILED)
+
+    def lost_executors(self) -> int:
+        """Return how many executors the driver knows to be gone by now, some seconds after they went."""
+        return self._read(self.err).count(_EXECUTOR_LOST)
 
     def until_finished(self, count: int) -> None:
         """Wait until the driver has seen so many tasks finish.
@@ -255,7 +275,7 @@ class Running:
             errors.ProgramFailedError: it ended, or has no hope.
 
         """
-        self._until(lambda: self.process.poll() is None and condition(), what, limit)
+        self._until(lambda: condition() and self.process.poll() is None, what, limit)
 
     def go_on(self, pipe: str) -> None:
         """Let the job go on: write to its pipe.
@@ -269,14 +289,29 @@ class Running:
         by = self.submitter
         by.cluster.execute(by.release.namespace, by.place, "sh", "-c", f"echo > {pipe}")
 
-    def await_end(self) -> str:
+    def await_failure(self) -> str:
+        """Wait for the end of a job that cannot end well; return its driver's log, or nothing if it ended well."""
+        waiting.until(
+            lambda: self.process.poll() is not None,
+            limits.JOB,
+            what="the job ends",
+            last_seen=lambda: processes.tail(self._read(self.err)),
+        )
+        return self._read(self.err) if self.process.returncode else ""
+
+    @property
+    def said(self) -> str:
+        """What it printed until now."""
+        return self._read(self.out)
+
+    def await_end(self, limit: limits.Limit = limits.JOB) -> str:
         """Wait for the job's end; return what it printed.
 
         Raises:
             errors.ProgramFailedError: it failed, or has no hope of ending well.
 
         """
-        self._until(lambda: self.process.poll() == 0, "the job ends well")
+        self._until(lambda: self.process.poll() == 0, "the job ends well", limit)
         return self._read(self.out)
 
     def ended(self) -> Application:

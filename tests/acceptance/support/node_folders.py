@@ -11,7 +11,7 @@ from contextlib import contextmanager
 from pathlib import PurePosixPath
 from typing import TYPE_CHECKING, Any
 
-from support.places import RECOVERY_FOLDER, SHUFFLE_FOLDER
+from support.places import RECOVERY_FOLDER, SHUFFLE_FOLDER, SMALL_FOLDER
 from workstream import errors, limits, processes
 from workstream.cluster import hopeless, waiting, workloads
 from workstream.cluster.access import STAYS
@@ -27,7 +27,7 @@ if TYPE_CHECKING:
     Seen = Mapping[str, Mapping[str, bool]]
 
 _NAME = "workstream-node-folders"
-_FOLDERS = (SHUFFLE_FOLDER, RECOVERY_FOLDER)
+_FOLDERS = (SHUFFLE_FOLDER, RECOVERY_FOLDER, SMALL_FOLDER)
 _NODE = "/node"  # where a pod sees those folders of its node that hold the product's
 _IN_USE = 75
 # Whoever uses a folder holds a lock in it: see the image's entrypoint.

@@ -41,18 +41,30 @@ def done_once(job: Running) -> dict[str, Any]:
 @contextmanager
 def pausing(submitter: Submitter, reduces: int = REDUCES) -> Iterator[Running]:
     """Give a job that did its map work and waits at a pipe."""
-    submitter.cluster.execute(submitter.release.namespace, submitter.place, "rm", "--force", _PIPE)
     # A map task for every core, so that every node has map work to lose.
     numbers = (NUMBERS, max(KEYS, reduces), submitter.cores, reduces)
-    arguments = (*map(str, numbers), _PIPE, str(int(limits.PAUSE.seconds)))
-    with submitter.running("executor_loss.py", *arguments) as job:
+    with at_pipe(submitter, "executor_loss.py", *map(str, numbers)) as job:
+        yield job
+
+
+@contextmanager
+def at_pipe(submitter: Submitter, name: str, *arguments: str) -> Iterator[Running]:
+    """Give a job that waits at a pipe, which is told the pipe and for how many seconds behind its arguments."""
+    submitter.cluster.execute(submitter.release.namespace, submitter.place, "rm", "--force", _PIPE)
+    with submitter.running(name, *arguments, _PIPE, str(int(limits.PAUSE.seconds))) as job:
         job.paused_at(_PIPE)
         yield job
 
 
 def go_on(job: Running) -> None:
-    """Let a job begin its reduce work."""
+    """Let a job that waits at the pipe go on."""
     job.go_on(_PIPE)
+
+
+def go_on_to_the_next_pause(job: Running) -> None:
+    """Let a job go on that waits at the pipe for the first time, until it waits for the second."""
+    job.go_on(_PIPE)
+    job.paused_at(_PIPE, 2)
 
 
 def finish(job: Running, evidence: Recorder) -> Application:

@@ -34,3 +34,4 @@ MASTER_PORT = 7077  # these are the chart's defaults
 WORKER_PORT = 7078
 SHUFFLE_FOLDER = "/tmp/spark-shuffle"
 RECOVERY_FOLDER = "/var/lib/spark-standalone"
+SMALL_FOLDER = "/dev/shm/spark-shuffle"  # in memory, of which a node that is a container has 64 MB there

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from support.places import SHUFFLE_FOLDER, SHUFFLE_PORT
-from workstream import limits
+from workstream import errors, limits
 from workstream.cluster import waiting
 
 if TYPE_CHECKING:
@@ -20,6 +20,7 @@ if TYPE_CHECKING:
 
 SELECTOR = "app=spark-shuffle"
 _NOWHERE = "workstream/away"  # a label that no node has
+_FILLABLE = 256 * 1024 * 1024  # bytes: memory of somebody's node
 
 # Which processes of this container listen on a port. A pod on the host network sees every socket of its node, but
 # only the processes of its own container: whose the socket is, is told by who holds it open.
@@ -230,6 +231,55 @@ def retries(cluster: Cluster, release: Release, application_id: str) -> int:
 def flip_byte(cluster: Cluster, release: Release, pod: Pod) -> str:
     """Flip one bit in the middle of the largest shuffle file on a worker's node; return its path."""
     return cluster.execute(release.namespace, pod.name, "python3", "-c", _FLIP, SHUFFLE_FOLDER).stdout.strip()
+
+
+def files(cluster: Cluster, release: Release, name: str) -> dict[str, list[str]]:
+    """Return what is called so in the folder for shuffle files, at any depth, by node: a pattern as of `find`."""
+    command = ("find", SHUFFLE_FOLDER, "-name", name)
+    return {
+        # What goes while it is looked at is no failure.
+        pod.node: cluster.execute(release.namespace, pod.name, *command, accept=(0, 1)).stdout.split()
+        for pod in pods(cluster, release, "worker")
+    }
+
+
+def served(cluster: Cluster, release: Release) -> dict[str, list[int]]:
+    """Return how many bytes each service says that it has served, by its pod's node: what it said each time."""
+    pattern = re.compile(r"name=shuffleService\.blockTransferRateBytes, count=(\d+)")
+    return {
+        pod.node: [int(count) for count in pattern.findall(cluster.logs(release.namespace, pod.name))]
+        for pod in pods(cluster, release, "shuffle")
+    }
+
+
+@contextmanager
+def full(cluster: Cluster, release: Release, folder: str) -> Iterator[dict[str, int]]:
+    """Fill the disk with a folder on every worker's node; yield how many bytes that took, by node. Empty it again.
+
+    Raises:
+        errors.WorkstreamError: a disk is too large to be filled.
+
+    """
+    workers = pods(cluster, release, "worker")
+    for pod in workers:
+        room = int(_shell(cluster, release, pod, f"df --output=avail --block-size=1 {folder} | tail --lines 1"))
+        if room > _FILLABLE:
+            raise errors.WorkstreamError(
+                f"{folder} on {pod.node} has {room} bytes left: what is filled up must be small, {_FILLABLE} at most."
+            )
+    filler = f"{folder}/filler"
+    try:
+        yield {
+            pod.node: int(_shell(cluster, release, pod, f"cat /dev/zero > {filler}; stat --format %s {filler}"))
+            for pod in workers
+        }
+    finally:
+        for pod in pods(cluster, release, "worker"):
+            _shell(cluster, release, pod, f"rm --force {filler}")
+
+
+def _shell(cluster: Cluster, release: Release, pod: Pod, script: str) -> str:
+    return cluster.execute(release.namespace, pod.name, "sh", "-c", script).stdout
 
 
 def memory(cluster: Cluster, release: Release, pod: Pod) -> tuple[int, int]:
