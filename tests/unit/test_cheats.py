@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import base64
+import hashlib
 import json
 import os
 import shutil
@@ -11,9 +13,11 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import pytest
+from tests.unit import cosign as stand_in
 
 from workstream import cli
 from workstream.evidence import accepted
+from workstream.evidence.signatures import cosign
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -41,6 +45,10 @@ CHEATS = {
         "refused",
     ),
     "… and it has a signature that was made for something else": ("reuse_a_signature", "passes", "refused", "refused"),
+    "… and it has a bundle of cosign that was made before": ("reuse_a_bundle", "refused", "refused", "refused"),
+    "… and that bundle is given the hash of the forged bytes": ("change_a_bundle", "passes", "refused", "refused"),
+    "… and it is signed with another key of cosign": ("forge_and_sign_with_cosign", "passes", "refused", "refused"),
+    "… and it is signed by cosign with no key at all": ("sign_without_a_key", "refused", "refused", "refused"),
     "the accepted result shows another text than was tested": ("show_another_text", "refused", "refused", "refused"),
     "an accepted result of another document is copied": ("copy_of_another_document", "refused", "refused", "refused"),
     "an accepted result of another commit is copied": ("copy_of_another_commit", "refused", "refused", "refused"),
@@ -127,6 +135,8 @@ class Repository:
         self.kept = accepted.path_of("WS-900", root)
         self.log = root / "build" / "acceptance" / "WS-900" / "evidence.jsonl"
         self.signers = self.outside / "signers"
+        self.options = ("--signers", self.signers, "--signers", self.outside / "bob.pub")
+        self.bundle = cosign.path_of(self.kept)
         self.key = self.outside / "ann"
         self.goal = ["WS-900.md"]
 
@@ -144,6 +154,9 @@ class Repository:
         self.command("accept", "WS-900.md")
         self.sign(self.new_key("ann"))
         self.signers.write_text(f'ann namespaces="workstream" {self.key.with_suffix(".pub").read_text()}')
+        self.new_cosign_key("bob")
+        self.sign_with_cosign("bob")
+        self.bundle.rename(self.outside / self.bundle.name)
         self.log.rename(self.outside / "evidence.jsonl")
         shutil.copytree(self.kept.parent, self.outside / self.kept.parent.name)
 
@@ -210,6 +223,18 @@ class Repository:
         command = ["ssh-keygen", "-Y", "sign", "-n", purpose, "-f", str(key), str(self.kept)]
         subprocess.run(command, check=True, capture_output=True)  # noqa: S603 - ours
 
+    def new_cosign_key(self, name: str) -> None:
+        """Make a key of cosign outside of the repository."""
+        key = self.outside / name
+        make = ["openssl", "genpkey", "-algorithm", "EC", "-pkeyopt", "ec_paramgen_curve:P-256", "-out", str(key)]
+        for command in (make, ["openssl", "pkey", "-in", str(key), "-pubout", "-out", f"{key}.pub"]):
+            subprocess.run(command, check=True, capture_output=True)  # noqa: S603 - ours
+
+    def sign_with_cosign(self, name: str) -> None:
+        """Sign the accepted result with what stands in for cosign."""
+        _, *options = cosign.command(self.kept).replace("KEY", str(self.outside / name)).split()
+        subprocess.run([sys.executable, stand_in.__file__, *options], check=True, capture_output=True)  # noqa: S603 - ours
+
     def forge(self, change: Callable[[dict[str, Any]], object]) -> None:
         """Change what was accepted, and make its seal anew."""
         said = json.loads(self.kept.read_bytes())
@@ -248,8 +273,9 @@ def honest(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 @pytest.fixture
-def repository(honest: Path, tmp_path: Path) -> Repository:
-    """A copy of the honest repository."""
+def repository(honest: Path, tmp_path: Path, pretend: Callable[[str, str], Path]) -> Repository:
+    """A copy of the honest repository, on a machine that has what stands in for cosign."""
+    pretend("cosign", f'exec "{sys.executable}" "{stand_in.__file__}" "$@"')
     copy = Repository(tmp_path / honest.name)
     shutil.copytree(honest, copy.root)
     shutil.copytree(honest.with_name(copy.outside.name), copy.outside)
@@ -339,6 +365,38 @@ def _reuse_a_signature(repository: Repository) -> None:
     repository.sign(repository.key, purpose="git")
     assert repository.verified() == "refused"
     repository.kept.with_name("WS-900.json.sig").rename(repository.kept.with_name("WS-900.json.gitsig"))
+
+
+def _forge_below_cosign(repository: Repository) -> dict[str, Any]:
+    """Forge a verdict, and return the bundle that somebody who may sign made of the honest result."""
+    repository.forge_verdict()
+    repository.kept.with_name("WS-900.json.sig").unlink()
+    said: dict[str, Any] = json.loads((repository.outside / repository.bundle.name).read_bytes())
+    return said
+
+
+def _reuse_a_bundle(repository: Repository) -> None:
+    repository.bundle.write_text(json.dumps(_forge_below_cosign(repository)))
+
+
+def _change_a_bundle(repository: Repository) -> None:
+    said = _forge_below_cosign(repository)
+    digest = base64.b64encode(hashlib.sha256(repository.kept.read_bytes()).digest()).decode()
+    said["messageSignature"]["messageDigest"]["digest"] = digest
+    repository.bundle.write_text(json.dumps(said))
+
+
+def _forge_and_sign_with_cosign(repository: Repository) -> None:
+    _forge_below_cosign(repository)
+    repository.new_cosign_key("eve")
+    repository.sign_with_cosign("eve")
+
+
+def _sign_without_a_key(repository: Repository) -> None:
+    _forge_and_sign_with_cosign(repository)
+    said = json.loads(repository.bundle.read_bytes())
+    said["verificationMaterial"] = {"certificate": {"rawBytes": base64.b64encode(b"eve").decode()}}
+    repository.bundle.write_text(json.dumps(said))
 
 
 def _show_another_text(repository: Repository) -> None:
@@ -467,8 +525,12 @@ def _lower_the_level(repository: Repository) -> None:
 
 
 def test_the_honest_repository_passes(repository: Repository) -> None:
-    """Before anybody cheats all holds: unsigned, signed, and after a run of the gate's own."""
-    assert (repository.verified(), repository.verified("--signers", repository.signers)) == ("passes", "passes")
+    """Before anybody cheats all holds: unsigned, signed by either program, and after a run of the gate's own."""
+    assert (repository.verified(), repository.verified(*repository.options)) == ("passes", "passes")
+    repository.kept.with_name("WS-900.json.sig").unlink()
+    assert repository.verified(*repository.options) == "refused"
+    (repository.outside / repository.bundle.name).rename(repository.bundle)
+    assert (repository.verified(), repository.verified(*repository.options)) == ("passes", "passes")
     assert repository.judged() == "passes"
 
 
@@ -479,7 +541,7 @@ def test_a_cheat_ends_as_the_table_says(repository: Repository, name: str) -> No
     globals()[f"_{function}"](repository)
 
     assert repository.verified() == unsigned
-    assert repository.verified("--signers", repository.signers) == signed
+    assert repository.verified(*repository.options) == signed
     assert repository.judged() == judged
 
 

@@ -4,12 +4,15 @@ from __future__ import annotations
 
 import json
 import subprocess
+import sys
 from typing import TYPE_CHECKING
 
 import pytest
+from tests.unit import cosign as stand_in
 
 from workstream import errors
 from workstream.evidence import provenance, records
+from workstream.evidence.signatures import cosign
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -23,6 +26,7 @@ UNSIGNED = (
     "WS-900: not signed: whoever can write to this repository could have typed it. A gate trusts only its own run.\n"
 )
 TEST = "test_mail.py::test_it"
+OFFLINE = "--new-bundle-format --use-signing-config=false --tlog-upload=false"
 
 
 @pytest.fixture
@@ -64,7 +68,8 @@ def test_accept_says_where_and_what_and_how_to_sign(run: Run, project: Path) -> 
     code, out, err = run("accept", "WS-900.md")
 
     assert (code, out) == (0, f"{kept}: 1 of 2 criteria are proven; not proven: AC2.\n")
-    assert f"to sign it: ssh-keygen -Y sign -n workstream -f KEY {kept}" in err
+    assert f"to sign it: ssh-keygen -Y sign -n workstream -f KEY {kept}\n" in err
+    assert f"to sign it: cosign sign-blob --key KEY {OFFLINE} --bundle {kept}.sigstore.json {kept}\n" in err
     first = kept.read_bytes()
     assert run("accept", "WS-900.md", "--evidence", project / "build/acceptance/WS-900/evidence.jsonl")[0] == 0
     assert kept.read_bytes() == first
@@ -294,6 +299,25 @@ def test_with_signers_only_what_one_of_them_signed_passes(run: Run, project: Pat
     kept.with_name("WS-900.json.sig").write_text("no signature\n")
     assert run("verify")[0] == errors.AcceptedError.exit_code
     assert run("verify", "--signers", tmp_path / "nobody")[0] == errors.UsageError.exit_code
+
+
+def test_cosign_may_sign_and_its_bundle_is_no_accepted_result(
+    run: Run, project: Path, pretend: Callable[[str, str], Path], tmp_path: Path
+) -> None:
+    """A public key in the place of allowed signers says that its owner may; the bundle beside disturbs nobody."""
+    kept = cloned(project, run)
+    program = pretend("cosign", f'exec "{sys.executable}" "{stand_in.__file__}" "$@"')
+    key, signers = tmp_path / "key", tmp_path / "key.pub"
+    new = ["openssl", "genpkey", "-algorithm", "EC", "-pkeyopt", "ec_paramgen_curve:P-256", "-out", str(key)]
+    sign = cosign.command(kept).replace("KEY", str(key)).replace("cosign", str(program), 1).split()
+    for command in (new, ["openssl", "pkey", "-in", str(key), "-pubout", "-out", str(signers)], sign):
+        subprocess.run(command, check=True, capture_output=True)  # noqa: S603 - ours
+
+    code, out, _ = run("verify")
+    assert (code, "WS-900: signed with a cosign key; whether that is true, and whose it is," in out) == (0, True)
+    code, out, _ = run("verify", "--signers", signers)
+    assert (code, f"WS-900: signed by the key {signers}.\n" in out) == (0, True)
+    assert run("next")[0] == 1
 
 
 def test_verify_says_the_same_to_programs(run: Run, project: Path) -> None:

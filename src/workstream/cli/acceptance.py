@@ -14,7 +14,7 @@ from workstream import documents, errors, evidence
 from workstream.cli import sources
 from workstream.cli.shared import DOCUMENT, documents_of, print_json, say, shortest
 from workstream.documents.audit import audit
-from workstream.evidence import accepted, changed, freshness, signature, ticking
+from workstream.evidence import accepted, changed, freshness, signatures, ticking
 from workstream.reports import checklist
 
 if TYPE_CHECKING:
@@ -25,9 +25,10 @@ if TYPE_CHECKING:
 
 _SIGNERS = click.option(
     "--signers",
+    multiple=True,
     type=click.Path(path_type=Path),
-    help="Who may sign (OpenSSH's file of allowed signers); what none of them signed is refused. Take it from "
-    "where the change that is checked cannot write.",
+    help="Who may sign: OpenSSH's file of allowed signers, or a public key of cosign; repeatable. What none of them "
+    "signed is refused. Take it from where the change that is checked cannot write.",
 )
 _UNSIGNED = "not signed: whoever can write to this repository could have typed it. A gate trusts only its own run."
 
@@ -52,7 +53,8 @@ def accept(path: Path, logs: tuple[Path, ...]) -> None:
     kept = accepted.path_of(document.id, root)
     accepted.write(kept, accepted.content_of(accepted.statement(source.log, found, source.verdicts, root)))
     say(f"{kept}: {checklist.summary(source.verdicts)}")
-    say(f"to sign it: {signature.command(kept)}", err=True)
+    for how in signatures.commands(kept):
+        say(f"to sign it: {how}", err=True)
 
 
 @dataclass(slots=True)
@@ -77,7 +79,7 @@ class _Checked:
 @click.argument("paths", nargs=-1, type=click.Path(path_type=Path))
 @_SIGNERS
 @click.option("--json", "as_json", is_flag=True, help="Print a list of objects instead of lines.")
-def verify(paths: Sequence[Path], signers: Path | None, *, as_json: bool) -> None:
+def verify(paths: Sequence[Path], signers: Sequence[Path], *, as_json: bool) -> None:
     """Check all that was accepted here, and what further documents claim: PATHS, or all documents below a folder.
 
     A tick holds if it was accepted, and if nothing that it rests on changed since. No network, cluster or evidence is
@@ -103,12 +105,12 @@ def _named(paths: Sequence[Path]) -> list[documents.Document]:
     try:
         return documents_of(paths) if paths else []
     except errors.ForeignDocumentError:
-        if not list(_kept_here()):
+        if not _kept_here():
             raise
         return []
 
 
-def _verified(paths: Sequence[Path], signers: Path | None) -> Iterator[_Checked]:
+def _verified(paths: Sequence[Path], signers: Sequence[Path]) -> Iterator[_Checked]:
     """Yield what can be said of each accepted result, then of the documents of which nothing was accepted."""
     found = {document.path.resolve(): document for document in _named(paths)}
     kept = {path for path in map(accepted.find, found.values()) if path} | set(_kept_here())
@@ -129,14 +131,14 @@ def _verified(paths: Sequence[Path], signers: Path | None) -> Iterator[_Checked]
         )
 
 
-def _kept_here() -> Iterator[Path]:
-    """Yield the accepted results of the nearest project at or above the working folder."""
+def _kept_here() -> list[Path]:
+    """Return the accepted results of the nearest project at or above the working folder."""
     here = Path.cwd()
-    folders = (folder / accepted.FOLDER for folder in (here, *here.parents))
-    yield from next((sorted(folder.glob("*.json")) for folder in folders if folder.is_dir()), [])
+    roots = (root for root in (here, *here.parents) if (root / accepted.FOLDER).is_dir())
+    return next(map(accepted.kept, roots), [])
 
 
-def _of_accepted(result: Accepted, document: Document | None, signers: Path | None) -> _Checked:
+def _of_accepted(result: Accepted, document: Document | None, signers: Sequence[Path]) -> _Checked:
     details = result.statement.details
     checked = _Checked(details.document)
     try:
@@ -167,16 +169,13 @@ def _of_accepted(result: Accepted, document: Document | None, signers: Path | No
     return checked
 
 
-def _add_signature(checked: _Checked, path: Path, signers: Path | None) -> None:
+def _add_signature(checked: _Checked, path: Path, signers: Sequence[Path]) -> None:
     """Add who signed an accepted result."""
     try:
-        if signers is not None:
-            checked.notes.append(f"signed by {signature.signer_of(path, signers)}.")
-        elif signature.path_of(path).is_file():
-            key = signature.key_of(path)
-            checked.notes.append(f"signed with {key}; whose that is, --signers says.")
+        if signers:
+            checked.notes.append(f"signed by {signatures.signer_of(path, signers)}.")
         else:
-            checked.notes.append(_UNSIGNED)
+            checked.notes += signatures.of(path) or [_UNSIGNED]
     except errors.AcceptedError as error:
         checked.problems.append(str(error))
         checked.refused = True

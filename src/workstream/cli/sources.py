@@ -145,9 +145,8 @@ def known_documents() -> tuple[Path, ...]:
     here = Path.cwd()
     for root in (here, *here.parents):
         logs = sorted(root.glob(str(FOLDER / "*" / NAME)))
-        kept = sorted((root / accepted.FOLDER).glob("*.json"))
         names = [evidence.read(log).session.document_path for log in logs]
-        names += [accepted.read(path).statement.subject[0].name for path in kept]
+        names += [accepted.read(path).statement.subject[0].name for path in accepted.kept(root)]
         if names:
             return tuple(shortest(root / name) for name in dict.fromkeys(names))
     return ()

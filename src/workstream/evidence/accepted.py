@@ -22,6 +22,7 @@ from workstream import errors, files
 from workstream.documents import Kind, normalise
 from workstream.evidence.freshness import Basis, aged
 from workstream.evidence.records import SUITE, Level, Manifest, Subject
+from workstream.evidence.signatures import cosign
 from workstream.evidence.verdict import (
     OTHER_CONTEXT,
     State,
@@ -243,6 +244,11 @@ class Accepted:
 def path_of(document_id: str, root: Path) -> Path:
     """Return where a project keeps what it accepted of a document."""
     return root / FOLDER / f"{document_id}.json"
+
+
+def kept(root: Path) -> list[Path]:
+    """Return all that a project keeps of what it accepted, in the order of their names; no signatures."""
+    return sorted(path for path in (root / FOLDER).glob("*.json") if not path.name.endswith(cosign.SUFFIX))
 
 
 def find(document: Document) -> Path | None:

@@ -1,7 +1,6 @@
 from __future__ import annotations
 
 import json
-import subprocess
 from typing import TYPE_CHECKING
 
 import pytest
@@ -10,7 +9,7 @@ from hypothesis import strategies as st
 from tests.unit.conftest import Story
 
 from workstream import documents, errors
-from workstream.evidence import accepted, freshness, provenance, records, signature
+from workstream.evidence import accepted, freshness, provenance, records
 from workstream.evidence.records import Result
 from workstream.evidence.verdict import State
 
@@ -260,74 +259,3 @@ def test_the_text_that_is_shown_is_the_one_that_was_tested(project: Project) -> 
     accepted.write(project.path, accepted.content_of(kept.model_copy(update={"predicate": predicate})))
     with pytest.raises(errors.AcceptedError, match="not the one that was tested"):
         project.states()
-
-
-class Keys:
-    """Keys of people who sign, and the file of those who may.
-
-    Args:
-        folder: where they are.
-
-    """
-
-    def __init__(self, folder: Path) -> None:
-        self.folder = folder
-        self.signers = folder / "signers"
-
-    def make(self, name: str, *, may_sign: bool = False) -> Path:
-        """Make a key."""
-        key = self.folder / name
-        subprocess.run(["ssh-keygen", "-q", "-t", "ed25519", "-N", "", "-f", key], check=True)  # noqa: S603, S607 - ours
-        if may_sign:
-            public = key.with_suffix(".pub").read_text()
-            self.signers.write_text(f'{name}@example namespaces="workstream" {public}')
-        return key
-
-    def sign(self, path: Path, key: Path, purpose: str = "workstream") -> None:
-        """Sign a file, as the message of `workstream accept` says it."""
-        signature.path_of(path).unlink(missing_ok=True)
-        command = signature.command(path).replace("KEY", str(key)).replace("workstream ", f"{purpose} ", 1)
-        subprocess.run(command.split(), check=True, capture_output=True)  # noqa: S603 - ours
-
-
-@pytest.fixture
-def keys(tmp_path: Path) -> Keys:
-    """Keys of people who sign."""
-    folder = tmp_path / "keys"
-    folder.mkdir()
-    return Keys(folder)
-
-
-def test_a_signature_of_somebody_who_may_sign_names_them(project: Project, keys: Keys) -> None:
-    """The key of the file of signers made it: that person signed these bytes."""
-    path = project.accept().path
-    keys.sign(path, keys.make("ann", may_sign=True))
-
-    assert signature.signer_of(path, keys.signers) == "ann@example"
-    assert signature.key_of(path).startswith("the ED25519 key SHA256:")
-
-
-def test_what_nobody_signed_who_may_is_refused(project: Project, keys: Keys) -> None:
-    """No signature, that of a stranger, and one that was made for something else are refused, each with its reason."""
-    path = project.accept().path
-    ann = keys.make("ann", may_sign=True)
-    with pytest.raises(errors.AcceptedError, match="is not signed"):
-        signature.signer_of(path, keys.signers)
-    keys.sign(path, keys.make("eve"))
-    with pytest.raises(errors.AcceptedError, match=r"is signed by the ED25519 key SHA256:\S+, which is none of"):
-        signature.signer_of(path, keys.signers)
-    keys.sign(path, ann, purpose="git")
-    with pytest.raises(errors.AcceptedError):
-        signature.signer_of(path, keys.signers)
-
-
-def test_a_signature_is_of_one_files_bytes(project: Project, keys: Keys) -> None:
-    """After another acceptance the signature of the one before is none, whoever asks."""
-    path = project.accept().path
-    keys.sign(path, keys.make("ann", may_sign=True))
-    project.told.described("Kubernetes", "v1.35.0")
-    project.accept()
-    with pytest.raises(errors.AcceptedError, match="is no signature of"):
-        signature.signer_of(path, keys.signers)
-    with pytest.raises(errors.AcceptedError, match="is no signature of"):
-        signature.key_of(path)
