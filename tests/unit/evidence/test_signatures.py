@@ -18,6 +18,20 @@ if TYPE_CHECKING:
     from pathlib import Path
 
 KINDS = {"ssh": ssh, "cosign": cosign}
+# What the real ones made offline of the bytes of `kept`: with one key pair, whose public half this is.
+PUBLIC_KEY = """-----BEGIN PUBLIC KEY-----
+MFkwEwYHKoZIzj0CAQYIKoZIzj0DAQcDQgAEq37014qldBq1a4AM9Ga5ix3sPZNv
+mAEUrLmwCJxay5ai6G1qp8adePCJxW16wWc4Sk8gP7ui/c3BemwVJq3a3Q==
+-----END PUBLIC KEY-----
+"""
+BUNDLE = """{"mediaType":"application/vnd.dev.sigstore.bundle.v0.3+json", "verificationMaterial":{"publicKey":{\
+"hint":"9mZkriUh5uwzj/d5axCxZr+0HXVixtzZxnwmNNhX5d0="}}, "messageSignature":{"messageDigest":{\
+"algorithm":"SHA2_256", "digest":\
+"40N2Lv2FDTv8ocw1CH4g91ip4wIogYy8m0L5qDtmGtk="}, "signature":"%s"}}"""
+MADE = {
+    "3.1.3": "MEYCIQDHGD7sPPydZQmHlF7wE2iLokrTRtEcwTCN3WTZmGtNbQIhAO3o5K6sm+gR5y3z8f6+E18okIT5KJJTq9y/Jge+pdXT",
+    "2.6.5": "MEUCIQDT7ZObJRWUtW7Gr+YnhLh6uoxiNUusvbYZkOsMvfS1CwIgXXUDXHrts1WcXyN+uXOktZx+7tzbk9VNzVj5s0B+wtg=",
+}
 
 
 class Keys:
@@ -98,14 +112,28 @@ def test_a_signature_of_somebody_who_may_sign_names_them(kept: Path, keys: Keys)
     assert signatures.signer_of(kept, [eve, ann]) == who
 
 
+@pytest.mark.parametrize("version", MADE)
+def test_what_the_real_cosign_made_is_read(kept: Path, made: Callable[[str], Keys], version: str) -> None:
+    """The form of its bundles and keys is taken from it, and not from what stands in for it here."""
+    signers = made("cosign").folder / "ann.pub"
+    signers.write_text(PUBLIC_KEY)
+    cosign.path_of(kept).write_text(BUNDLE % MADE[version])
+
+    assert signatures.signer_of(kept, [signers]) == f"the key {signers}"
+    kept.write_text("proven, too\n")
+    with pytest.raises(errors.AcceptedError, match="it was made of other bytes"):
+        signatures.of(kept)
+
+
 def test_what_nobody_signed_who_may_is_refused(kept: Path, keys: Keys) -> None:
     """No signature and that of a stranger are refused, each with its reason."""
     ann, _ = keys.make("ann"), keys.make("eve")
     with pytest.raises(errors.AcceptedError, match="is not signed"):
         signatures.signer_of(kept, [ann])
     keys.sign(kept, "eve")
-    stranger = r"the ED25519 key SHA256:\S+, which is none of" if keys.kind is ssh else "a cosign key, which is not"
-    with pytest.raises(errors.AcceptedError, match=f"is signed by {stranger} {ann}"):
+    stranger = r"is signed by the ED25519 key SHA256:\S+, which is none of"
+    why = f"{stranger} {ann}" if keys.kind is ssh else f"is not signed with the key of {ann}, says cosign: "
+    with pytest.raises(errors.AcceptedError, match=why):
         signatures.signer_of(kept, [ann])
 
 
@@ -190,7 +218,7 @@ def test_a_bundle_that_only_says_that_it_is_of_these_bytes_is_refused(kept: Path
     cosign.path_of(kept).write_text(json.dumps(_with(said, messageDigest=digest)))
 
     assert len(signatures.of(kept)) == 1
-    with pytest.raises(errors.AcceptedError, match=r"which is not .*: Error: .*invalid signature"):
+    with pytest.raises(errors.AcceptedError, match=rf"with the key of {ann}, says cosign: {stand_in.INVALID}\."):
         signatures.signer_of(kept, [ann])
 
 

@@ -1,4 +1,4 @@
-"""Signatures by cosign with a key pair: what `cosign sign-blob --bundle` leaves.
+"""Signatures by cosign, 2.6 or newer, with a key pair: what `cosign sign-blob --bundle` leaves.
 
 What cosign makes without a key rests on a certificate that lives for minutes; whether it held then is asked of services
 in the network, and nothing here asks them: it is refused.
@@ -7,6 +7,8 @@ in the network, and nothing here asks them: it is refused.
 from __future__ import annotations
 
 import hashlib
+import re
+import tempfile
 from typing import TYPE_CHECKING
 
 from pydantic import BaseModel, ConfigDict, JsonValue, ValidationError
@@ -19,6 +21,8 @@ if TYPE_CHECKING:
 
 UNTOLD = "whether that is true, and whose it is"
 SUFFIX = ".sigstore.json"  # as sigstore's own tools call such files
+_NOBODY = b'{"mediaType": "application/vnd.dev.sigstore.trustedroot+json;version=0.1"}'
+_ERROR = re.compile(r"^Error: (.*)", re.MULTILINE)
 _PUBLIC = b"-----BEGIN PUBLIC KEY-----"
 _HASHES = {"SHA2_256": "sha256", "SHA2_384": "sha384", "SHA2_512": "sha512"}
 
@@ -103,18 +107,24 @@ def signer_of(accepted: Path, signers: Path) -> str:
             f"{signers} is not the public key of one signer.",
             instead="Name a file of allowed signers of OpenSSH, or the cosign.pub of cosign generate-key-pair.",
         )
-    # A key pair alone makes no entry in a public log. Whole paths, because cosign takes some names for addresses.
-    files = ["--key", str(signers.resolve()), "--bundle", str(path_of(accepted).resolve()), "-"]
-    checked = processes.run(
-        ["cosign", "verify-blob", "--new-bundle-format", "--insecure-ignore-tlog", *files],
-        limit=limits.QUERY,
-        stdin=accepted.read_bytes(),
-        accept=range(256),
-    )
+    with tempfile.NamedTemporaryFile(suffix=".json") as trusted:
+        # A key pair makes no entry in a public log, and cosign 2 fetches whom to trust besides the key unless it is
+        # told that there is nobody. It takes some names of files for addresses: whole paths not.
+        trusted.write(_NOBODY)
+        trusted.flush()
+        where = {"trusted-root": trusted.name, "key": signers.resolve(), "bundle": path_of(accepted).resolve()}
+        options = ["--insecure-ignore-tlog", *(f"--{name}={path}" for name, path in where.items())]
+        checked = processes.run(
+            ["cosign", "verify-blob", *options, "-"],
+            limit=limits.QUERY,
+            stdin=accepted.read_bytes(),
+            accept=range(256),
+        )
     if checked.returncode != 0:
-        why = " ".join(checked.stderr.split())
+        said = _ERROR.search(checked.stderr)
+        why = said[1] if said else " ".join(checked.stderr.split())
         raise errors.AcceptedError(
-            f"{accepted} is signed by a cosign key, which is not {signers}: {why}",
+            f"{accepted} is not signed with the key of {signers}, says cosign: {why}.",
             instead="Let somebody sign it who may, or name that key, too.",
         )
     return f"the key {signers}"
