@@ -179,6 +179,19 @@ def test_without_regression_what_was_accepted_must_still_be_proven(run: Run, pro
     assert run("gate", path, *policy)[0] == 1
 
 
+def test_a_gate_that_had_nothing_to_compare_with_says_so(run: Run, project: Project, tmp_path: Path) -> None:
+    """A folder that is not there is no branch on which nothing was accepted; of one that has nothing it is told."""
+    path = project.document("Mail arrives", "Mail is kept")
+    log = project.ran(PASSED, FAILED)
+    policy = ("gate", path, "--policy", "no-regression", "--against")
+    for wrong in (tmp_path / "mistyped", log):
+        code, out, err = run(*policy, wrong)
+        assert (code, out, str(wrong) in err) == (errors.UsageError.exit_code, "", True)
+    code, out, _ = run(*policy, tmp_path)
+    said = "nothing that was accepted got worse (1 of 2 criteria of WS-900, never accepted)"
+    assert (code, out) == (0, f"The gate is open: {said}.\n")
+
+
 def test_a_claim_that_was_not_proven_closes_the_gate(run: Run, project: Project) -> None:
     """What a report of the document says of a criterion counts as a tick does, at its own line."""
     path = project.document("Mail arrives", "Mail is kept")

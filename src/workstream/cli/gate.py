@@ -36,7 +36,7 @@ if TYPE_CHECKING:
 @click.option(
     "--against",
     metavar="FOLDER",
-    type=click.Path(path_type=Path),
+    type=click.Path(exists=True, file_okay=False, path_type=Path),
     help="The project whose accepted results count, such as a checkout of the branch that the change is to land on "
     "(default: each document's own, which the change itself may edit).",
 )

@@ -97,12 +97,16 @@ def decide(judged: Sequence[Judged], policy: Policy) -> Decision:
     obstacles = tuple(obstacle for one in judged for obstacle in _obstacles(one, policy))
     if obstacles:
         return Decision(f"The gate is closed: {'; '.join(_closing(judged, obstacles))}.", obstacles)
-    counts = [
-        f"{sum(verdict.proven for verdict in one.verdicts)} of {len(one.verdicts)} criteria of {one.document.id}"
-        for one in judged
-    ]
+    counts = ", ".join(_count(one, policy) for one in judged)
     why = "nothing that was accepted got worse" if policy is Policy.NO_REGRESSION else "every criterion is proven"
-    return Decision(f"The gate is open: {why} ({', '.join(counts)}).", ())
+    return Decision(f"The gate is open: {why} ({counts}).", ())
+
+
+def _count(judged: Judged, policy: Policy) -> str:
+    """Return how many criteria of a document are proven, and whether there was anything that could have got worse."""
+    proven = sum(verdict.proven for verdict in judged.verdicts)
+    unknown = ", never accepted" if policy is Policy.NO_REGRESSION and judged.accepted is None else ""
+    return f"{proven} of {len(judged.verdicts)} criteria of {judged.document.id}{unknown}"
 
 
 def _obstacles(judged: Judged, policy: Policy) -> Iterator[Obstacle]:
