@@ -9,7 +9,7 @@ import pytest
 
 from workstream import evidence
 from workstream.evidence.records import End, Event, Link, Result, Round, SeenNode, SeenPod, Sight, Step
-from workstream.reports import page
+from workstream.reports import clock, page, picture, timeline
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -322,6 +322,20 @@ def test_the_time_line_shows_all_on_one_clock(told: Story, tmp_path: Path) -> No
     assert "a pod is deleted at 5.5 s" in " ".join(found.text.split())
 
 
+def test_what_goes_on_at_once_stands_below_each_other(told: Story, tmp_path: Path) -> None:
+    """What begins when another ends stands beside it; where too much goes on at once, the last row takes the rest."""
+    told.lines += [
+        Event(test=T, attempt=1, lane="jobs", what=f"job {number}", began=at(1), ended=at(2)) for number in range(10)
+    ]
+    found = drawn(told, Event(test=T, attempt=1, lane="jobs", what="the next", began=at(2), ended=at(3))).log(tmp_path)
+    lanes = timeline.timeline(found, clock.clock(found), {}).lanes
+    lane = next(one for one in lanes if one.name == "jobs")
+    assert [(bar.what, bar.row) for bar in lane.bars] == [
+        *((f"job {number}", min(number, 7)) for number in range(10)),
+        ("the next", 0),
+    ]
+
+
 def test_a_test_on_the_time_line_has_the_colour_of_its_own_attempt(story: type[Story], tmp_path: Path) -> None:
     """Not that of another attempt of the same test; one of another document has none: the log says no more of it."""
     told = story("one").bind(T).ran(T, PASSED, FAILED, PASSED).ran(T, attempt=2)
@@ -374,6 +388,18 @@ def test_the_picture_shows_who_was_seen_to_talk_to_whom(told: Story, tmp_path: P
         assert part in text
     assert sorted(text.strip() for text in found.texts[".port"]) == ["53 refused", "80, 443"]
     assert "a the world 53 no test_it" in found.text
+
+
+def test_a_connection_stands_in_the_last_picture_before_it_that_knows_both_ends(told: Story, tmp_path: Path) -> None:
+    """Not in an older one, nor in one in which a pod of it is gone; of one before every look, in the first."""
+    looks = [sight(3, pod("a"), pod("bb")), sight(5, pod("a"), pod("bb")), sight(7, pod("a"))]
+    links = [
+        Link(test=T, attempt=1, time=at(seconds), source="a", target="bb", port=port)
+        for seconds, port in ((1, 1), (6, 2), (8, 3))
+    ]
+    log = drawn(told, *looks, *links).log(tmp_path)
+    seen = {one.time: [link.port for _, link in one.links] for one in picture.pictures(log)}
+    assert seen == {at(3): [1], at(5): [2, 3]}
 
 
 def test_the_cluster_is_drawn_without_a_word_of_the_suite(told: Story, tmp_path: Path) -> None:
@@ -451,6 +477,13 @@ def test_a_value_that_is_too_long_for_a_page_is_cut_and_says_so(story: type[Stor
     assert "the whole value has 100000 characters" in found.of("#observation-1")
     assert "1 value is too long for a page and cut" in found.of("#result")
     assert len(found.texts["#observation-1"][0]) < 21_000
+
+
+def test_a_value_that_is_shown_whole_is_not_called_cut(told: Story, tmp_path: Path) -> None:
+    """Neither where it stands nor at the top of the page."""
+    found = page_of(told.ended(), tmp_path)
+    assert "ut here" not in found.text
+    assert "too long for a page" not in found.text
 
 
 def test_a_page_does_not_grow_with_its_log_for_ever(story: type[Story], tmp_path: Path) -> None:
