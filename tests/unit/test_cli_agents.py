@@ -185,6 +185,19 @@ def test_what_is_explained_is_small_whatever_the_evidence_holds(run: Run, story:
     assert found["told"][0]["seen"][0]["value"].endswith("… (20000 characters)")
 
 
+def test_of_a_test_that_failed_very_often_the_last_failures_are_told(
+    run: Run, story: type[Story], tmp_path: Path
+) -> None:
+    """They are nearest to how it ended; a test with a thousand retries does not fill a context."""
+    told = story("Mail arrives").bind("test_mail.py::test_it")
+    for attempt in range(1, 11):
+        told.ran("test_mail.py::test_it", *BROKE, attempt=attempt)
+    leave(told, tmp_path)
+    (explained,) = said(run, "explain", "AC1")[1]["told"]
+
+    assert [one["attempt"] for one in explained["ended"]] == [5, 6, 7, 8, 9, 10]
+
+
 def test_a_clone_is_told_what_was_accepted(run: Run, story: type[Story], tmp_path: Path) -> None:
     """Without evidence, the accepted result says what is not proven and which tests speak of it."""
     leave(

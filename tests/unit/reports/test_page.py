@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from datetime import datetime, timedelta
 from html.parser import HTMLParser
 from typing import TYPE_CHECKING
 
@@ -346,6 +347,15 @@ def test_a_test_on_the_time_line_has_the_colour_of_its_own_attempt(story: type[S
     found = page_of(drawn(told, *steps), tmp_path)
     looks = [given["class"] for _, given in found.attributes if (given.get("class") or "").startswith("bar")]
     assert looks == ["bar failed", "bar passed", "bar untold"]
+
+
+def test_a_second_beside_the_run_is_of_the_run(told: Story, tmp_path: Path) -> None:
+    """Kubernetes tells whole seconds: what it dates one before the run or behind it is drawn, and no more."""
+    log = drawn(told).log(tmp_path)
+    seconds = [-1.25, -1, 0, 10, 11, 11.25]
+    start = datetime.fromisoformat(at(0))
+    seen = [clock.clock(log).at((start + timedelta(seconds=one)).isoformat()) for one in seconds]
+    assert seen == [None, -1, 0, 10, 11, None]
 
 
 @pytest.mark.parametrize("time", ["", "yesterday", "1970-01-01T00:00:00+00:00", "2999-01-01T00:00:00+00:00"])
