@@ -412,6 +412,16 @@ def test_a_connection_stands_in_the_last_picture_before_it_that_knows_both_ends(
     assert seen == {at(3): [1], at(5): [2, 3]}
 
 
+def test_a_picture_is_as_large_as_what_is_on_it(told: Story, tmp_path: Path) -> None:
+    """Of a cluster of many nodes and pods nothing is cut off at the edge, and below it nothing is left empty."""
+    nodes = tuple(SeenNode(name=f"node-{number}") for number in range(9))
+    pods = tuple(pod(f"pod-{number}", f"node-{number % 4}", address=f"10.1.0.{number}") for number in range(30))
+    (one,) = picture.pictures(drawn(told, Sight(time=at(3), nodes=nodes, pods=pods)).log(tmp_path))
+
+    assert max(box.x + box.width for box in one.boxes) <= one.width
+    assert max(box.y + box.height for box in one.boxes) == one.height
+
+
 def test_the_cluster_is_drawn_without_a_word_of_the_suite(told: Story, tmp_path: Path) -> None:
     """The last look that saw pods, if no connection was told."""
     found = page_of(drawn(told, sight(1), sight(3, pod("a")), sight(6)), tmp_path)
