@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from datetime import datetime, timedelta
 from html.parser import HTMLParser
 from typing import TYPE_CHECKING
@@ -410,6 +411,21 @@ def test_a_connection_stands_in_the_last_picture_before_it_that_knows_both_ends(
     log = drawn(told, *looks, *links).log(tmp_path)
     seen = {one.time: [link.port for _, link in one.links] for one in picture.pictures(log)}
     assert seen == {at(3): [1], at(5): [2, 3]}
+
+
+@pytest.mark.parametrize("node", ["control", "worker"])
+def test_an_arrow_goes_from_one_pod_to_the_other(told: Story, tmp_path: Path, node: str) -> None:
+    """It begins and ends at the middle of their edges, within a few pixels, on one node and between two."""
+    link = Link(test=T, attempt=1, time=at(4), source="a", target="bb", port=80)
+    log = drawn(told, sight(3, pod("a"), pod("bb", node), pod("ccc", node)), link).log(tmp_path)
+    (one,) = picture.pictures(log)
+    (arrow,) = one.arrows
+    numbers = [float(number) for number in re.findall(r"[\d.]+", arrow.path)]
+    places = {box.title: box for box in one.boxes}
+    for name, (x, y) in (("a", numbers[:2]), ("bb", numbers[-2:])):
+        box = places[name]
+        assert x in {box.x, box.x + box.width}
+        assert abs(y - (box.y + box.height / 2)) <= 5
 
 
 def test_a_picture_is_as_large_as_what_is_on_it(told: Story, tmp_path: Path) -> None:

@@ -37,6 +37,18 @@ def render(told: Story, folder: Path, how: Callable[..., str] = checklist.markdo
     return how(told.document, log, evidence.verdicts(log, told.document))
 
 
+def test_a_checklist_of_repeated_rounds_counts_them_and_no_other_does(story: type[Story], tmp_path: Path) -> None:
+    """In how many rounds each criterion was proven, and what it was in the others; a single run has no such chapter."""
+    once = story("one").proved(T).ended()
+    assert "Repeated" not in render(once, tmp_path)
+    twice = story("one").bind(T)
+    for number, result in enumerate([Result.PASSED, Result.FAILED], start=1):
+        twice.began(number).saw(T, attempt=number)
+        twice.ran(T, Result.PASSED, result, Result.PASSED, attempt=number, round=number)
+    told = "\n## Repeated\n\n- AC1 was proven in 1 of 2 rounds (round 2: failed)\n"
+    assert told in render(twice.ended(), tmp_path)
+
+
 class Page(HTMLParser):
     """What a browser makes of a page.
 
