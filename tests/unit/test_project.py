@@ -166,6 +166,56 @@ def test_a_control_that_means_one_worker_finds_it_on_every_cluster_of_ours() -> 
     assert [node["role"] for node, given in zip(nodes, labels, strict=True) if wanted <= given] == ["worker"]
 
 
+def tests_of_the_product() -> dict[str, set[str]]:
+    """Return each test of the suite and of the product, with the texts that its markers have."""
+    paths = [*SUITE, *ROOT.glob("tests/unit/product/*.py")]
+    nodes = (one for path in paths for one in ast.walk(ast.parse(path.read_text(encoding="utf-8"))))
+    return {
+        one.name: {
+            text.value for mark in one.decorator_list for text in ast.walk(mark) if isinstance(text, ast.Constant)
+        }
+        for one in nodes
+        if isinstance(one, ast.FunctionDef)
+    }
+
+
+def reddened() -> dict[str, set[str]]:
+    """Return what each control turns red: a file the texts of criteria, a broken chart the name of a test."""
+    found = {
+        path.name: {
+            " ".join(text.split()) for red in yaml.safe_load(path.read_bytes())["turns_red"] for text in red.values()
+        }
+        for path in ROOT.glob("tests/controls/*/*.yaml")
+    }
+    charts = (ROOT / "tests/acceptance/test_1_static_controls.py").read_text(encoding="utf-8")
+    for one in ast.walk(ast.parse(charts)):
+        if isinstance(one, ast.Call) and ast.unparse(one.func) == "Broken":
+            mistake, test = ast.literal_eval(one.args[0]), ast.unparse(one.args[4])
+            found[mistake] = {test.rpartition(".")[2]}
+    return found
+
+
+def test_the_table_of_bad_days_names_what_is_there() -> None:
+    """Each test is one, each control turns one of its line red, and the chart's README has each sentence."""
+    page = (ROOT / "docs/reference/bad-days.md").read_text(encoding="utf-8").splitlines()
+    rows = [line.strip("|").split(" | ") for line in page if line.startswith("| ")][2:]
+    readme = " ".join((ROOT / "charts/spark-standalone/README.md").read_text(encoding="utf-8").split())
+    there, red = tests_of_the_product(), reddened()
+
+    assert rows
+    for what, does, tested, broken in rows:
+        named = re.findall(r"`(\w+)`", tested)
+        assert set(named) <= there.keys(), what
+        seen = {*named, *(text for name in named for text in there[name])}
+        for control in re.findall(r'`([^`]+)`|"([^"]+)"', broken):
+            assert red["".join(control)] & seen, f"{what}: {control} turns none of these tests red"
+        sentences = re.findall(r'"([^"]+)"', does)
+        assert [said for said in sentences if said not in readme] == [], what
+        assert {"Mended": bool(named), "Refused": bool(sentences), "Open": not named}[
+            re.split(r"\W", does.strip())[0]
+        ], what
+
+
 @pytest.mark.parametrize("name", ["README.md", ".ci/run", ".github/workflows/acceptance.yml"])
 def test_the_two_commands_are_the_same_everywhere(name: str) -> None:
     """README, gate and workflow run the same two commands."""
