@@ -42,7 +42,7 @@ def rendered(helm: Path) -> Rendering:
 
     @cache
     def render(version: str, values: Path | None = None) -> str:
-        command = [helm, "template", RELEASE.name, CHART, "--kube-version", version]
+        command: list[str | Path] = [helm, "template", RELEASE.name, CHART, "--kube-version", version]
         return processes.run([*command, *(["--values", values] if values else [])], limit=limits.QUICK_COMMAND).stdout
 
     return render

@@ -11,7 +11,6 @@ Schema = dict[str, Any]
 
 _REFERENCE = "#/definitions/"
 _KINDS = "x-kubernetes-group-version-kind"
-_OPEN = "x-kubernetes-preserve-unknown-fields"
 _KEPT = ("type", "required", "enum")  # what means the same in both
 _IGNORED = ("description", "format", "default", "uniqueItems")  # what refuses nothing
 # As the API server reads it: a number, and the letters of a unit or an exponent.
@@ -65,7 +64,7 @@ def _strict(where: str, described: Schema) -> Schema:
             schema[key] = _strict(f"{where}[]", value)
         elif key not in _IGNORED and not key.startswith("x-kubernetes-"):
             raise ValueError(f"{where}: nothing here knows what {key} means")
-    if "properties" in schema and not described.get(_OPEN):
+    if "properties" in schema:
         schema.setdefault("additionalProperties", False)
     return schema
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import json
+import os
 from typing import TYPE_CHECKING, Any
 
 import pytest
@@ -9,6 +11,7 @@ import yaml
 from tests.schemas import kubeconform
 
 from support.places import CHART
+from workstream import errors
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -87,8 +90,7 @@ def test_a_fault_in_a_pod_is_found(version: str, fault: str, rendered: Rendering
     manifests = rendered(version, None)
 
     assert refused(version, daemon_set(lambda _: None, manifests)) == {}
-    (said,) = refused(version, daemon_set(change, manifests)).values()
-    assert words in said
+    assert words in "".join(refused(version, daemon_set(change, manifests)).values()), "the fault was not found"
 
 
 @pytest.mark.parametrize("version", VERSIONS)
@@ -130,6 +132,22 @@ def test_each_version_is_asked_for_what_it_has_itself(manifest: str, there: list
     assert NEW
     assert OLD
     assert [version for version in VERSIONS if not refused(version, manifest)] == there
+
+
+def test_a_module_that_is_not_what_was_pinned_is_refused(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """What comes under a pinned version and has another digest is not read, and no schemas are kept of it."""
+    (tmp_path / "api" / "openapi-spec").mkdir(parents=True)
+    (tmp_path / "api" / "openapi-spec" / "swagger.json").write_text('{"definitions": {}}')
+    answer = json.dumps({"Sum": "h1:other", "Dir": str(tmp_path)})
+    go = tmp_path / "go"
+    go.write_text(f"#!/bin/sh\ncase $1 in version) echo go version go1.25.0;; *) echo '{answer}';; esac\n")
+    go.chmod(0o755)
+    monkeypatch.setenv("PATH", str(tmp_path), prepend=os.pathsep)
+    monkeypatch.setenv("WORKSTREAM_CACHE", str(tmp_path / "cache"))
+
+    with pytest.raises(errors.InputError, match="is not what was pinned"):
+        kubeconform.schemas.__wrapped__(VERSIONS[0])
+    assert [*(tmp_path / "cache" / "kubernetes-schemas").iterdir()] == []
 
 
 LENIENT = """

@@ -172,7 +172,7 @@ def tests_of_the_product() -> dict[str, set[str]]:
     nodes = (one for path in paths for one in ast.walk(ast.parse(path.read_text(encoding="utf-8"))))
     return {
         one.name: {
-            text.value for mark in one.decorator_list for text in ast.walk(mark) if isinstance(text, ast.Constant)
+            str(text.value) for mark in one.decorator_list for text in ast.walk(mark) if isinstance(text, ast.Constant)
         }
         for one in nodes
         if isinstance(one, ast.FunctionDef)
