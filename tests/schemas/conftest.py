@@ -43,6 +43,8 @@ def rendered(helm: Path) -> Rendering:
     @cache
     def render(version: str, values: Path | None = None) -> str:
         command: list[str | Path] = [helm, "template", RELEASE.name, CHART, "--kube-version", version]
-        return processes.run([*command, *(["--values", values] if values else [])], limit=limits.QUICK_COMMAND).stdout
+        if values:
+            command += ["--values", values]
+        return processes.run(command, limit=limits.QUICK_COMMAND).stdout
 
     return render
