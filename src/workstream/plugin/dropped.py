@@ -107,12 +107,12 @@ def unrun(
 
 
 def never_failing(path: Path, name: str) -> Iterator[str]:
-    """Yield the assertions of a file that cannot fail, whatever warnings are switched off.
+    """Yield the checks of a file that cannot fail, whatever warnings are switched off.
 
     Args:
         path: the file.
         name: how it is told.
 
     """
-    for line in written.never_failing(path):
-        yield f"{name}:{line}: this asserts a tuple, which is always true: write `assert condition, message`"
+    for line, why in written.never_failing(path):
+        yield f"{name}:{line}: {why}"

@@ -93,12 +93,47 @@ def marks(node: ast.FunctionDef | ast.AsyncFunctionDef | ast.ClassDef) -> list[a
     ]
 
 
-def never_failing(path: Path) -> Iterator[int]:
-    """Yield the lines of assertions that cannot fail: of a tuple, where a message was meant to stand beside it."""
+def never_failing(path: Path) -> Iterator[tuple[int, str]]:
+    """Yield the checks of a file that cannot fail, each with its line and why; in tests, forgotten ones."""
     tree = _tree(path)
     for node in ast.walk(tree) if tree else ():
-        if isinstance(node, ast.Assert) and isinstance(node.test, ast.Tuple) and node.test.elts:
-            yield node.lineno
+        if isinstance(node, ast.Assert) and (what := _always_true(node.test)):
+            yield node.lineno, f"this asserts {what}, which is always true: write `assert condition, message`"
+        elif isinstance(node, ast.Expr) and _is_lazy(node.value):
+            yield node.lineno, "nobody takes what this would yield, so it never runs: write a `for` loop"
+        elif isinstance(node, _Function) and node.name.startswith("test"):
+            yield from ((line, "this compares, and asserts nothing: write `assert`") for line in _unasked(node.body))
+
+
+def _always_true(test: ast.expr) -> str:
+    """Return what an expression is that is always true; nothing if it may be false, or says `True` itself."""
+    if isinstance(test, ast.BoolOp) and isinstance(test.op, ast.Or):
+        literal = any(isinstance(value, ast.Constant) and value.value for value in test.values)
+        return "`or` with something" if literal else next(filter(None, map(_always_true, test.values)), "")
+    if isinstance(test, ast.Tuple | ast.List | ast.Set):
+        filled = any(not isinstance(element, ast.Starred) for element in test.elts)
+        return f"a {type(test).__name__.lower()}" if filled else ""
+    if isinstance(test, ast.Dict):
+        return "a mapping" if any(test.keys) else ""  # `**` has no key
+    if isinstance(test, ast.Constant):
+        return "a text" if isinstance(test.value, str | bytes) and test.value else ""
+    return "a function" if isinstance(test, ast.Lambda) else "something that is not run" if _is_lazy(test) else ""
+
+
+def _is_lazy(value: ast.expr) -> bool:
+    """Whether an expression does nothing until somebody takes what it yields."""
+    calls = isinstance(value, ast.Call) and isinstance(value.func, ast.Name) and value.func.id in {"map", "filter"}
+    return calls or isinstance(value, ast.GeneratorExp)
+
+
+def _unasked(statements: Sequence[ast.stmt]) -> Iterator[int]:
+    """Yield the lines of comparisons that are statements; not below `with` and `try`, which may expect an error."""
+    for statement in statements:
+        if isinstance(statement, ast.Expr) and isinstance(statement.value, ast.Compare):
+            yield statement.lineno
+        elif not isinstance(statement, ast.With | ast.AsyncWith | ast.Try | ast.ClassDef | _Function):
+            for block in _branches(statement):
+                yield from _unasked(block)
 
 
 @functools.cache

@@ -9,9 +9,11 @@ import pytest
 
 from workstream import errors
 from workstream.evidence import freshness
+from workstream.plugin import dropped
 
 if TYPE_CHECKING:
     from collections.abc import Callable
+    from pathlib import Path
 
     from tests.unit.plugin.conftest import Suite
 
@@ -356,16 +358,65 @@ def test_no_hook_makes_a_test_speak_of_something_else(suite: Suite, hook: str, a
     assert suite.states() == {"one": "failed", "two": "failed"}
 
 
+# Statements that check nothing, and how each is told.
+IDLE = {
+    "assert (41 == 42, 'it is')": "this asserts a tuple, which is always true",
+    "assert [41 == 42]": "this asserts a list, which is always true",
+    "assert {41 == 42}": "this asserts a set, which is always true",
+    "assert {'answer': 41 == 42}": "this asserts a mapping, which is always true",
+    "assert 'the answer is 42'": "this asserts a text, which is always true",
+    "assert lambda: 41 == 42": "this asserts a function, which is always true",
+    "assert (number == 42 for number in [41])": "this asserts something that is not run, which is always true",
+    "assert map(bool, [0])": "this asserts something that is not run, which is always true",
+    "assert number == 41 or 42": "this asserts `or` with something, which is always true",
+    "(verify(number) for number in [41])": "nobody takes what this would yield",
+    "map(verify, [41])": "nobody takes what this would yield",
+    "number == 42": "this compares, and asserts nothing",
+    "if number: number == 42": "this compares, and asserts nothing",
+}
+CHECKING = """
+import pytest
+
+assert True, 'it is'
+41 == 42
+
+
+def test(numbers, names, evidence):
+    assert [*numbers]
+    assert {**names}
+    assert all(number == 42 for number in numbers)
+    assert numbers or names
+    assert f"{numbers}"
+    with pytest.raises(TypeError):
+        numbers < 42
+    list(map(evidence.record, names, numbers))
+
+
+def test_one(number):
+"""
+
+
+@pytest.mark.parametrize("statement", IDLE)
+def test_a_statement_that_checks_nothing_is_found(tmp_path: Path, statement: str) -> None:
+    """What is always true, what nobody takes, and a comparison without `assert` are told with their lines."""
+    honest, idle = tmp_path / "test_honest.py", tmp_path / "test_idle.py"
+    honest.write_text(f"{CHECKING}    assert number == 42\n")
+    idle.write_text(f"{CHECKING}    {statement}\n")
+    assert list(dropped.never_failing(honest, "test_honest.py")) == []
+    (problem,) = dropped.never_failing(idle, "test_idle.py")
+    assert problem.startswith(f"test_idle.py:20: {IDLE[statement]}")
+
+
 @pytest.mark.parametrize("file", ["test_00.py", "helper.py"])
 def test_an_assertion_that_cannot_fail_stops_the_run(suite: Suite, file: str) -> None:
-    """A tuple is always true: of that pytest only warns, and where warnings are switched off says nothing."""
+    """A generator is always true: of that pytest says nothing."""
     suite.write({"one": f"import helper\n\n{suite.PROVING}    assert (42 == 42), 'it is'\n"})
     (suite.path / "helper.py").write_text("assert True, 'it is'\n")
     assert suite.run(own_process=True).ret == pytest.ExitCode.OK
-    append(suite, file, "\n\ndef check():\n    assert (41 == 42, 'it is')\n")
+    append(suite, file, "\n\ndef check():\n    assert (number == 42 for number in [41])\n")
     result = suite.run("-W", "ignore", own_process=True)
     assert result.ret == pytest.ExitCode.USAGE_ERROR
-    result.stderr.fnmatch_lines([f"*{file}:*: this asserts a tuple, which is always true*"])
+    result.stderr.fnmatch_lines([f"*{file}:*: this asserts something that is not run, which is always true*"])
 
 
 def test_python_that_leaves_assertions_away_is_refused(suite: Suite, monkeypatch: pytest.MonkeyPatch) -> None:
