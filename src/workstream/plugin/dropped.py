@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import fnmatch
 import inspect
 from typing import TYPE_CHECKING, Any
@@ -116,3 +117,13 @@ def never_failing(path: Path, name: str) -> Iterator[str]:
     """
     for line, why in written.never_failing(path):
         yield f"{name}:{line}: {why}"
+
+
+def never_begun(module: pytest.Module) -> Iterator[str]:
+    """Yield where tests of a module call a generator, or what makes a context, and nobody goes through it."""
+    for line, called in written.called(module.path):
+        function = getattr(module.obj, called, None)
+        if getattr(function, "__globals__", None) is vars(contextlib):  # what @contextmanager makes
+            function = inspect.unwrap(function)
+        if inspect.isgeneratorfunction(function) or inspect.isasyncgenfunction(function):
+            yield f"{module.nodeid}:{line}: nobody takes what {called}() would yield, so it never runs"

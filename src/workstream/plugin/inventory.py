@@ -202,6 +202,7 @@ class Inventory:
                 continue
             bindings.problems += dropped.hidden(module, self._functions, self._config)
             bindings.problems += dropped.unrun(path, module, speaking, self._config)
+            bindings.problems += dropped.never_begun(module)
             asserting.add(path)
         for path in sorted(asserting):
             bindings.problems += dropped.never_failing(path, self._relative(path))

@@ -105,6 +105,15 @@ def never_failing(path: Path) -> Iterator[tuple[int, str]]:
             yield from ((line, "this compares, and asserts nothing: write `assert`") for line in _unasked(node.body))
 
 
+def called(path: Path) -> Iterator[tuple[int, str]]:
+    """Yield the calls that are statements in tests of a file, each with its line and what it calls, a plain name."""
+    tree = _tree(path)
+    tests = (node for node in ast.walk(tree) if isinstance(node, _Function)) if tree else ()
+    for node in (node for test in tests if test.name.startswith("test") for node in ast.walk(test)):
+        if isinstance(node, ast.Expr) and isinstance(node.value, ast.Call) and isinstance(node.value.func, ast.Name):
+            yield node.lineno, node.value.func.id
+
+
 def _always_true(test: ast.expr) -> str:
     """Return what an expression is that is always true; nothing if it may be false, or says `True` itself."""
     if isinstance(test, ast.BoolOp) and isinstance(test.op, ast.Or):

@@ -419,6 +419,42 @@ def test_an_assertion_that_cannot_fail_stops_the_run(suite: Suite, file: str) ->
     result.stderr.fnmatch_lines([f"*{file}:*: this asserts something that is not run, which is always true*"])
 
 
+GENERATORS = """
+import contextlib
+
+def verify():
+    assert 41 == 42
+    yield
+
+async def verify_later():
+    assert 41 == 42
+    yield
+
+@contextlib.contextmanager
+def verified():
+    assert 41 == 42
+    yield
+
+def test(evidence):
+    evidence.record("answer", 42)
+    with pytest.raises(AssertionError):
+        next(verify())
+    with pytest.raises(AssertionError), verified():
+        pass
+"""
+
+
+def test_a_generator_that_a_test_calls_and_nobody_takes_stops_the_run(suite: Suite) -> None:
+    """What yields does nothing until somebody goes through it, and a context nothing until it is entered."""
+    suite.write({"one": GENERATORS})
+    assert suite.run(own_process=True).ret == pytest.ExitCode.OK
+    append(suite, "test_00.py", "    verify()\n    verify_later()\n    verified()\n")
+    result = suite.run(own_process=True)
+    assert result.ret == pytest.ExitCode.USAGE_ERROR
+    for number, name in enumerate(("verify", "verify_later", "verified"), start=27):
+        assert f"test_00.py:{number}: nobody takes what {name}() would yield, so it never runs" in result.stderr.str()
+
+
 def test_python_that_leaves_assertions_away_is_refused(suite: Suite, monkeypatch: pytest.MonkeyPatch) -> None:
     """With -O an assertion of a helper is none."""
     suite.write({"one": suite.PROVING})
