@@ -22,6 +22,7 @@ if TYPE_CHECKING:
     from workstream.documents import Document
 
 NAME = "evidence.jsonl"
+_BEGINNING = b'{"record":"session"'
 FOLDER = Path("build", "acceptance")  # of a project: where runs leave what they saw, in a folder for each document
 _ADAPTER: TypeAdapter[records.Record] = TypeAdapter(records.AnyRecord)
 _KNOWN = {
@@ -96,6 +97,7 @@ class Writer:
         self.path = path
         with self._telling_what_failed():
             path.parent.mkdir(parents=True, exist_ok=True)
+            self._require_log()
             self._file = path.open("ab")
             try:
                 fcntl.flock(self._file, fcntl.LOCK_EX | fcntl.LOCK_NB)
@@ -106,6 +108,21 @@ class Writer:
                     instead="Wait for it to end, or choose another folder with --workstream-folder.",
                 ) from None
         self._begun = False
+
+    def _require_log(self) -> None:
+        """Refuse to write where something else is: a pipe would wait for ever, and what a link names would be lost.
+
+        Raises:
+            errors.EvidenceError: it is no log.
+
+        """
+        if self.path.is_dir() or not self.path.exists():
+            return  # to open it says what is wrong
+        if not self.path.is_file() or (self.path.is_symlink() and not _begins_as_log(self.path)):
+            raise errors.EvidenceError(
+                f"{self.path} is there, and is no evidence log.",
+                instead="Take it away, or choose another folder with --workstream-folder.",
+            )
 
     def write(self, record: records.Record) -> None:
         """Append one line and bring it to the disk.
@@ -140,6 +157,11 @@ class Writer:
             if not self._begun and not self._file.closed and os.fstat(self._file.fileno()).st_size == 0:
                 self.path.unlink(missing_ok=True)
             self._file.close()
+
+
+def _begins_as_log(path: Path) -> bool:
+    with path.open("rb") as file:
+        return _BEGINNING.startswith(file.read(len(_BEGINNING)))
 
 
 def find(document: Document) -> Path | None:

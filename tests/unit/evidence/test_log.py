@@ -229,6 +229,25 @@ def test_a_place_that_cannot_be_written_is_told(tmp_path: Path) -> None:
             evidence.Writer(path)
 
 
+def test_what_is_no_log_is_not_written_over(story: type[Story], tmp_path: Path) -> None:
+    """A pipe would wait for ever, and a file that a link names would be lost; a log that broke off goes."""
+    document, path = tmp_path / "document.md", tmp_path / "evidence.jsonl"
+    document.write_text("# WS-900")
+    path.symlink_to(document)
+    with pytest.raises(errors.EvidenceError, match="is no evidence log"):
+        evidence.Writer(path)
+    assert document.read_text() == "# WS-900"
+    path.unlink()
+    os.mkfifo(path)
+    reader = os.open(path, os.O_RDONLY | os.O_NONBLOCK)  # without the check, the writer would find it and go on
+    with pytest.raises(errors.EvidenceError, match="is no evidence log"):
+        evidence.Writer(path)
+    os.close(reader)
+    path.unlink()
+    path.write_text('{"record":"ses')
+    assert len(story("one").log(tmp_path).session.criteria) == 1
+
+
 def test_a_full_disk_is_told(story: type[Story], tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """A line that does not reach the disk is an error at that line."""
 
