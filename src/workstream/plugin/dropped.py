@@ -122,7 +122,7 @@ def never_failing(path: Path, name: str) -> Iterator[str]:
 def never_begun(module: pytest.Module) -> Iterator[str]:
     """Yield where tests of a module call a generator, or what makes a context, and nobody goes through it."""
     for line, called in written.called(module.path):
-        function = getattr(module.obj, called, None)
+        function: Any = getattr(module.obj, called, None)
         if getattr(function, "__globals__", None) is vars(contextlib):  # what @contextmanager makes
             function = inspect.unwrap(function)
         if inspect.isgeneratorfunction(function) or inspect.isasyncgenfunction(function):

@@ -9,6 +9,7 @@ from __future__ import annotations
 import contextlib
 import gc
 import inspect
+import types
 from typing import TYPE_CHECKING, Any
 
 import pytest
@@ -27,7 +28,8 @@ if TYPE_CHECKING:
 
 
 _YOUNG, _OLD = 1, 2  # generations of the garbage collector
-FUNCTION = pytest.StashKey[Any]()  # the test's own function, as it was collected
+# The test's own function, as it was collected, and its code.
+FUNCTION = pytest.StashKey[tuple[types.FunctionType, types.CodeType]]()
 
 
 class Watch:
@@ -123,8 +125,13 @@ class Watch:
         if running is None:
             yield
             return
-        function = item.stash.get(FUNCTION, None)
+        function, code = item.stash.get(FUNCTION, (None, None))
         if function is not None:
+            if function.__code__ is not code:
+                raise errors.EvidenceError(
+                    f"{running.test} was given other code than it was collected with, and nobody saw its own run.",
+                    instead="Leave the function of a test as it is written.",
+                )
             with body.watched(function, lambda original: self._around(original, running)):
                 yield
             return

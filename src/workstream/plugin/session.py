@@ -5,7 +5,7 @@ from __future__ import annotations
 import contextlib
 import hashlib
 import re
-from collections import deque
+from collections import Counter, deque
 from itertools import count
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -42,7 +42,6 @@ if TYPE_CHECKING:
 
 SESSION = pytest.StashKey["Session"]()
 RUNNING = pytest.StashKey[Running]()
-_ATTEMPT = pytest.StashKey[int]()
 _NODE_ID = pytest.StashKey[str]()  # as it was collected; pytest-xdist changes it
 
 # Attributes of a report: they reach the process that writes, whichever that is.
@@ -94,6 +93,7 @@ class Session:
         self.round = 1
         self.interrupted_by = 0
         self._speaking: set[str] = set()  # tests that speak of a criterion
+        self._begun: Counter[str] = Counter()  # runs of each test, whichever item ran it: a retry may make another
         # By which test each error of a fixture was met first. pytest raises the same object for every test that asks.
         self._first_met: dict[int, tuple[BaseException, str]] = {}
         self._message = Message()
@@ -140,12 +140,14 @@ class Session:
 
     # Hooks
 
-    def pytest_itemcollected(self, item: pytest.Item) -> None:
+    @pytest.hookimpl(wrapper=True, tryfirst=True)
+    def pytest_itemcollected(self, item: pytest.Item) -> Iterator[None]:
         """Remember a test as it was collected, before anybody changes its name or what it calls."""
         item.stash[_NODE_ID] = item.nodeid
         function = written.own_function(item)
         if function is not None:
-            item.stash[FUNCTION] = function
+            item.stash[FUNCTION] = function, function.__code__
+        return (yield)
 
     @pytest.hookimpl(wrapper=True, tryfirst=True)
     def pytest_collection_modifyitems(self, items: list[pytest.Item]) -> Iterator[None]:
@@ -289,8 +291,8 @@ class Session:
     @pytest.hookimpl(wrapper=True, tryfirst=True)
     def pytest_runtest_setup(self, item: pytest.Item) -> Generator[None, object, object]:
         """Count the attempts: before `watch`, which is the innermost wrapper, takes over."""
-        item.stash[_ATTEMPT] = item.stash.get(_ATTEMPT, 0) + 1
-        item.stash[RUNNING] = Running(test_of(item), item.stash[_ATTEMPT], self.round)
+        self._begun[test_of(item)] += 1
+        item.stash[RUNNING] = Running(test_of(item), self._begun[test_of(item)], self.round)
         self.watch.begin(item.stash[RUNNING])
         return (yield)
 
@@ -311,7 +313,7 @@ class Session:
         report = yield
         self._look(item)
         setattr(report, TEST, test_of(item))
-        setattr(report, ATTEMPT, item.stash.get(_ATTEMPT, 1))
+        setattr(report, ATTEMPT, self._begun[test_of(item)] or 1)
         if self.world.is_broken:
             return report  # a broken product is meant to fail
         if call.excinfo is not None and call.when == "setup" and isinstance(call.excinfo.value, errors.WorkstreamError):
@@ -352,7 +354,7 @@ class Session:
         """Return a name for what is kept of one failure: of a test, its attempt, its round, and of its teardown."""
         name = test_of(item)
         readable = re.sub(r"[^\w.=\[\]]+", "-", _without_folders(name))[:_LONGEST_NAME].strip("-.")
-        attempt = item.stash.get(_ATTEMPT, 1)
+        attempt = self._begun[name]
         parts = [
             f"round-{self.round}" if self.rounds else "",
             readable,

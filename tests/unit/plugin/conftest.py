@@ -131,7 +131,10 @@ class Suite:
         self.folder = self.path / "build" / "acceptance" / self.ID
         (self.path / "conftest.py").write_text(WORLD)
         # Most of what is tried has nothing to do with a cluster.
-        marks = ("forgiven", "emptied", "swallowed", "never_called", "until_it_passes", "replaced", "retried")
+        marks = (
+            *("forgiven", "emptied", "swallowed", "never_called", "until_it_passes", "replaced", "exchanged"),
+            *("recoded", "retried", "copied"),
+        )
         settings = [
             f"workstream_levels = static {self.ID}",
             "markers =",

@@ -377,6 +377,26 @@ SITUATIONS = {
         """,
         "failed",
     ),
+    "its function was exchanged while it was collected": (
+        """
+        @pytest.mark.criterion("WS-900", "its function was exchanged while it was collected")
+        @pytest.mark.exchanged
+        def test(evidence):
+            evidence.record("answer", 41)
+            assert 41 == 42
+        """,
+        "failed",
+    ),
+    "the code of its function was exchanged": (
+        """
+        @pytest.mark.criterion("WS-900", "the code of its function was exchanged")
+        @pytest.mark.recoded
+        def test(evidence):
+            evidence.record("answer", 41)
+            assert 41 == 42
+        """,
+        "failed",
+    ),
     "its decorator runs it again": (
         """
         import tenacity
@@ -426,6 +446,18 @@ SITUATIONS = {
         count = []
 
         @pytest.mark.retried
+        def test(evidence):
+            count.append(1)
+            evidence.record("count", len(count))
+            assert len(count) > 1
+        """,
+        "flaky",
+    ),
+    "a protocol of the suite's own runs copies of it until one passes": (
+        """
+        count = []
+
+        @pytest.mark.copied
         def test(evidence):
             count.append(1)
             evidence.record("count", len(count))
@@ -1116,6 +1148,16 @@ def pytest_collection_modifyitems(items):
             item.obj = forgiving(item.obj)
 
 
+def easy(evidence):
+    evidence.record("answer", 42)
+
+
+@pytest.hookimpl(tryfirst=True)
+def pytest_itemcollected(item):
+    if item.get_closest_marker("exchanged"):
+        item.obj = easy
+
+
 @pytest.hookimpl(wrapper=True)
 def pytest_runtest_makereport(item, call):
     if item.get_closest_marker("emptied"):
@@ -1158,10 +1200,14 @@ def pytest_pyfunc_call(pyfuncitem):
 
 
 def pytest_runtest_protocol(item, nextitem):
-    if not item.get_closest_marker("retried"):
+    if item.get_closest_marker("recoded"):
+        item.function.__code__ = easy.__code__
+    if not item.get_closest_marker("retried") and not item.get_closest_marker("copied"):
         return None
     from _pytest.runner import runtestprotocol
     for _ in range(3):
+        if item.get_closest_marker("copied"):
+            item = pytest.Function.from_parent(item.parent, name=item.name, callobj=item.obj)
         reports = runtestprotocol(item, nextitem=nextitem, log=False)
         if all(report.passed for report in reports):
             break
