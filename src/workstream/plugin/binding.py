@@ -95,7 +95,7 @@ def _lines(item: pytest.Item, marker: pytest.Mark, project: Project) -> tuple[st
 
     Raises:
         TypeError: the marker's arguments are not those that it takes.
-        ValueError: its level or its document is unknown, or its text matches no criterion.
+        ValueError: its level or its document is unknown, or its text matches no criterion, or several that differ.
 
     """
     document_id, text, level = _arguments(marker)
@@ -108,6 +108,10 @@ def _lines(item: pytest.Item, marker: pytest.Mark, project: Project) -> tuple[st
         near = documents.nearest(text, document)
         hint = f"\n  The nearest is {near.id}: {near.text}" if near else ""
         message = f"{document.path} has no criterion {text!r}.{hint}"
+        raise ValueError(message)
+    if len({evidence.verdict.text_sha256(criterion) for criterion in criteria}) > 1:
+        names = " and ".join(criterion.id for criterion in criteria)
+        message = f"{document.path}: {names} say {text!r} and promise different things: tell them apart by words"
         raise ValueError(message)
     return document.id, [_line(item, criterion, level, project) for criterion in criteria]
 

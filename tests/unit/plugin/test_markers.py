@@ -57,6 +57,19 @@ def test_a_criterion_is_its_words(suite: Suite, text: str) -> None:
     assert suite.states() == {"one two": "proven"}
 
 
+def test_a_text_that_two_criteria_say_with_other_promises_below_stops_the_run(suite: Suite) -> None:
+    """A test of one would prove the other, too; where they promise the same, it does."""
+    suite.write({"one": suite.PROVING})
+    written = suite.document.read_text()
+    suite.document.write_text(written.replace("- [ ] one", "- [ ] one\n  - in a second\n- [ ] one\n  - in a second"))
+    suite.run()
+    assert suite.states() == {"one": "proven"}
+    suite.document.write_text(written.replace("- [ ] one", "- [ ] one\n  - in a second\n- [ ] one\n  - in a year"))
+    result = suite.run()
+    assert result.ret == pytest.ExitCode.USAGE_ERROR
+    result.stderr.fnmatch_lines(["*AC1 and AC2 say 'one' and promise different things*"])
+
+
 def test_a_test_may_speak_of_several_criteria(suite: Suite) -> None:
     """One test with two markers proves two criteria."""
     suite.write({"one": "", "two": ""})
