@@ -41,15 +41,6 @@ _LEFT_BEHIND = (
     *(checklist.NAME, page.NAME, status.NAME, matrix.MARKDOWN, matrix.JSON, overview.MARKDOWN, overview.JSON),
     *(_JUNIT, _RUN_LOG),
 )
-# Settings that say what is a test, or what a criterion takes.
-_COLLECTING = {
-    "python_files",
-    "python_classes",
-    "python_functions",
-    "norecursedirs",
-    "workstream_documents",
-    "workstream_levels",
-}
 _MANY = 100_000  # lines of the run's log that may come before its file
 
 
@@ -155,9 +146,7 @@ class Controller(Session):
         """Yield why it is not known which tests of a document the suite holds."""
         known = [*suite.unknown, *suite.astray.get(document_id, ())]
         yield from known
-        overridden = sorted(self.project.overridden & _COLLECTING)
-        if overridden:
-            yield f"{', '.join(overridden)} was set for this run alone, and not by the project."
+        yield from self.project.only_of_this_run()
         if outside and not known:
             where = ", ".join(suite.test_paths)
             yield (

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import contextlib
 import fnmatch
+import importlib.util
 import os
 import shlex
 import sys
@@ -27,7 +28,7 @@ from workstream.plugin.binding import MARKER, Bindings, bind
 from workstream.text import one_line
 
 if TYPE_CHECKING:
-    from collections.abc import Generator, Iterable, Mapping
+    from collections.abc import Generator, Iterable, Iterator, Mapping
     from concurrent.futures import Future
 
     from workstream.plugin.project import Project
@@ -183,6 +184,7 @@ class Inventory:
             bindings=self._bindings(),
             test_paths=tuple(self._relative(path) for path in self._project.test_paths),
             uncollected=[outcomes.of_collection(report) for report in self._reports if not self._is_none(report)],
+            unknown=list(self._unread()),
             astray=self._astray(),
             sources=self._sources(),
         )
@@ -220,10 +222,25 @@ class Inventory:
             ignored == path or ignored in path.parents for ignored in self._left_out
         ) and MARKER.encode() not in _bytes(path)
 
+    def _unread(self) -> Iterator[str]:
+        """Yield which conftest files and plugins of the project this process did not read: they may mark tests."""
+        plugins = self._config.pluginmanager.get_plugins()
+        read = {Path(file).resolve() for plugin in plugins if (file := getattr(plugin, "__file__", None))}
+        folders = {folder for path in self._modules for folder in path.parents}
+        places = {folder / "conftest.py" for folder in folders if folder.is_relative_to(self._project.folder)}
+        for name in self._config.getoption("plugins") or ():
+            if name.startswith("no:"):
+                with contextlib.suppress(ImportError, ValueError):  # a name that pytest gives, and no module's
+                    origin = getattr(importlib.util.find_spec(name.removeprefix("no:")), "origin", None)
+                    places |= {path for path in [Path(origin or "")] if _is_own(path, self._project.folder)}
+        for path in sorted(places):
+            if path.is_file() and path.resolve() not in read:
+                yield f"{self._relative(path)} was not read, and may say of which criteria a test speaks."
+
     def _astray(self) -> dict[str, list[str]]:
         """Return which files speak of criteria of our documents, and were not collected; by the document's id."""
         elsewhere = {code.co_filename for function in self._functions if (code := getattr(function, "__code__", None))}
-        paths = list(modules.python_files(self._project.folder))
+        paths = list(modules.python_files(self._project.around))
         helpers = {one: modules.naming(paths, one) for one in self._project.by_id}
         found: dict[str, list[str]] = {}
         where = ", ".join(map(self._relative, self._project.test_paths))
@@ -267,15 +284,14 @@ def _source_files(config: pytest.Config, folder: Path) -> set[Path]:
     """Return the files below a folder that this process runs as modules or plugins."""
     modules = [*list(sys.modules.values()), *config.pluginmanager.get_plugins()]
     named = {Path(name) for module in modules if isinstance(name := getattr(module, "__file__", None), str)}
+    return {path for path in named if _is_own(path, folder) and path.is_file()}
+
+
+def _is_own(path: Path, folder: Path) -> bool:
+    """Whether a file stands below a folder, and is neither installed nor of this package."""
     installed = [Path(__file__).parents[1], *map(Path, sysconfig.get_paths().values())]
-    return {
-        path
-        for path in named
-        if path.is_relative_to(folder)
-        and not any(path.is_relative_to(other) for other in installed)
-        and "site-packages" not in path.parts
-        and path.is_file()
-    }
+    apart = any(path.is_relative_to(other) for other in installed) or "site-packages" in path.parts
+    return path.is_relative_to(folder) and not apart
 
 
 def _features(items: list[pytest.Item]) -> set[Path]:

@@ -9,6 +9,8 @@ from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from _pytest.config.findpaths import locate_config  # what pytest itself would take, which it does not tell
+
 from workstream import documents, errors
 from workstream.evidence import Level
 
@@ -20,6 +22,15 @@ if TYPE_CHECKING:
     from workstream.documents import Criterion, Document
 
 _PATHS = ("workstream_testpaths", "testpaths")
+# Settings that say what is a test, or what a criterion takes.
+_COLLECTING = {
+    "python_files",
+    "python_classes",
+    "python_functions",
+    "norecursedirs",
+    "workstream_documents",
+    "workstream_levels",
+}
 
 
 @dataclass(frozen=True)
@@ -52,10 +63,27 @@ class Project:
         known = [self.config.rootpath, self.config.invocation_params.dir]
         return Path(os.path.commonpath([*known, *(document.path.resolve().parent for document in self.documents)]))
 
+    @cached_property
+    def around(self) -> Path:
+        """The project; of a document that stands outside of it, the folder of the one around it that has both."""
+        outside = (one.path.resolve() for one in self.documents if not one.path.resolve().is_relative_to(self.folder))
+        around = (folder for path in outside for folder in path.parents if self.folder.is_relative_to(folder))
+        return next((one for one in around if (one / ".git").exists() or locate_config(one, [one])[1]), self.folder)
+
     @property
     def overridden(self) -> set[str]:
         """The settings that the command line sets for this run."""
         return {override.partition("=")[0] for override in self.config.getoption("override_ini") or ()}
+
+    def only_of_this_run(self) -> Iterator[str]:
+        """Yield what this run alone says of what is a test and what a criterion takes, and not the project."""
+        settings = ", ".join(sorted(self.overridden & _COLLECTING))
+        if settings:
+            yield f"{settings} was set for this run alone, and not by the project."
+        chosen, folder = self.config.getoption("inifilename"), self.config.invocation_params.dir
+        own = locate_config(folder, [folder])[1] if chosen else None
+        if own is not None and own.resolve() != self.config.inipath:
+            yield f"{chosen} was set for this run alone: the configuration of the project is {own.name}."
 
     def setting(self, name: str) -> str:
         """Return what the command line says for this run, else the configuration for all; empty if neither does."""

@@ -543,6 +543,60 @@ def test_settings_for_one_run_alone_make_it_a_part(suite: Suite, setting: str) -
     assert "was set for this run alone" in unknown(suite)[0]
 
 
+@pytest.mark.parametrize("own", ["", "[pytest]\n"], ids=["the only one", "another one is there"])
+def test_a_configuration_for_one_run_alone_makes_it_a_part(suite: Suite, own: str) -> None:
+    """Another configuration is the project's only where the project has none of its own."""
+    suite.write({"one": suite.PROVING})
+    (suite.path / "pytest.ini").rename(suite.path / "other.ini")
+    if own:
+        (suite.path / "pytest.ini").write_text(own)
+    suite.run("-c", "other.ini", own_process=True)
+    assert suite.states() == {"one": "not-run" if own else "proven"}
+    assert [sentence for sentence in unknown(suite) if "other.ini was set for this run alone" in sentence] == list(
+        unknown(suite)
+    )
+
+
+MARKING = """
+import pytest
+
+
+def pytest_collection_modifyitems(items):
+    for item in items:
+        if "more" in item.name:
+            item.add_marker(pytest.mark.criterion("WS-900", "one"))
+"""
+
+
+@pytest.mark.parametrize("arguments", [(), ("--noconftest",), ("--confcutdir=sub",), ("-pno:marks",)], ids=" ".join)
+def test_what_one_run_does_not_read_may_mark_tests(suite: Suite, arguments: tuple[str, ...]) -> None:
+    """A conftest file or a plugin of the project that was left out might have said that another test speaks of it."""
+    suite.write({"one": ""})
+    (suite.path / "sub").mkdir()
+    suite.add("sub/test_it.py", "one", suite.PROVING)
+    (suite.path / "test_more.py").write_text(suite.PROVING.replace("test", "test_more"))
+    (suite.path / "marks.py").write_text(MARKING)
+    append(suite, "pytest.ini", "pythonpath = .\naddopts = -p marks\n")
+    suite.run(*arguments, own_process=True)
+    assert suite.states() == {"one": "not-run" if arguments else "proven"}
+    name = "marks.py" if "-pno:marks" in arguments else "conftest.py"
+    assert all(sentence.startswith(f"{name} was not read") for sentence in unknown(suite))
+
+
+@pytest.mark.parametrize("more", [False, True])
+def test_tests_around_a_folder_with_its_own_configuration_are_missed(suite: Suite, *, more: bool) -> None:
+    """Where the document stands above that folder, so may other tests that speak of it."""
+    suite.write({"one": ""})
+    inner = suite.path / "inner"
+    inner.mkdir()
+    (inner / "pytest.ini").write_text((suite.path / "pytest.ini").read_text())
+    suite.add("inner/test_it.py", "one", suite.PROVING)
+    if more:
+        suite.add("test_more.py", "one", FAILING)
+    suite.run("inner", f"--workstream-folder={suite.folder}", own_process=True)
+    assert suite.states() == {"one": "not-run" if more else "proven"}
+
+
 def test_tests_of_a_base_class_in_a_helper_are_no_tests_that_are_left_out(suite: Suite) -> None:
     """A file whose functions are collected elsewhere hides nothing."""
     (suite.path / "base.py").write_text(
