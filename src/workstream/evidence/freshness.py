@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import os
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -88,7 +89,12 @@ def changes(basis: Basis, root: Path) -> tuple[Change, ...]:
         root: the folder from which its paths start: pytest's root.
 
     """
-    return (*_changed_modules(basis, root), *_new_modules(basis, root), *_changed_inputs(basis, root))
+    return (
+        *_changed_modules(basis, root),
+        *_new_modules(basis, root),
+        *_new_fixtures(basis, root),
+        *_changed_inputs(basis, root),
+    )
 
 
 def current(log: Log, document: Document, root: Path) -> tuple[Verdict, ...]:
@@ -133,12 +139,27 @@ def _changed_modules(basis: Basis, root: Path) -> Iterator[Change]:
 def _new_modules(basis: Basis, root: Path) -> Iterator[Change]:
     """Yield the modules that speak of the document's criteria and that the run did not know: it would have said so."""
     known = {line.source_path for line in basis.manifest} | {subject.path for subject in basis.subjects}
-    helpers = modules.naming([root / path for path in known if path.endswith(".py")], basis.document_id)
-    for folder in basis.test_paths:
-        for path in modules.python_files(root / folder):
+    files = {folder: list(modules.python_files(root / folder)) for folder in basis.test_paths}
+    suite = [root / path for path in known if path.endswith(".py")]
+    helpers = modules.naming({*suite, *itertools.chain(*files.values())}, basis.document_id)
+    for paths in files.values():
+        for path in paths:
             name = os.path.relpath(path, root)
             if name not in known and modules.speaks_of(path, basis.document_id, helpers) is not None:
                 yield Change(name, f"{name}, which speaks of its criteria, was added since")
+
+
+def _new_fixtures(basis: Basis, root: Path) -> Iterator[Change]:
+    """Yield the conftest files that tests would read now and that were not there: they may change what a test does."""
+    known = {subject.path for subject in basis.subjects}
+    reading: dict[str, set[str]] = {}
+    for line in basis.manifest:
+        path = Path(line.source_path)
+        for folder in () if ".." in path.parts else path.parents:
+            reading.setdefault(str(folder / "conftest.py"), set()).add(line.test)
+    for name, tests in reading.items():
+        if name not in known and (root / name).is_file():
+            yield Change(name, f"{name} was added since", frozenset(tests))
 
 
 def _changed_inputs(basis: Basis, root: Path) -> Iterator[Change]:

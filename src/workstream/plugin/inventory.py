@@ -258,7 +258,10 @@ class Inventory:
 
     def _sources(self) -> dict[str, str]:
         tests = {item.path for item in self._items if item.get_closest_marker(MARKER)}
-        return hashes(self._config, self._project.folder, also=_features(self._items), but=tests)
+        folders = {folder for path in tests for folder in path.parents if folder.is_relative_to(self._config.rootpath)}
+        # Those above the project are not read; told all the same, they are none that were added since.
+        fixtures = {path for folder in folders if (path := folder / "conftest.py").is_file()}
+        return hashes(self._config, self._project.folder, also=_features(self._items) | fixtures, but=tests)
 
     def _relative(self, path: Path) -> str:
         return os.path.relpath(path, self._config.rootpath)

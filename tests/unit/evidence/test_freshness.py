@@ -73,7 +73,7 @@ def test_a_new_module_that_speaks_of_the_document_makes_everything_stale(
         ("test_new.py", SPEAKING.replace("WS-900", "WS-901")),
         ("test_new.py", "# see WS-900\ndef test(): ...\n"),
         (".venv/test_new.py", SPEAKING),
-        ("conftest.py", "DOCUMENT = 'WS-900'\n"),
+        ("help.py", "DOCUMENT = 'WS-900'\n"),
         ("test_new.py", "def test(:\n"),
     ],
     ids=["of another document", "only a comment", "in a hidden folder", "no test", "no Python"],
@@ -86,6 +86,32 @@ def test_a_new_file_that_does_not_speak_of_it_changes_nothing(
     path.parent.mkdir(exist_ok=True)
     path.write_text(text)
 
+    assert states(told, tmp_path) == ["proven", "proven"]
+
+
+def test_a_new_module_that_is_marked_by_a_helper_nobody_imported_makes_everything_stale(
+    told: Story, tmp_path: Path
+) -> None:
+    """The helper was there when the tests ran, and no test had used it."""
+    (tmp_path / "marks.py").write_text('import pytest\n\nONE = pytest.mark.criterion("WS-900", "one")\n')
+    assert states(told, tmp_path) == ["proven", "proven"]
+    (tmp_path / "test_new.py").write_text("from marks import ONE\n\n@ONE\ndef test(): ...\n")
+    assert states(told, tmp_path) == ["stale", "stale"]
+
+
+@pytest.mark.parametrize(("folder", "state"), [(".", "stale"), ("chart/../deep", "proven")])
+def test_a_new_conftest_file_makes_stale_what_reads_it(told: Story, tmp_path: Path, folder: str, state: str) -> None:
+    """Its fixtures may give a test something else than it was proven with."""
+    (tmp_path / folder).mkdir(exist_ok=True)
+    (tmp_path / folder / "conftest.py").write_text("import pytest\n")
+    assert states(told, tmp_path) == [state, state]
+
+
+def test_a_conftest_file_that_was_there_is_not_new(told: Story, tmp_path: Path) -> None:
+    """The run told it with its hash."""
+    path = tmp_path / "conftest.py"
+    path.write_text("import pytest\n")
+    told.lines.insert(-1, records.Subject(name=records.SUITE, value=provenance.path_sha256(path), path=path.name))
     assert states(told, tmp_path) == ["proven", "proven"]
 
 
