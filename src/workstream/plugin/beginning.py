@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 from workstream import documents, errors, limits
+from workstream.plugin import executed
 from workstream.plugin.project import Project
 
 if TYPE_CHECKING:
@@ -29,6 +30,7 @@ def begin(config: pytest.Config) -> None:
         _require_sense(config)
         limits.patience()  # an error in it is reported now, not by every test
         project = _project(config)
+        executed.watch()
         if config.getoption("--workstream-inventory"):
             from workstream.plugin.inventory import Inventory  # noqa: PLC0415 - that process needs nothing else
 

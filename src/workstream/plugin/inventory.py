@@ -23,7 +23,7 @@ from pydantic import BaseModel
 
 from workstream import errors, files, limits, processes
 from workstream.evidence import modules, provenance, records
-from workstream.plugin import dropped, outcomes
+from workstream.plugin import dropped, executed, outcomes
 from workstream.plugin.binding import MARKER, Bindings, bind
 from workstream.text import one_line
 
@@ -285,9 +285,13 @@ def hashes(
 
 def _source_files(config: pytest.Config, folder: Path) -> set[Path]:
     """Return the files below a folder that this process runs as modules or plugins."""
-    modules = [*list(sys.modules.values()), *config.pluginmanager.get_plugins()]
-    named = {Path(name) for module in modules if isinstance(name := getattr(module, "__file__", None), str)}
-    return {path for path in named if _is_own(path, folder) and path.is_file()}
+    loaded = [*list(sys.modules.values()), *config.pluginmanager.get_plugins()]
+    named = {Path(name) for module in loaded if isinstance(name := getattr(module, "__file__", None), str)}
+    run = {path for path in executed.files() if path.is_relative_to(folder)}
+    run = {path for path in run if modules.NO_PROJECT.isdisjoint(path.relative_to(folder).parts)}
+    # Of a module in an archive its file is the archive.
+    there = {next((one for one in (path, *path.parents) if one.is_file()), path) for path in named | run}
+    return {path for path in there if _is_own(path, folder) and path.is_file()}
 
 
 def _is_own(path: Path, folder: Path) -> bool:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import textwrap
+import zipfile
 from typing import TYPE_CHECKING
 
 import pytest
@@ -481,6 +482,42 @@ def test_the_files_of_a_suite_are_inputs_without_anybody_describing_them(suite: 
     suite.run(own_process=True)
     found = {one.path for one in suite.log().subjects if one.name == "file of the suite"}
     assert found == {"conftest.py", "helper.py", "late.py"}
+
+
+RUNNING = """
+import importlib.util
+import runpy
+import sys
+
+sys.path.insert(0, "archive.zip")
+import archived
+
+
+def test(evidence):
+    spec = importlib.util.spec_from_file_location("named", "named.py")
+    named = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(named)
+    import forgotten
+    del sys.modules["forgotten"]
+    answers = [archived.answer, named.answer, forgotten.answer, runpy.run_path("run.py")["answer"]]
+    runpy.run_path("build/made.py")
+    evidence.record("answers", answers)
+"""
+
+
+def test_files_that_a_suite_runs_without_a_module_are_inputs(suite: Suite) -> None:
+    """However a file comes to run, it is told; of what stands in an archive, the archive; of what was made, nothing."""
+    (suite.path / "build").mkdir()
+    for name in ("named.py", "forgotten.py", "run.py", "unused.py", "build/made.py"):
+        (suite.path / name).write_text("answer = 42\n")
+    with zipfile.ZipFile(suite.path / "archive.zip", "w") as archive:
+        archive.writestr("archived.py", "answer = 42\n")
+    append(suite, "pytest.ini", "pythonpath = .\n")
+    suite.write({"one": RUNNING})
+    suite.run(own_process=True)
+    assert suite.states() == {"one": "proven"}
+    found = {one.path for one in suite.log().subjects if one.name == "file of the suite"}
+    assert found == {"conftest.py", "archive.zip", "named.py", "forgotten.py", "run.py"}
 
 
 def test_a_file_that_changes_during_the_run_proves_nothing(suite: Suite) -> None:
