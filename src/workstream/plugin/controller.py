@@ -16,6 +16,7 @@ from _pytest.junitxml import xml_key  # there is no public way to say where it g
 
 from workstream import documents, errors, evidence, files, processes, progress, shortage
 from workstream.cluster.access import STAYS
+from workstream.evidence import log as evidence_log
 from workstream.evidence import provenance, records
 from workstream.plugin import inventory, outcomes, result, scheduling, terminal
 from workstream.plugin.exchange import MESSAGE, Collected, EnvironmentFailure, Message, collected_by
@@ -159,6 +160,7 @@ class Controller(Session):
         if self._logs.has_begun or not self._selections:
             return
         try:
+            self._require_own_folder()
             self._logs.open()
             self._forget_earlier_run()
             self._keep_run_log()
@@ -200,6 +202,23 @@ class Controller(Session):
         junit = self.config.stash.get(xml_key, None)
         if junit is not None and junit.logfile == str(self._exchange / _JUNIT):
             junit.logfile = str((self.folder / _JUNIT).absolute())
+
+    def _require_own_folder(self) -> None:
+        """Refuse a folder in which reports would take the place of somebody's files: that was chosen, and knows no run.
+
+        Raises:
+            errors.UsageError: it has such files.
+
+        """
+        chosen = bool(self.config.getoption("--workstream-folder"))
+        for folder in {self.folder, *map(self.folder_of, self.project.documents)} if chosen else ():
+            knows = any(any(folder.glob(pattern)) for pattern in (evidence_log.NAME, f"*/{evidence_log.NAME}"))
+            others = [name for name in _LEFT_BEHIND if (folder / name).exists()]
+            if others and not knows:
+                raise errors.UsageError(
+                    f"{folder} holds {', '.join(others)}, and no evidence of a run: this one would replace it.",
+                    instead="Choose another folder with --workstream-folder.",
+                )
 
     def _forget_earlier_run(self) -> None:
         """Take away reports that would stand beside evidence that they do not render."""

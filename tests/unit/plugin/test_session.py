@@ -11,7 +11,7 @@ from xml.etree import ElementTree as ET
 
 import pytest
 
-from workstream import evidence
+from workstream import errors, evidence
 from workstream.evidence import State, provenance
 from workstream.reports.status import Status
 
@@ -128,6 +128,21 @@ def test_junit_says_of_which_criterion_each_case_speaks(suite: Suite, options: l
     named = {case.get("name"): [one.attrib for one in case.iter("property")] for case in cases}
     assert named.pop("test_other") == []
     assert list(named.values()) == [[{"name": "criterion", "value": "AC1 one & <only>"}]]
+
+
+def test_a_folder_with_files_of_somebody_is_left_alone(suite: Suite) -> None:
+    """A file that is called like a report, where no run left any, is not replaced; what a run left is."""
+    suite.write({"one": suite.PROVING})
+    own = suite.path / "docs" / "overview.md"
+    own.parent.mkdir()
+    own.write_text("Overview of our project")
+    result = suite.run("--workstream-folder=docs", own_process=True)
+    assert result.ret == errors.UsageError.exit_code
+    assert "docs holds overview.md, and no evidence of a run" in result.stdout.str() + result.stderr.str()
+    assert [path.name for path in own.parent.iterdir()] == ["overview.md"]
+    own.rename(suite.path / "overview.md")
+    for _ in range(2):
+        assert suite.run("--workstream-folder=docs", own_process=True).ret == pytest.ExitCode.OK
 
 
 def test_the_folder_can_be_chosen(suite: Suite) -> None:
