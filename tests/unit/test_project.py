@@ -166,7 +166,7 @@ def test_a_control_that_means_one_worker_finds_it_on_every_cluster_of_ours() -> 
     assert [node["role"] for node, given in zip(nodes, labels, strict=True) if wanted <= given] == ["worker"]
 
 
-def tests_of_the_product() -> dict[str, set[str]]:
+def product_tests() -> dict[str, set[str]]:
     """Return each test of the suite and of the product, with the texts that its markers have."""
     paths = [*SUITE, *ROOT.glob("tests/unit/product/*.py")]
     nodes = (one for path in paths for one in ast.walk(ast.parse(path.read_text(encoding="utf-8"))))
@@ -200,7 +200,7 @@ def test_the_table_of_bad_days_names_what_is_there() -> None:
     page = (ROOT / "docs/reference/bad-days.md").read_text(encoding="utf-8").splitlines()
     rows = [line.strip("|").split(" | ") for line in page if line.startswith("| ")][2:]
     readme = " ".join((ROOT / "charts/spark-standalone/README.md").read_text(encoding="utf-8").split())
-    there, red = tests_of_the_product(), reddened()
+    there, red = product_tests(), reddened()
 
     assert rows
     for what, does, tested, broken in rows:
