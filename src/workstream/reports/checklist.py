@@ -50,7 +50,7 @@ def summary(verdicts: Sequence[Verdict]) -> str:
     if not total:
         return "The document has no criteria: there is nothing to prove."
     if not missing:
-        return f"All {total} criteria are proven."
+        return f"All {total} criteria are proven." if total > 1 else "The one criterion is proven."
     return f"{total - len(missing)} of {total} criteria are proven; not proven: {', '.join(missing)}."
 
 

@@ -753,7 +753,7 @@ def test_a_report_of_others_for_which_there_is_no_room_is_told(suite: Suite) -> 
     assert result.ret == 31
     assert suite.states() == {"one": "proven"}
     result.stdout.fnmatch_lines(["* cannot be written: No space left on device.", "A disk is full: make room. *"])
-    result.stdout.fnmatch_lines(["All 1 criteria are proven."])
+    result.stdout.fnmatch_lines(["The one criterion is proven."])
 
 
 def test_tests_that_raise_the_same_error_themselves_are_shown_each(suite: Suite) -> None:

@@ -253,7 +253,7 @@ def test_a_single_document_says_what_it_depends_on(several: Several) -> None:
         [
             "It depends on WS-2, which was not looked at: This run was not on it.",
             "It depends on WS-9, which was not looked at: There is no such document here.",
-            "All 1 criteria are proven.",
+            "The one criterion is proven.",
         ]
     )
     assert [(line.document_id, line.proven) for line in several.log("WS-1").dependencies] == [
@@ -542,7 +542,7 @@ def test_a_document_without_criteria_is_not_proven(several: Several) -> None:
     assert result.ret == pytest.ExitCode.TESTS_FAILED
     result.stdout.fnmatch_lines(
         [
-            "[[]x] WS-1  All 1 criteria are proven.",
+            "[[]x] WS-1  The one criterion is proven.",
             "[[] ] WS-2  The document has no criteria: there is nothing to prove.",
             "Exit code 1: 1 of 2 documents are proven; not proven: WS-2.",
         ]
