@@ -20,6 +20,7 @@ WORKFLOW: dict[Any, Any] = yaml.safe_load((ROOT / ".github" / "workflows" / "acc
 ACTION: dict[str, Any] = yaml.safe_load((ROOT / "action.yml").read_text("utf-8"))
 JOBS: dict[str, dict[str, Any]] = WORKFLOW["jobs"]
 RESULTS = ["success", "failure", "cancelled", "skipped"]
+PIP = ["requirements/nox.txt"]
 
 
 def run_gate(folder: Path, failing: str) -> tuple[int, list[str]]:
@@ -36,10 +37,11 @@ def run_gate(folder: Path, failing: str) -> tuple[int, list[str]]:
 @pytest.mark.parametrize(
     ("failing", "code", "calls"),
     [
-        ("nothing", 0, ["requirements/nox.txt", "tests", "requirements/nox.txt", "acceptance"]),
-        ("pip install", 7, ["requirements/nox.txt"]),
-        ("nox -s tests", 7, ["requirements/nox.txt", "tests"]),
-        ("nox -s acceptance", 7, ["requirements/nox.txt", "tests", "requirements/nox.txt", "acceptance"]),
+        ("nothing", 0, [*PIP, "tests", *PIP, "acceptance", *PIP, "schemas"]),
+        ("pip install", 7, PIP),
+        ("nox -s tests", 7, [*PIP, "tests"]),
+        ("nox -s acceptance", 7, [*PIP, "tests", *PIP, "acceptance"]),
+        ("nox -s schemas", 7, [*PIP, "tests", *PIP, "acceptance", *PIP, "schemas"]),
     ],
 )
 def test_the_gate_stops_at_the_first_failure(tmp_path: Path, failing: str, code: int, calls: list[str]) -> None:

@@ -81,8 +81,9 @@ def test_what_is_listed_may_be_listed(folder: str) -> None:
 
 
 def test_nothing_of_the_whole_cluster_may_be_changed() -> None:
-    """By an account that is given a namespace: it sees nodes, and no more."""
+    """By an account that is given a namespace: it sees nodes, and no more; unless one may be taken out, by a label."""
     assert rights("workstream-reader") == {"nodes": {"list"}}
+    assert rights("workstream-labels") == {"nodes": {"patch"}}
 
 
 def test_a_run_that_makes_a_namespace_may_do_that_and_no_more_with_namespaces() -> None:

@@ -20,8 +20,8 @@ if TYPE_CHECKING:
 
     from workstream.cluster.access import Cluster
 
-SHUFFLE, RECOVERY = "tmp/spark-shuffle", "var/lib/spark-standalone"
-NOTHING = {f"/{SHUFFLE}": False, f"/{RECOVERY}": False}
+SHUFFLE, RECOVERY, SMALL = FOLDERS = ("tmp/spark-shuffle", "var/lib/spark-standalone", "dev/shm/spark-shuffle")
+NOTHING = {f"/{folder}": False for folder in FOLDERS}
 
 # A pod sees of its node, a folder of NODES, what lies below /node.
 KUBECTL = """
@@ -50,14 +50,15 @@ class Nodes:
     def make(self, *names: str) -> None:
         """Let the product make its folders, with something in them, on nodes."""
         for name in names:
-            (self.folder / name / SHUFFLE / "blockmgr-1").mkdir(parents=True)
-            (self.folder / name / SHUFFLE / ".shuffle-service.lock").touch()
+            for folder in (SHUFFLE, SMALL):
+                (self.folder / name / folder / "blockmgr-1").mkdir(parents=True)
+                (self.folder / name / folder / ".shuffle-service.lock").touch()
             (self.folder / name / RECOVERY / "n" / "spark-sa").mkdir(parents=True)
             (self.folder / name / RECOVERY / "n" / "spark-sa" / ".master.lock").touch()
 
-    def has(self, folder: str) -> list[str]:
-        """Return the nodes that have a folder."""
-        return [path.name for path in sorted(self.folder.iterdir()) if (path / folder).exists()]
+    def has(self, *folders: str) -> list[list[str]]:
+        """Return the nodes that have each of these folders."""
+        return [[path.name for path in sorted(self.folder.iterdir()) if (path / one).exists()] for one in folders]
 
 
 @pytest.fixture
@@ -73,7 +74,7 @@ def nodes(
     folder = tmp_path / "nodes"
     owner = objects.daemonset("workstream-node-folders")
     for name in "abc":
-        for parent in ("tmp", "var/lib"):
+        for parent in ("tmp", "var/lib", "dev/shm"):
             (folder / name / parent).mkdir(parents=True)
         objects.pod(name, owner=owner)["spec"] = {"nodeName": name, "containers": [{"name": "look", "image": "i"}]}
     pretend("kubectl", KUBECTL.replace("NODES", str(folder)))
@@ -88,20 +89,22 @@ def test_what_the_product_made_on_nodes_is_removed(nodes: Nodes) -> None:
     node_folders.remove(nodes.cluster, "r/spark:1", before)
 
     assert before == dict.fromkeys("abc", NOTHING)
-    assert (nodes.has(SHUFFLE), nodes.has(RECOVERY)) == ([], [])
-    assert (nodes.has("tmp"), nodes.has("var/lib")) == (list("abc"), list("abc"))
+    assert nodes.has(*FOLDERS) == [[], [], []]
+    assert nodes.has("tmp", "var/lib", "dev/shm") == [list("abc")] * 3
     assert nodes.told == {}
 
 
 @pytest.mark.parametrize(
-    ("folder", "lock", "other"),
+    ("folder", "lock"),
     [
-        (SHUFFLE, ".shuffle-service.lock", RECOVERY),
-        (RECOVERY, "n/spark-sa/.master.lock", SHUFFLE),
+        (SHUFFLE, ".shuffle-service.lock"),
+        (RECOVERY, "n/spark-sa/.master.lock"),
+        (SMALL, ".shuffle-service.lock"),
     ],
 )
-def test_what_was_there_before_or_is_in_use_stays_and_is_told(nodes: Nodes, folder: str, lock: str, other: str) -> None:
+def test_what_was_there_before_or_is_in_use_stays_and_is_told(nodes: Nodes, folder: str, lock: str) -> None:
     """Folder by folder and node by node, with the reason; nobody looked at a new node before."""
+    others = [one for one in FOLDERS if one != folder]
     (nodes.folder / "a" / folder).mkdir(parents=True)
     before = node_folders.look(nodes.cluster, "r/spark:1")
     (nodes.folder / "a" / folder).rmdir()
@@ -111,14 +114,12 @@ def test_what_was_there_before_or_is_in_use_stays_and_is_told(nodes: Nodes, fold
         node_folders.remove(nodes.cluster, "r/spark:1", {"a": before["a"], "b": before["b"], "d": NOTHING})
 
     assert before == {"a": {**NOTHING, f"/{folder}": True}, "b": NOTHING, "c": NOTHING}
-    assert (nodes.has(folder), nodes.has(other)) == (["a", "b", "c"], ["c"])
+    assert nodes.has(folder, *others) == [["a", "b", "c"], ["c"], ["c"]]
     assert nodes.told == {
         f"stays: /{folder} on a": "it was there before",
         f"stays: /{folder} on b": "another release uses it by now",
-        f"stays: /{folder} on c": "the node is new: nobody looked before",
-        f"stays: /{other} on c": "the node is new: nobody looked before",
-        f"stays: /{folder} on d": "the node takes no pods any more",
-        f"stays: /{other} on d": "the node takes no pods any more",
+        **{f"stays: /{one} on c": "the node is new: nobody looked before" for one in FOLDERS},
+        **{f"stays: /{one} on d": "the node takes no pods any more" for one in FOLDERS},
     }
 
 
@@ -134,7 +135,5 @@ def test_where_nobody_may_look_nothing_is_removed_and_that_is_told(
 
     assert before == {}
     assert "daemonsets.apps is forbidden" in caplog.text
-    assert (nodes.has(SHUFFLE), nodes.has(RECOVERY)) == (["a"], ["a"])
-    assert list(nodes.told) == [
-        f"stays: /{folder} on every node that ran the product" for folder in (SHUFFLE, RECOVERY)
-    ]
+    assert nodes.has(*FOLDERS) == [["a"]] * 3
+    assert list(nodes.told) == [f"stays: /{folder} on every node that ran the product" for folder in FOLDERS]
