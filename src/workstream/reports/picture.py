@@ -14,7 +14,7 @@ if TYPE_CHECKING:
 _WIDTH, _GAP, _HEAD, _POD, _BETWEEN, _EDGE = 250, 110, 40, 46, 14, 14  # units of the drawing
 _ACROSS = 3  # nodes side by side
 _MOST = 40  # pods of a node that are drawn
-_LONGEST = 26  # characters of a name that fit
+_LONGEST = 22  # characters of a name that fit, in wide fonts too
 
 OUTSIDE = "elsewhere"
 
