@@ -70,6 +70,8 @@ def pytest_addoption(parser: pytest.Parser) -> None:
         parser.addini(setting, help=f"{sentence} The option --workstream-{name} comes before it.")
     # A run gives it to the process that collects the whole suite: the file into which that writes what it found.
     group.addoption("--workstream-inventory", help=argparse.SUPPRESS)
+    # And this, if the project has options of its own and some were given: as if they had not been.
+    group.addoption("--workstream-inventory-of-defaults", action="store_true", help=argparse.SUPPRESS)
     parser.addini(
         "workstream_testpaths",
         type="linelist",

@@ -2,7 +2,8 @@
 
 A process of its own collects the whole suite, with the run's own command line but for what chooses tests: paths, `-k`,
 `-m`, `--lf`, `--ignore` and the like, wherever they were said. Hooks and settings that leave out modules or tests are
-ignored; what could not be collected is reported.
+ignored; what could not be collected is reported. Where options of the project's own were given, another process
+collects it as if they had not been, and what either finds is the suite.
 """
 
 from __future__ import annotations
@@ -23,7 +24,7 @@ from pydantic import BaseModel
 
 from workstream import errors, files, limits, processes
 from workstream.evidence import modules, provenance, records
-from workstream.plugin import dropped, executed, outcomes
+from workstream.plugin import dropped, executed, outcomes, own_options
 from workstream.plugin.binding import MARKER, Bindings, bind
 from workstream.text import one_line
 
@@ -33,6 +34,7 @@ if TYPE_CHECKING:
 
     from workstream.plugin.project import Project
 
+_OF_DEFAULTS = "--workstream-inventory-of-defaults"
 # What narrows a collection, stops it early, hands it to other processes, or writes reports of it.
 _NEUTRAL: dict[str, Any] = {
     "collectonly": True,
@@ -69,6 +71,7 @@ class Suite(BaseModel):
         astray: why it is not known of the documents of some ids alone, by the id; likewise.
         sources: the hash of each file that the suite is made of, beside the modules of the tests; by its path from
             the root.
+        own_options: the options of the project's own that were given.
 
     """
 
@@ -78,6 +81,22 @@ class Suite(BaseModel):
     unknown: list[str] = []
     astray: dict[str, list[str]] = {}
     sources: dict[str, str] = {}
+    own_options: list[str] = []
+
+    def with_tests_of(self, other: Suite) -> Suite:
+        """Return a suite that holds the tests of another one too."""
+        manifest = dict(self.bindings.manifest)
+        for document_id, lines in other.bindings.manifest.items():
+            known = manifest.get(document_id, [])
+            manifest[document_id] = [*known, *(line for line in lines if line not in known)]
+        bindings = self.bindings.model_copy(
+            update={
+                "manifest": manifest,
+                "problems": list(dict.fromkeys([*self.bindings.problems, *other.bindings.problems])),
+            }
+        )
+        unknown = list(dict.fromkeys([*self.unknown, *other.unknown]))
+        return self.model_copy(update={"bindings": bindings, "unknown": unknown})
 
 
 def begin(config: pytest.Config) -> Future[Suite]:
@@ -90,10 +109,16 @@ def begin(config: pytest.Config) -> Future[Suite]:
 
 
 def _collect(config: pytest.Config) -> Suite:
+    suite = _collect_once(config)
+    # What an option of the project's own makes pytest collect may be less than there is, or more.
+    return suite.with_tests_of(_collect_once(config, _OF_DEFAULTS)) if suite.own_options else suite
+
+
+def _collect_once(config: pytest.Config, *more: str) -> Suite:
     arguments = [str(argument) for argument in config.invocation_params.args]
     with files.temporary("inventory") as folder:
         target = folder / "suite.json"
-        command = [sys.executable, "-P", "-m", "pytest", *arguments, "--workstream-inventory", str(target)]
+        command = [sys.executable, "-P", "-m", "pytest", *arguments, "--workstream-inventory", str(target), *more]
         try:
             completed = processes.run(
                 command,
@@ -105,9 +130,13 @@ def _collect(config: pytest.Config) -> Suite:
             return Suite.model_validate_json(target.read_bytes())
         except FileNotFoundError:
             reason = one_line(processes.tail(completed.stderr.strip() or completed.stdout.strip()), 600)
-            return Suite(unknown=[f"it could not be collected as a whole: {reason}"])
+            return Suite(unknown=[f"it could not be collected as a whole{_how(more)}: {reason}"])
         except errors.WorkstreamError as error:
-            return Suite(unknown=[f"it could not be collected as a whole: {one_line(error.what, 600)}"])
+            return Suite(unknown=[f"it could not be collected as a whole{_how(more)}: {one_line(error.what, 600)}"])
+
+
+def _how(more: tuple[str, ...]) -> str:
+    return " without the options of its own that were given" if more else ""
 
 
 def options(config: pytest.Config) -> dict[str, str]:
@@ -140,7 +169,9 @@ class Inventory:
         self._modules: dict[Path, pytest.Module] = {}
         self._left_out: set[Path] = set()
         self._reports: list[pytest.CollectReport] = []
-        for name, value in _NEUTRAL.items():
+        self._own_options = own_options.given(config, lambda path: _is_own(path, project.folder))
+        neutral = {**_NEUTRAL, **(self._own_options if config.getoption(_OF_DEFAULTS) else {})}
+        for name, value in neutral.items():
             if hasattr(config.option, name):
                 setattr(config.option, name, value)
         config.args[:] = [str(path) for path in self._project.test_paths]
@@ -187,6 +218,7 @@ class Inventory:
             unknown=list(self._unread()),
             astray=self._astray(),
             sources=self._sources(),
+            own_options=sorted(self._own_options),
         )
         self._target.write_text(suite.model_dump_json(), encoding="utf-8")
         # End here: what the suite would clean up at the end of a session, the run still needs.

@@ -92,6 +92,61 @@ def test_what_an_option_leaves_out_was_not_run(halved: Suite, arguments: tuple[s
     assert result.ret in {PART, pytest.ExitCode.TESTS_FAILED}
 
 
+OWN_OPTION = """
+
+def pytest_addoption(parser):
+    parser.addoption("--fast", action="store_true")
+    parser.getgroup("mine").addoption("--slow", action="store_true", dest="thorough")
+    parser.addoption("--site", default="here")
+    parser.addini("region", "where")
+
+def pytest_generate_tests(metafunc):
+    if "number" in metafunc.fixturenames:
+        fast, thorough = metafunc.config.getoption("fast"), metafunc.config.getoption("thorough")
+        metafunc.parametrize("number", range(1 if fast else 3 if thorough else 2))
+"""
+OF_NUMBERS = "def test(evidence, number):\n    evidence.record('number', number)\n    assert number < {below}\n"
+
+
+@pytest.mark.parametrize("where", ["command line", "addopts", "PYTEST_ADDOPTS"])
+def test_what_an_option_of_the_suites_own_leaves_out_was_not_run(
+    suite: Suite, monkeypatch: pytest.MonkeyPatch, where: str
+) -> None:
+    """Without it there is one more test, which fails."""
+    suite.write({"one": OF_NUMBERS.format(below=1)})
+    append(suite, "conftest.py", OWN_OPTION)
+    if where == "addopts":
+        append(suite, "pytest.ini", "addopts = --fast\n")
+    if where == "PYTEST_ADDOPTS":
+        monkeypatch.setenv(where, "--fast")
+    result = suite.run(*["--fast"][: where == "command line"], own_process=True)
+
+    assert (suite.states(), result.ret) == ({"one": "not-run"}, PART)
+    selection = suite.log().selection
+    assert selection is not None
+    assert selection.left_out == ("test_00.py::test[1]",)
+
+
+@pytest.mark.parametrize("option", ["--slow", "--site=there", "--fast --slow"])
+def test_an_option_of_the_suites_own_that_leaves_nothing_out_makes_no_part(suite: Suite, option: str) -> None:
+    """One that adds tests, or says something else, proves as much as none."""
+    suite.write({"one": OF_NUMBERS.format(below=3)})
+    append(suite, "conftest.py", OWN_OPTION if "--fast" not in option else OWN_OPTION.replace("1 if fast", "2 if fast"))
+    result = suite.run(*option.split(), own_process=True)
+
+    assert (suite.states(), result.ret) == ({"one": "proven"}, pytest.ExitCode.OK)
+
+
+def test_an_option_that_a_suite_cannot_do_without_is_said(suite: Suite) -> None:
+    """Where nobody can know what there is without it, the run is a part, and says why."""
+    suite.write({"one": OF_NUMBERS.format(below=3)})
+    append(suite, "conftest.py", OWN_OPTION.replace("range(1 if", "range(int(metafunc.config.getoption('site')) if"))
+    suite.run("--fast", "--site=2", own_process=True)
+
+    assert suite.states() == {"one": "not-run"}
+    assert "it could not be collected as a whole without the options of its own" in "".join(unknown(suite))
+
+
 def unknown(suite: Suite) -> tuple[str, ...]:
     """Return why it is not known what a suite holds."""
     selection = suite.log().selection

@@ -1,0 +1,52 @@
+"""Options that a project's own conftest files and plugins add to pytest: what they do to a collection, nobody knows."""
+
+from __future__ import annotations
+
+import argparse
+import sys
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    import pytest
+
+
+def given(config: pytest.Config, is_own: Callable[[Path], bool]) -> dict[str, Any]:
+    """Return which of these options were said, on whatever way, to be something else than their default.
+
+    Args:
+        config: pytest's.
+        is_own: whether a file belongs to the project.
+
+    Returns:
+        the default of each, by the name under which pytest keeps its value.
+
+    """
+    options = _Options()
+    for caller in config.hook.pytest_addoption.get_hookimpls():
+        if is_own(Path(getattr(sys.modules.get(caller.function.__module__), "__file__", None) or "")):
+            known = {"parser": options, "pluginmanager": config.pluginmanager}
+            caller.function(*(known[name] for name in caller.argnames))
+    return {name: value for name, value in options.defaults.items() if config.getoption(name, value) != value}
+
+
+class _Options:
+    """Stands in for pytest's parser and its groups, and keeps the defaults of what is added to them."""
+
+    def __init__(self) -> None:
+        self.defaults: dict[str, Any] = {}
+
+    def addoption(self, *names: str, **settings: Any) -> None:  # noqa: ANN401 - as argparse takes them
+        """Keep the default of one option; one that must be given has none."""
+        action = argparse.ArgumentParser(add_help=False).add_argument(*names, **settings)
+        if not action.required:
+            self.defaults[action.dest] = action.default
+
+    def addini(self, *_: object, **__: object) -> None:
+        """Pass over settings: they hold for every run."""
+
+    def getgroup(self, *_: object, **__: object) -> _Options:
+        """Take a group's options as all others."""
+        return self
