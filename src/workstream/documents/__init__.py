@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from workstream.documents.dependencies import Ordered, ordered
 from workstream.documents.dialects import NAMES as DIALECTS
-from workstream.documents.identity import identified, nearest, normalise
+from workstream.documents.identity import identified, nearest, normalise, placed_below
 from workstream.documents.model import Box, Claim, Criterion, Document, Kind, Position
 from workstream.documents.parse import parse, read
 from workstream.documents.search import Found, names_one, search
@@ -25,6 +25,7 @@ __all__ = [
     "normalise",
     "ordered",
     "parse",
+    "placed_below",
     "read",
     "search",
 ]

@@ -6,6 +6,7 @@ import difflib
 import re
 from typing import TYPE_CHECKING
 
+from workstream.documents import marks, titles
 from workstream.documents.model import Kind
 from workstream.documents.rendering import collapsed, rendered
 
@@ -38,6 +39,12 @@ def normalise(text: str, kind: Kind = Kind.ACCEPTANCE) -> str:
     if kind is Kind.COMPLETION:
         return collapsed(text)
     return without_name(rendered(text) or collapsed(text), kind)
+
+
+def placed_below(group: str) -> str:
+    """Return what the group of a criterion adds to its meaning: the group's words; nothing if they are a state."""
+    words = collapsed(rendered(marks.CHECKS.sub(" ", marks.WARNINGS.sub(" ", group))))
+    return "" if titles.is_bare_state(words) else words
 
 
 def without_name(words: str, kind: Kind) -> str:

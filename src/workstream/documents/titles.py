@@ -96,6 +96,7 @@ _STATE = re.compile(
     r"\d{4}-\d\d-\d\d\W*$",
     re.IGNORECASE,
 )
+_BARE_STATE = re.compile(rf"^\W*(?:{_STATES}|doing)\W*$", re.IGNORECASE)
 _BOLD = re.compile(r"^\W*(?:\*\*|__).*(?:\*\*|__)\W*$")
 _REMARKS = re.compile(r"\([^)]*\)|\W")
 _TAG = re.compile(r"</?[a-zA-Z][^<>]*>")
@@ -162,6 +163,11 @@ def is_bookkeeping(title: str) -> bool:
 def is_state(line: str) -> bool:
     """Whether a line only says how far the work is, `Status: in progress`, or when it was done."""
     return len(line) <= _LONGEST and bool(_STATE.match(line))
+
+
+def is_bare_state(title: str) -> bool:
+    """Whether a title only says how far what stands below it is: `Done`, `In progress`."""
+    return len(title) <= _LONGEST and bool(_BARE_STATE.match(title))
 
 
 def is_label(line: str) -> bool:

@@ -61,7 +61,10 @@ def _criteria(then: Statement, document: Document) -> Iterator[Difference]:
         if sha256 in before:
             continue
         old = gone.pop(criterion.id, None)
-        what = f"said {old.text!r}, says {criterion.text!r}" if old else f"is new: {criterion.text!r}"
+        if old and old.text == criterion.text:
+            what = f"has other details, or stands in another group: {criterion.text!r}"
+        else:
+            what = f"said {old.text!r}, says {criterion.text!r}" if old else f"is new: {criterion.text!r}"
         yield Difference("criterion", criterion.id, what)
     for old in gone.values():
         yield Difference("criterion", old.id, f"is gone: {old.text!r}")

@@ -12,7 +12,7 @@ from dataclasses import dataclass, field, replace
 from enum import StrEnum
 from typing import TYPE_CHECKING
 
-from workstream.documents import Kind, normalise
+from workstream.documents import Kind, normalise, placed_below
 from workstream.evidence.records import FIXTURES, Level, Result
 
 if TYPE_CHECKING:
@@ -72,11 +72,16 @@ class Verdict:
 
 
 def text_sha256(criterion: Criterion) -> str:
-    """Return the hash of all that a criterion promises: of a command as it is written, of a sentence its words."""
+    """Return the hash of all that a criterion promises: of a command as it is written, of a sentence its words.
+
+    Where criteria stand in groups, what a group is called belongs to each: "Loads within a second" below `Reports`
+    promises something else than below `Start page`.
+    """
     # White space is part of a command: a here-document, or what stands in quotes.
     text = criterion.text if criterion.kind is Kind.COMPLETION else normalise(criterion.text, criterion.kind)
     promised = f"{text}\n{criterion.details}" if criterion.details else text
-    return hashlib.sha256(promised.encode()).hexdigest()
+    below = placed_below(criterion.group)
+    return hashlib.sha256(f"{promised}\n# {below}".encode() if below else promised.encode()).hexdigest()
 
 
 def context_sha256(document: Document) -> str:

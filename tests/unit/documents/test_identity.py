@@ -214,3 +214,39 @@ def test_our_own_document_stays_the_edition_that_it_is() -> None:
 
     edition = verdict.edition_sha256(criteria, verdict.context_sha256(document))
     assert edition == "f069eb9b98eef45cca395d21dbe89f4e0f6af4a48c016b8f52abd1547522354d"
+
+
+GROUPED = "## WS-900: Mail\n\n### Acceptance Criteria\n\n#### {}\n\n- [ ] It loads\n{}\n#### {}\n\n- [ ] It stays\n{}"
+MOVED = "- [ ] It is kept\n"
+
+
+def hashes(text: str) -> dict[str, str]:
+    """Return the hash of each criterion of a text, by its words."""
+    document = documents.parse(text.encode(), Path("WS-900.md"))
+    return {one.text: verdict.text_sha256(one) for one in document.criteria}
+
+
+@pytest.mark.parametrize(
+    ("first", "second", "same"),
+    [
+        ("Must", "Out of reach", False),
+        ("With authentication", "Without authentication", False),
+        ("Story 1", "Story 2", False),
+        ("Pending", "✅ Done", True),
+        ("In progress", "**Completed**", True),
+    ],
+)
+def test_the_group_in_which_a_criterion_stands_belongs_to_it(first: str, second: str, *, same: bool) -> None:
+    """Moved to another group it promises something else, unless groups only say how far the work is."""
+    before, after = hashes(GROUPED.format(first, MOVED, second, "")), hashes(GROUPED.format(first, "", second, MOVED))
+
+    assert (before["It is kept"] == after["It is kept"]) is same
+    assert before["It loads"] == after["It loads"]
+    assert before["It stays"] == after["It stays"]
+
+
+def test_where_there_is_one_group_it_adds_nothing() -> None:
+    """A document with one list of criteria has the hashes that it had when groups were not looked at."""
+    text = "## WS-900: Mail\n\n### Acceptance Criteria\n\n{}- [ ] It loads\n"
+
+    assert hashes(text.format("")) == hashes(text.format("#### Must\n\n"))

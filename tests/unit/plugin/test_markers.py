@@ -70,6 +70,17 @@ def test_a_text_that_two_criteria_say_with_other_promises_below_stops_the_run(su
     result.stderr.fnmatch_lines(["*AC1 and AC2 say 'one' and promise different things*"])
 
 
+def test_a_text_that_stands_in_two_groups_stops_the_run(suite: Suite) -> None:
+    """What is true of the one need not be true of the other."""
+    suite.write({"one": suite.PROVING})
+    written = suite.document.read_text()
+    suite.document.write_text(written.replace("- [ ] one", "#### Start page\n\n- [ ] one\n\n#### Reports\n\n- [ ] one"))
+    result = suite.run()
+
+    assert result.ret == pytest.ExitCode.USAGE_ERROR
+    result.stderr.fnmatch_lines(["*AC1 and AC2 say 'one' and promise different things*"])
+
+
 def test_a_test_may_speak_of_several_criteria(suite: Suite) -> None:
     """One test with two markers proves two criteria."""
     suite.write({"one": "", "two": ""})
