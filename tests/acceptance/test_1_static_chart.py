@@ -82,6 +82,22 @@ def test_workers_and_service_go_to_the_nodes_that_the_values_choose() -> None:
         assert spec_of(rendered, name).get("tolerations") == nodes["tolerations"]
 
 
+@pytest.mark.parametrize(
+    "recovery", [{}, {"enabled": False}, {"existingClaim": "mine"}], ids=["keeper", "none", "claim"]
+)
+def test_the_master_goes_to_the_nodes_that_the_values_choose(recovery: dict[str, Any]) -> None:
+    """Where a keeper holds its node, the keeper goes there, and the Master, which follows it, tolerates as much."""
+    nodes = values_of(CHART / "ci" / "master-nodes-values.yaml")["master"]["nodes"]
+    rendered = helm.template(RELEASE, {"master": {"nodes": nodes, "recovery": recovery}})
+    first = "spark-sa-master-keeper" if recovery == {} else "spark-sa-master"
+
+    assert spec_of(rendered, first).get("nodeSelector") == nodes["selector"]
+    for name in {first, "spark-sa-master"}:
+        assert spec_of(rendered, name).get("tolerations") == nodes["tolerations"]
+    for name in {*manifests.pod_templates(rendered)} - {first}:
+        assert "nodeSelector" not in spec_of(rendered, name), "it would contradict the keeper, or is of others"
+
+
 def test_workers_and_service_leave_a_node_that_is_taken_out(defaults: list[Manifest]) -> None:
     """Both refuse nodes with the label of the chart's README, and so Kubernetes ends those that run there."""
     expression = {"key": "spark-standalone/out", "operator": "DoesNotExist"}

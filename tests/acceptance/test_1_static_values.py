@@ -114,6 +114,32 @@ def test_the_readme_has_the_table_that_the_values_make() -> None:
         pytest.param({"sparkConf": {"spark.x": 1}}, "/sparkConf/spark.x", id="number as property"),
         pytest.param({"image": {"pullPolicy": "Sometimes"}}, "/image/pullPolicy", id="unknown pull policy"),
         pytest.param({"nodes": {"tolerations": [{"taint": "x"}]}}, "taint", id="no toleration"),
+        pytest.param({"master": {"nodes": {"label": {}}}}, "label", id="misspelt placement of the Master"),
+        pytest.param({"worker": {"cleanup": {"keep": 10**20}}}, "/worker/cleanup/keep", id="more seconds than fit"),
+        pytest.param({"worker": {"cores": 10**6}}, "/worker/cores", id="more cores than any node has"),
+        pytest.param({"worker": {"memory": "9999999999g"}}, "/worker/memory", id="more memory than can be added up"),
+        pytest.param({"worker": {"resources": {"limits": {"memroy": "9Gi"}}}}, "memroy", id="misspelt resource"),
+        pytest.param({"master": {"resources": {"requests": {"cpu": "lots"}}}}, "requests/cpu", id="no number of cores"),
+        pytest.param({"image": {"repository": "x:1"}}, "/image/repository", id="tag in a repository"),
+        pytest.param(
+            {"shuffleService": {"image": {"repository": "x:1"}}}, "image/repository", id="tag in its own repository"
+        ),
+        pytest.param({"authentication": {"existingSecret": "A_b"}}, "existingSecret", id="name that no Secret has"),
+        pytest.param({"master": {"recovery": {"existingClaim": "a/b"}}}, "existingClaim", id="name that no claim has"),
+        pytest.param({"imagePullSecrets": [{"name": ""}]}, "/imagePullSecrets/0/name", id="credentials without a name"),
+        pytest.param(
+            {"sparkConf": {"spark.worker.ui.port": "9"}}, "set worker.ports.ui", id="port that another value sets"
+        ),
+        pytest.param({"sparkConf": {"spark.driver.host": "x"}}, "spark.driver.host", id="one address for all drivers"),
+        pytest.param(
+            {"shuffleService": {"hostPath": "/var/lib/spark-standalone"}}, "must differ", id="one folder for two parts"
+        ),
+        pytest.param(
+            {"master": {"recovery": {"hostPath": "/tmp/spark-shuffle/x"}}}, "must differ", id="folder in the other"
+        ),
+        pytest.param(
+            {"shuffleService": {"hostPath": "/var/lib/spark-standalone/x"}}, "must differ", id="folder below the other"
+        ),
     ],
 )
 def test_a_wrong_value_is_refused_by_name(values: dict[str, Any], said: str) -> None:
@@ -124,9 +150,82 @@ def test_a_wrong_value_is_refused_by_name(values: dict[str, Any], said: str) -> 
     assert said in str(refused.value)
 
 
+@pytest.mark.parametrize("value", ["shuffleService.hostPath", "master.recovery.hostPath"])
+@pytest.mark.parametrize(
+    "folder",
+    [
+        "/etc/kubernetes",
+        "/usr/bin",
+        "/run/containerd",
+        "/var/run/docker",
+        "/dev/disk",
+        "/root/x",
+        "/var/lib",
+        "/var/log",
+        "/var/log/pods",
+        "/var/lib/kubelet",
+        "/var/lib/kubelet/pods",
+        "/var/lib/etcd",
+        "/home/somebody",
+        "/opt/cni/bin",
+    ],
+)
+def test_a_folder_of_the_nodes_own_is_refused(value: str, folder: str) -> None:
+    """The message names the value and the folder: it would be given to uid 185."""
+    part, *keys = value.split(".")
+    given: Any = folder
+    for key in reversed(keys):
+        given = {key: given}
+    with pytest.raises(errors.ChartError) as refused:
+        helm.template(RELEASE, {part: given})
+
+    assert f"expected {value} to be a folder that nobody else uses" in str(refused.value)
+    assert f"got {folder}," in str(refused.value)
+
+
+@pytest.mark.parametrize(
+    "folder", ["/tmp/spark-shuffle", "/dev/shm/spark", "/mnt/disk1", "/var/lib/spark-shuffle", "/data/etc/x"]
+)
+def test_a_folder_of_the_releases_own_is_accepted(folder: str) -> None:
+    """Wherever it lies."""
+    rendered = helm.template(RELEASE, {"shuffleService": {"hostPath": folder}})
+
+    assert manifests.host_path(manifests.named(rendered, "DaemonSet", "spark-sa-worker")) == (folder, folder)
+
+
 @pytest.mark.parametrize(
     "name",
-    ["spark.metrics.conf.*.sink.jmx.class", "spark.hadoop.fs.s3a.endpoint", "spark.executorEnv.A_B", "spark.x-y"],
+    [
+        "spark.ssl.keyPassword",
+        "spark.ssl.trustStorePassword",
+        "spark.hadoop.fs.s3a.secret.key",
+        "spark.hadoop.fs.s3a.access.key",
+        "spark.hadoop.fs.s3a.session.token",
+        "spark.hadoop.fs.azure.account.key.mine.blob.example",
+        "spark.io.encryption.secret",
+    ],
+)
+def test_a_secret_in_a_config_map_is_refused(name: str) -> None:
+    """The message says where to bring it from, and does not say it."""
+    with pytest.raises(errors.ChartError, match="a secret in a ConfigMap") as refused:
+        helm.template(RELEASE, {"sparkConf": {name: "hidden-word"}})
+
+    assert name in str(refused.value)
+    assert "Secret, by pods.env" in str(refused.value)
+    assert "hidden-word" not in str(refused.value)
+
+
+@pytest.mark.parametrize(
+    "name",
+    [
+        "spark.metrics.conf.*.sink.jmx.class",
+        "spark.hadoop.fs.s3a.endpoint",
+        "spark.executorEnv.A_B",
+        "spark.x-y",
+        "spark.authenticate.secretBitLength",
+        "spark.hadoop.fs.s3a.aws.credentials.provider",
+        "spark.ssl.keyStore",
+    ],
 )
 def test_a_property_of_any_form_is_accepted(name: str) -> None:
     """Whatever Spark and its libraries call their properties can be said."""
@@ -155,6 +254,8 @@ def test_a_limit_that_is_enough_is_accepted(limit: object) -> None:
         pytest.param({"worker": {"memory": "20g"}}, "5632 MiB", 25088, id="a tenth beside large heaps"),
         pytest.param({"worker": {"pythonMemory": "2g"}}, "5632 MiB", 7424, id="more for Python"),
         pytest.param({"worker": {"daemonMemory": "1g"}}, "5632 MiB", 6144, id="more for the daemon"),
+        pytest.param(worker_memory(0), "0 MiB", 5376, id="no memory at all"),
+        pytest.param({"master": {"resources": {"limits": {"memory": "0"}}}}, "0 MiB", 768, id="none for the Master"),
         pytest.param({"master": {"memory": "3g"}}, "3072 MiB", 3328, id="master"),
         pytest.param({"shuffleService": {"memory": "1g"}}, "1024 MiB", 2304, id="shuffle service"),
     ],

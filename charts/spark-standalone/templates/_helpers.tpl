@@ -143,11 +143,16 @@ affinity:
         - matchExpressions:
             - key: spark-standalone/out
               operator: DoesNotExist
-{{- with .Values.nodes.selector }}
+{{- include "spark-standalone.placement" .Values.nodes }}
+{{- end }}
+
+{{/* On which nodes a pod may start. Call with a dict of selector and tolerations; one that is empty says nothing. */}}
+{{- define "spark-standalone.placement" -}}
+{{- with .selector }}
 nodeSelector:
   {{- toYaml . | nindent 2 }}
 {{- end }}
-{{- with .Values.nodes.tolerations }}
+{{- with .tolerations }}
 tolerations:
   {{- toYaml . | nindent 2 }}
 {{- end }}
@@ -252,9 +257,10 @@ imagePullPolicy: {{ $found.pullPolicy }}
 {{/* Numbers that do not add up. What lies beside the heap of a daemon is reckoned as 256 MiB, beside an executor's as Spark
      does elsewhere: 384 MiB, or a tenth of the heap. At most, every core is an executor with a Python process of its own. */}}
 {{- define "spark-standalone.requireMemory" -}}
-{{- with .Values.worker.resources.limits -}}{{- with .memory -}}
-{{- $worker := $.Values.worker -}}
-{{- $limit := include "spark-standalone.mebibytes" . | int64 -}}
+{{- $limited := get (default dict .Values.worker.resources.limits) "memory" -}}
+{{- if ne (toString $limited) "" -}}
+{{- $worker := .Values.worker -}}
+{{- $limit := include "spark-standalone.mebibytes" $limited | int64 -}}
 {{- $daemon := include "spark-standalone.mebibytes" $worker.daemonMemory | int64 -}}
 {{- $heaps := include "spark-standalone.mebibytes" $worker.memory | int64 -}}
 {{- $cores := int64 $worker.cores -}}
@@ -262,19 +268,20 @@ imagePullPolicy: {{ $found.pullPolicy }}
 {{- $python := mul $cores (include "spark-standalone.mebibytes" $worker.pythonMemory | int64) -}}
 {{- $sum := add $daemon 256 $heaps $beside $python -}}
 {{- if lt $limit $sum -}}
-{{- fail (printf "memory that does not add up: expected worker.resources.limits.memory to be at least %dMi, got %v (%d MiB). A worker's pod may take %d MiB = %d for the daemon (worker.daemonMemory) + 256 beside its heap + %d that it offers to executors (worker.memory) + %d beside their heaps (worker.cores = %d of them) + %d for Python (worker.cores x worker.pythonMemory). Raise the limit or lower one of these: else one task ends the whole pod." $sum . $limit $sum $daemon $heaps $beside $cores $python) -}}
+{{- fail (printf "memory that does not add up: expected worker.resources.limits.memory to be at least %dMi, got %v (%d MiB). A worker's pod may take %d MiB = %d for the daemon (worker.daemonMemory) + 256 beside its heap + %d that it offers to executors (worker.memory) + %d beside their heaps (worker.cores = %d of them) + %d for Python (worker.cores x worker.pythonMemory). Raise the limit or lower one of these: else one task ends the whole pod." $sum $limited $limit $sum $daemon $heaps $beside $cores $python) -}}
 {{- end -}}
-{{- end -}}{{- end -}}
+{{- end -}}
 {{- range $name, $part := dict "master" .Values.master "shuffleService" .Values.shuffleService -}}
-{{- with $part.resources.limits -}}{{- with .memory -}}
-{{- $limit := include "spark-standalone.mebibytes" . | int64 -}}
+{{- $limited := get (default dict $part.resources.limits) "memory" -}}
+{{- if ne (toString $limited) "" -}}
+{{- $limit := include "spark-standalone.mebibytes" $limited | int64 -}}
 {{- $heap := include "spark-standalone.mebibytes" $part.memory | int64 -}}
 {{- $sum := add $heap 256 -}}
 {{- if eq $name "shuffleService" -}}{{- $sum = add $sum $heap -}}{{- end -}}
 {{- if lt $limit $sum -}}
-{{- fail (printf "memory that does not add up: expected %s.resources.limits.memory to be at least %dMi, got %v (%d MiB). The daemon may take %d MiB = %d of heap (%s.memory) + %d beside it. Raise the limit or lower the heap." $name $sum . $limit $sum $heap $name (sub $sum $heap)) -}}
+{{- fail (printf "memory that does not add up: expected %s.resources.limits.memory to be at least %dMi, got %v (%d MiB). The daemon may take %d MiB = %d of heap (%s.memory) + %d beside it. Raise the limit or lower the heap." $name $sum $limited $limit $sum $heap $name (sub $sum $heap)) -}}
 {{- end -}}
-{{- end -}}{{- end -}}
+{{- end -}}
 {{- end -}}
 {{- end }}
 
@@ -282,6 +289,49 @@ imagePullPolicy: {{ $found.pullPolicy }}
 {{- define "spark-standalone.requireDistinct" -}}
 {{- if ne (len (uniq (values .))) (len .) -}}
 {{- fail (printf "ports that must differ: expected %s to be different numbers, got %s." (join ", " (keys . | sortAlpha)) (join ", " (values . | sortAlpha))) -}}
+{{- end -}}
+{{- end }}
+
+{{/* Folders of a node that are its system's, or that two parts of the release would share. The image gives the folder to its own
+     user, and what Spark leaves there is removed. */}}
+{{- define "spark-standalone.requireFolders" -}}
+{{- $folders := dict "shuffleService.hostPath" .Values.shuffleService.hostPath -}}
+{{- if and .Values.master.recovery.enabled (not .Values.master.recovery.existingClaim) -}}
+{{- $_ := set $folders "master.recovery.hostPath" .Values.master.recovery.hostPath -}}
+{{- end -}}
+{{- $roots := "^/(bin|boot|dev|etc|lib|lib32|lib64|libx32|proc|root|run|sbin|sys|usr)/" -}}
+{{- $variable := "^/var/(backups|cache|lib|local|lock|log|mail|opt|spool|tmp|run/.*|log/(containers|journal|pods)(/.*)?)$" -}}
+{{- $state := "^/var/lib/(apt|calico|cilium|cni|containerd|containers|crio|dbus|docker|dpkg|etcd|k0s|kube-proxy|kubelet|lxcfs|lxd|microk8s|private|rancher|rook|rpm|snapd|systemd)(/|$)" -}}
+{{- $others := "^/(home/[^/]+|opt/(cni|containerd)(/.*)?)$" -}}
+{{- range $name, $folder := $folders -}}
+{{- $system := or (and (regexMatch $roots $folder) (not (hasPrefix "/dev/shm/" $folder))) (regexMatch $variable $folder) (regexMatch $state $folder) (regexMatch $others $folder) -}}
+{{- if $system -}}
+{{- fail (printf "a folder that is not the release's own: expected %s to be a folder that nobody else uses, /var/lib/spark-shuffle for example, got %s, which the node's system uses." $name $folder) -}}
+{{- end -}}
+{{- end -}}
+{{- range $name, $folder := $folders -}}
+{{- range $other, $above := $folders -}}
+{{- if and (ne $name $other) (hasPrefix (printf "%s/" $above) (printf "%s/" $folder)) -}}
+{{- fail (printf "folders that must differ: expected %s and %s to be apart, got %s and %s." $name $other $folder $above) -}}
+{{- end -}}
+{{- end -}}
+{{- end -}}
+{{- end }}
+
+{{/* Properties that would lie open in a ConfigMap, by what Spark itself hides in its logs (spark.redaction.regex) where a name
+     ends with it; or that would contradict what the chart says elsewhere. */}}
+{{- define "spark-standalone.requireProperties" -}}
+{{- $elsewhere := dict "spark.master.ui.port" "master.ports.ui" "spark.worker.ui.port" "worker.ports.ui" -}}
+{{- range $key, $value := .Values.sparkConf -}}
+{{- if regexMatch "(?i)(secret|password|token|(access|account|secret|private)[._-]?key([.].+)?)$" $key -}}
+{{- fail (printf "a secret in a ConfigMap: expected sparkConf to hold no passwords, keys and tokens, got %s. Bring it from a Secret, by pods.env or pods.volumes for example." $key) -}}
+{{- end -}}
+{{- with get $elsewhere $key -}}
+{{- fail (printf "a property that another value sets: expected no %s in sparkConf, set %s." $key .) -}}
+{{- end -}}
+{{- if has $key (list "spark.driver.host" "spark.driver.bindAddress") -}}
+{{- fail (printf "one address for every driver: expected no %s in sparkConf. The chart's pods say their own; tell a driver elsewhere its own with --conf." $key) -}}
+{{- end -}}
 {{- end -}}
 {{- end }}
 
