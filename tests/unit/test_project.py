@@ -211,9 +211,7 @@ def test_the_table_of_bad_days_names_what_is_there() -> None:
             assert red["".join(control)] & seen, f"{what}: {control} turns none of these tests red"
         sentences = re.findall(r'"([^"]+)"', does)
         assert [said for said in sentences if said not in readme] == [], what
-        assert {"Mended": bool(named), "Refused": bool(sentences)}[
-            re.split(r"\W", does.strip())[0]
-        ], what
+        assert {"Mended": bool(named), "Refused": bool(sentences)}[re.split(r"\W", does.strip())[0]], what
 
 
 @pytest.mark.parametrize("name", ["README.md", ".ci/run", ".github/workflows/acceptance.yml"])

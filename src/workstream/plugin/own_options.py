@@ -40,9 +40,10 @@ class _Options:
 
     def addoption(self, *names: str, **settings: Any) -> None:  # noqa: ANN401 - as argparse takes them
         """Keep the default of one option; one that must be given has none."""
-        action = argparse.ArgumentParser(add_help=False).add_argument(*names, **settings)
+        parser = argparse.ArgumentParser(add_help=False)
+        action = parser.add_argument(*names, **settings)
         if not action.required:
-            self.defaults[action.dest] = action.default
+            self.defaults |= vars(parser.parse_args([]))  # as its type makes it of a text
 
     def addini(self, *_: object, **__: object) -> None:
         """Pass over settings: they hold for every run."""

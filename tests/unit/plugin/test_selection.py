@@ -98,6 +98,8 @@ def pytest_addoption(parser):
     parser.addoption("--fast", action="store_true")
     parser.getgroup("mine").addoption("--slow", action="store_true", dest="thorough")
     parser.addoption("--site", default="here")
+    parser.addoption("--sizes", type=int, default="7")
+    parser.addoption("--must", required=True)
     parser.addini("region", "where")
 
 def pytest_generate_tests(metafunc):
@@ -119,7 +121,7 @@ def test_what_an_option_of_the_suites_own_leaves_out_was_not_run(
         append(suite, "pytest.ini", "addopts = --fast\n")
     if where == "PYTEST_ADDOPTS":
         monkeypatch.setenv(where, "--fast")
-    result = suite.run(*["--fast"][: where == "command line"], own_process=True)
+    result = suite.run("--must=be", *["--fast"][: where == "command line"], own_process=True)
 
     assert (suite.states(), result.ret) == ({"one": "not-run"}, PART)
     selection = suite.log().selection
@@ -132,7 +134,7 @@ def test_an_option_of_the_suites_own_that_leaves_nothing_out_makes_no_part(suite
     """One that adds tests, or says something else, proves as much as none."""
     suite.write({"one": OF_NUMBERS.format(below=3)})
     append(suite, "conftest.py", OWN_OPTION if "--fast" not in option else OWN_OPTION.replace("1 if fast", "2 if fast"))
-    result = suite.run(*option.split(), own_process=True)
+    result = suite.run("--must=be", *option.split(), own_process=True)
 
     assert (suite.states(), result.ret) == ({"one": "proven"}, pytest.ExitCode.OK)
 
@@ -141,7 +143,7 @@ def test_an_option_that_a_suite_cannot_do_without_is_said(suite: Suite) -> None:
     """Where nobody can know what there is without it, the run is a part, and says why."""
     suite.write({"one": OF_NUMBERS.format(below=3)})
     append(suite, "conftest.py", OWN_OPTION.replace("range(1 if", "range(int(metafunc.config.getoption('site')) if"))
-    suite.run("--fast", "--site=2", own_process=True)
+    suite.run("--must=be", "--fast", "--site=2", own_process=True)
 
     assert suite.states() == {"one": "not-run"}
     assert "it could not be collected as a whole without the options of its own" in "".join(unknown(suite))
