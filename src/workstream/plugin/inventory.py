@@ -96,7 +96,9 @@ class Suite(BaseModel):
             }
         )
         unknown = list(dict.fromkeys([*self.unknown, *other.unknown]))
-        return self.model_copy(update={"bindings": bindings, "unknown": unknown})
+        unread = {outcome.test for outcome in self.uncollected}
+        uncollected = [*self.uncollected, *(one for one in other.uncollected if one.test not in unread)]
+        return self.model_copy(update={"bindings": bindings, "unknown": unknown, "uncollected": uncollected})
 
 
 def begin(config: pytest.Config) -> Future[Suite]:

@@ -139,14 +139,15 @@ def test_an_option_of_the_suites_own_that_leaves_nothing_out_makes_no_part(suite
     assert (suite.states(), result.ret) == ({"one": "proven"}, pytest.ExitCode.OK)
 
 
-def test_an_option_that_a_suite_cannot_do_without_is_said(suite: Suite) -> None:
-    """Where nobody can know what there is without it, the run is a part, and says why."""
+def test_an_option_that_a_suite_cannot_do_without_makes_a_part(suite: Suite) -> None:
+    """Where nobody can know what there is without it, nothing is proven, and the run says why."""
     suite.write({"one": OF_NUMBERS.format(below=3)})
-    append(suite, "conftest.py", OWN_OPTION.replace("range(1 if", "range(int(metafunc.config.getoption('site')) if"))
-    suite.run("--must=be", "--fast", "--site=2", own_process=True)
+    append(suite, "conftest.py", OWN_OPTION.replace("1 if fast", "int(metafunc.config.getoption('site')) if True"))
+    suite.run("--must=be", "--site=2", own_process=True)
+    (outcome,) = [one for one in suite.log().outcomes if one.when == "collect"]
 
-    assert suite.states() == {"one": "not-run"}
-    assert "it could not be collected as a whole without the options of its own" in "".join(unknown(suite))
+    assert suite.states() == {"one": "blocked"}
+    assert "invalid literal for int() with base 10: 'here'" in outcome.message
 
 
 def unknown(suite: Suite) -> tuple[str, ...]:
