@@ -11,6 +11,8 @@ from typing import TYPE_CHECKING
 
 import pytest
 
+from workstream.plugin.own_options import PARSER
+
 if TYPE_CHECKING:
     from collections.abc import Generator, Sequence
 
@@ -90,8 +92,11 @@ def pytest_addoption(parser: pytest.Parser) -> None:
 
 
 @pytest.hookimpl(wrapper=True)
-def pytest_load_initial_conftests(parser: pytest.Parser, args: list[str]) -> Generator[None, object, object]:
+def pytest_load_initial_conftests(
+    early_config: pytest.Config, parser: pytest.Parser, args: list[str]
+) -> Generator[None, object, object]:
     """Refuse a former name of our options and say the new one, unless another plugin has an option of that name."""
+    early_config.stash[PARSER] = parser
     result = yield  # by now conftest files have added their options
     if any(argument.partition("=")[0] == "--workstream" for argument in args):
         _require_new_names(parser, args)

@@ -109,7 +109,7 @@ def _lines(item: pytest.Item, marker: pytest.Mark, project: Project) -> tuple[st
         hint = f"\n  The nearest is {near.id}: {near.text}" if near else ""
         message = f"{document.path} has no criterion {text!r}.{hint}"
         raise ValueError(message)
-    if len({(evidence.verdict.text_sha256(criterion), criterion.group) for criterion in criteria}) > 1:
+    if len({evidence.verdict.text_sha256(criterion) for criterion in criteria}) > 1:
         names = " and ".join(criterion.id for criterion in criteria)
         message = f"{document.path}: {names} say {text!r} and promise different things: tell them apart by words"
         raise ValueError(message)

@@ -7,10 +7,12 @@ import sys
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+import pytest
+
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    import pytest
+PARSER = pytest.StashKey[pytest.Parser]()
 
 
 def given(config: pytest.Config, is_own: Callable[[Path], bool]) -> dict[str, Any]:
@@ -24,7 +26,7 @@ def given(config: pytest.Config, is_own: Callable[[Path], bool]) -> dict[str, An
         the default of each, by the name under which pytest keeps its value.
 
     """
-    options = _Options()
+    options = _Options(config.stash.get(PARSER, None))
     for caller in config.hook.pytest_addoption.get_hookimpls():
         if is_own(Path(getattr(sys.modules.get(caller.function.__module__), "__file__", None) or "")):
             known = {"parser": options, "pluginmanager": config.pluginmanager}
@@ -33,10 +35,20 @@ def given(config: pytest.Config, is_own: Callable[[Path], bool]) -> dict[str, An
 
 
 class _Options:
-    """Stands in for pytest's parser and its groups, and keeps the defaults of what is added to them."""
+    """Stands in for pytest's parser and its groups, and keeps the defaults of what is added to them.
 
-    def __init__(self) -> None:
+    Args:
+        parser: the parser itself, for whatever else a conftest file asks it.
+
+    """
+
+    def __init__(self, parser: pytest.Parser | None) -> None:
         self.defaults: dict[str, Any] = {}
+        self._parser = parser
+
+    def __getattr__(self, name: str) -> object:
+        """Return what the parser itself has."""
+        return getattr(self._parser, name)
 
     def addoption(self, *names: str, **settings: Any) -> None:  # noqa: ANN401 - as argparse takes them
         """Keep the default of one option; one that must be given has none."""

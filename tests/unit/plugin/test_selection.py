@@ -101,6 +101,7 @@ def pytest_addoption(parser):
     parser.addoption("--sizes", type=int, default="7")
     parser.addoption("--must", required=True)
     parser.addini("region", "where")
+    assert not parser.parse_known_args(["--must=be"]).fast
 
 def pytest_generate_tests(metafunc):
     if "number" in metafunc.fixturenames:
