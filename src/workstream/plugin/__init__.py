@@ -11,8 +11,6 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from workstream.plugin.own_options import PARSER
-
 if TYPE_CHECKING:
     from collections.abc import Generator, Sequence
 
@@ -21,6 +19,7 @@ _FIXTURES = ("cluster", "engine", "evidence", "subject", "tools", "world")
 # What options were called before their names began with --workstream.
 _FORMER = ("--cluster-name", "--controls", "--keep", "--kube-context", "--registry", "--repeat")
 _SESSION = "workstream-session"
+PARSER = pytest.StashKey[pytest.Parser]()  # whoever asks what options a suite adds, asks this one
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:

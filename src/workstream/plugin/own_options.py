@@ -7,12 +7,12 @@ import sys
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-import pytest
+from workstream.plugin import PARSER
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-PARSER = pytest.StashKey[pytest.Parser]()
+    import pytest
 
 
 def given(config: pytest.Config, is_own: Callable[[Path], bool]) -> dict[str, Any]:
