@@ -324,6 +324,8 @@ class Controller(Session):
         finally:
             try:
                 with self._noting_failures():
+                    self.watch.end()
+                with self._noting_failures():
                     self.close()
             finally:
                 self._end(int(exitstatus))

@@ -22,6 +22,7 @@ from workstream.text import one_line
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Generator, Iterator
+    from pathlib import Path
 
     from workstream.evidence.records import Phase
     from workstream.plugin.running import Running
@@ -37,13 +38,16 @@ class Watch:
 
     Args:
         keep: takes the lines of the log.
+        is_own: whether a file of code is the project's own.
 
     """
 
-    def __init__(self, keep: Callable[[records.Execution | records.Outcome], None]) -> None:
+    def __init__(
+        self, keep: Callable[[records.Execution | records.Outcome], None], is_own: Callable[[Path], bool]
+    ) -> None:
         self._keep = keep
         self.running: Running | None = None
-        self._lost = lost.Lost(lambda: self.running, self._lose)
+        self._lost = lost.Lost(lambda: self.running, self._lose, is_own)
 
     def begin(self, running: Running) -> None:
         """Take over: a test is about to be set up."""
@@ -195,6 +199,11 @@ class Watch:
     def watch(self) -> None:
         """Watch for failures where nobody looks, until `close`."""
         self._lost.watch()
+
+    def end(self) -> None:
+        """Tell what tests left at work: no test runs any more."""
+        for running, message in self._lost.unfinished():
+            self._lose_later(running, message)
 
     def close(self) -> None:
         """Stop watching."""

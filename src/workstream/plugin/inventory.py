@@ -171,7 +171,7 @@ class Inventory:
         self._modules: dict[Path, pytest.Module] = {}
         self._left_out: set[Path] = set()
         self._reports: list[pytest.CollectReport] = []
-        self._own_options = own_options.given(config, lambda path: _is_own(path, project.folder))
+        self._own_options = own_options.given(config, lambda path: is_own(path, project.folder))
         neutral = {**_NEUTRAL, **(self._own_options if config.getoption(_OF_DEFAULTS) else {})}
         for name, value in neutral.items():
             if hasattr(config.option, name):
@@ -266,7 +266,7 @@ class Inventory:
             if name.startswith("no:"):
                 with contextlib.suppress(ImportError, ValueError):  # a name that pytest gives, and no module's
                     origin = getattr(importlib.util.find_spec(name.removeprefix("no:")), "origin", None)
-                    places |= {path for path in [Path(origin or "")] if _is_own(path, self._project.folder)}
+                    places |= {path for path in [Path(origin or "")] if is_own(path, self._project.folder)}
         for path in sorted(places):
             if path.is_file() and path.resolve() not in read:
                 yield f"{self._relative(path)} was not read, and may say of which criteria a test speaks."
@@ -325,10 +325,10 @@ def _source_files(config: pytest.Config, folder: Path) -> set[Path]:
     run = {path for path in run if modules.NO_PROJECT.isdisjoint(path.relative_to(folder).parts)}
     # Of a module in an archive its file is the archive.
     there = {next((one for one in (path, *path.parents) if one.is_file()), path) for path in named | run}
-    return {path for path in there if _is_own(path, folder) and path.is_file()}
+    return {path for path in there if is_own(path, folder) and path.is_file()}
 
 
-def _is_own(path: Path, folder: Path) -> bool:
+def is_own(path: Path, folder: Path) -> bool:
     """Whether a file stands below a folder, and is neither installed nor of this package."""
     installed = [Path(__file__).parents[1], *map(Path, sysconfig.get_paths().values())]
     apart = any(path.is_relative_to(other) for other in installed) or "site-packages" in path.parts

@@ -21,15 +21,18 @@ from multiprocessing.process import BaseProcess
 from typing import TYPE_CHECKING, Any, NoReturn
 from weakref import WeakKeyDictionary
 
+from workstream.plugin import unfinished
 from workstream.text import one_line
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
+    from pathlib import Path
     from types import CoroutineType
 
     from workstream.plugin.running import Running
 
 
+_AT_WORK = "is still at work, and nobody will hear what it asserts"
 _UNCAUGHT = 1  # the exit code of a process of Python that an exception ended
 
 
@@ -39,12 +42,21 @@ class Lost:
     Args:
         under_way: tells the run that is under way.
         lose: takes what failed; and of which run, if that is known.
+        is_own: whether a file of code is the project's own.
 
     """
 
-    def __init__(self, under_way: Callable[[], Running | None], lose: Callable[[str, Running | None], None]) -> None:
+    def __init__(
+        self,
+        under_way: Callable[[], Running | None],
+        lose: Callable[[str, Running | None], None],
+        is_own: Callable[[Path], bool],
+    ) -> None:
         self._under_way = under_way
         self._lose = lose
+        self._is_own = is_own
+        self._targets: WeakKeyDictionary[BaseProcess, object] = WeakKeyDictionary()
+        self._tasks: WeakKeyDictionary[asyncio.Task[Any], Running | None] = WeakKeyDictionary()
         self._threads: WeakKeyDictionary[threading.Thread, Running | None] = WeakKeyDictionary()
         # What a body made that may fail, and of which nobody has asked yet whether it did.
         self._failures: dict[int, tuple[Running, str]] = {}
@@ -61,6 +73,7 @@ class Lost:
         self._watch_futures()
         self._watch_pools()
         self._watch_processes()
+        self._watch_tasks()
 
     def close(self) -> None:
         """Stop watching."""
@@ -96,6 +109,15 @@ class Lost:
                 del self._pending[key]
                 failures.append(failure)
         return failures
+
+    def unfinished(self) -> Iterator[tuple[Running, str]]:
+        """Yield what still asserts something although all tests have ended: of which run it is, and a sentence."""
+        begun = {thread: owner for thread, owner in self._threads.items() if owner is not None}
+        for thread in unfinished.threads(begun, self._is_own):
+            yield begun[thread], f"The thread {thread.name} {_AT_WORK}"
+        made = {one: owner for owner, one in self._pending.values() if isinstance(one, BaseProcess)}
+        for process in unfinished.processes({one: self._targets.get(one) for one in made}, self._is_own):
+            yield made[process], f"The process {process.name} {_AT_WORK}"
 
     def _owner(self) -> Running | None:
         """Return the run whose body is running."""
@@ -189,9 +211,30 @@ class Lost:
             self._pending.pop(id(process), None)
             return before.__get__(process)  # type: ignore[no-any-return] # a property
 
-        self._replace(BaseProcess, "start", self._made)
+        def started(original: Callable[..., None], process: BaseProcess) -> None:
+            target = unfinished.target_of(process)
+            self._made(original, process)
+            self._targets[process] = target
+
+        self._replace(BaseProcess, "start", started)
         BaseProcess.exitcode = property(exitcode)  # type: ignore[assignment] # likewise
         self._stack.callback(setattr, BaseProcess, "exitcode", before)
+
+    def _watch_tasks(self) -> None:
+        def created(original: Callable[..., asyncio.Task[Any]], *arguments: object, **named: object) -> Any:  # noqa: ANN401 - anything
+            task = original(*arguments, **named)
+            self._tasks[task] = self._owner()
+            return task
+
+        def cancelled(original: Callable[..., None], loop: asyncio.AbstractEventLoop) -> None:
+            for task in asyncio.all_tasks(loop):
+                owner = self._tasks.get(task)
+                if owner is not None and unfinished.will_assert(task.get_coro(), self._is_own):
+                    self._lose(f"A task was ended before it had asserted anything: {task.get_name()}", owner)
+            original(loop)
+
+        self._replace(asyncio.BaseEventLoop, "create_task", created)
+        self._replace(asyncio.runners, "_cancel_all_tasks", cancelled)  # whatever a loop still holds at its end
 
     def _made(self, original: Callable[..., None], one: object, *arguments: object, **named: object) -> None:
         original(one, *arguments, **named)

@@ -98,7 +98,7 @@ class Session:
         self._first_met: dict[int, tuple[BaseException, str]] = {}
         self._message = Message()
         self._suite = None if self.is_worker else inventory.begin(config)
-        self.watch = Watch(self.keep)
+        self.watch = Watch(self.keep, lambda path: inventory.is_own(path, project.folder))
         self._silence = Silence(self._unready)
         self._timing = Timing(self.keep, config.workerinput["workerid"] if self.is_worker else "")  # type: ignore[attr-defined] # pytest-xdist sets it
         self._heard = contextlib.ExitStack()
@@ -374,6 +374,7 @@ class Session:
         """Pass on what no report took along; before pytest-xdist sends the process's last message."""
         del session, exitstatus
         if self.is_worker:
+            self.watch.end()
             for path, sha256 in self.late_sources().items():
                 self.keep(records.Subject(name=records.SUITE, value=sha256, path=path))
             self.config.workeroutput[MESSAGE] = self._take_message()  # type: ignore[attr-defined] # pytest-xdist sets it

@@ -629,6 +629,142 @@ SITUATIONS = {
         """,
         "failed",
     ),
+    "a thread asserts only after the run": (
+        """
+        import threading
+        import time
+
+        def check():
+            time.sleep(600)
+            assert 41 == 42
+
+        def test(evidence):
+            evidence.record("answer", 42)
+            threading.Thread(target=check, daemon=True).start()
+        """,
+        "failed",
+    ),
+    "a thread asserts after its test, and in time": (
+        """
+        import threading
+        import time
+
+        def check(kept):
+            time.sleep(0.3)
+            kept.append(42)
+            assert kept == [42]
+
+        def test(evidence):
+            evidence.record("answer", 42)
+            threading.Thread(target=check, args=[[]]).start()
+        """,
+        "proven",
+    ),
+    "a timer asserts only after the run": (
+        """
+        import threading
+
+        def check():
+            pytest.fail("it is 41")
+
+        def test(evidence):
+            evidence.record("answer", 42)
+            timer = threading.Timer(600, check)
+            timer.daemon = True
+            timer.start()
+        """,
+        "failed",
+    ),
+    "a server of its own goes on after the run": (
+        """
+        import threading
+
+        def serve():
+            while True:
+                threading.Event().wait()
+
+        def test(evidence):
+            evidence.record("answer", 42)
+            threading.Thread(target=serve, daemon=True).start()
+        """,
+        "proven",
+    ),
+    "a process asserts only after the run": (
+        """
+        import multiprocessing
+        import time
+
+        def check():
+            time.sleep(600)
+            assert 41 == 42
+
+        def test(evidence):
+            evidence.record("answer", 42)
+            multiprocessing.get_context("fork").Process(target=check, daemon=True).start()
+        """,
+        "failed",
+    ),
+    "a process serves until the run is over": (
+        """
+        import multiprocessing
+        import time
+
+        def serve():
+            time.sleep(600)
+
+        def test(evidence):
+            evidence.record("answer", 42)
+            multiprocessing.get_context("fork").Process(target=serve, daemon=True).start()
+        """,
+        "proven",
+    ),
+    "a task was to assert later than its loop": (
+        """
+        import asyncio
+
+        async def check():
+            await asyncio.sleep(600)
+            assert 41 == 42
+
+        async def begin():
+            asyncio.create_task(check())
+
+        def test(evidence):
+            evidence.record("answer", 42)
+            asyncio.run(begin())
+        """,
+        "failed",
+    ),
+    "a task was to assert later than its test": (
+        """
+        import asyncio
+
+        async def check():
+            await asyncio.sleep(600)
+            assert 41 == 42
+
+        @pytest.mark.asyncio
+        async def test(evidence):
+            evidence.record("answer", 42)
+            asyncio.create_task(check())
+        """,
+        "failed",
+    ),
+    "a task serves until its loop ends": (
+        """
+        import asyncio
+
+        async def serve():
+            await asyncio.sleep(600)
+
+        @pytest.mark.asyncio
+        async def test(evidence):
+            evidence.record("answer", 42)
+            asyncio.create_task(serve())
+            await asyncio.sleep(0)
+        """,
+        "proven",
+    ),
     "asserts what a thread found": (
         """
         import threading
