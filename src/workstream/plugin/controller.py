@@ -74,6 +74,9 @@ class Controller(Session):
         self._attempts: dict[str, int] = {}
         self._tests: dict[str, str] = {}
         self._groups: dict[str, str] = {}
+        # Tests with their attempts, by the process of pytest-xdist that ran them; and those that told no end of theirs.
+        self._ran: dict[str, dict[str, int]] = {}
+        self._silent: set[str] = set()
         self._manifests: dict[str, _Manifest] = {document.id: {} for document in project.documents}
         self._selections: dict[str, records.Selection] = {}
         self._witnesses = Witnesses()
@@ -264,7 +267,11 @@ class Controller(Session):
     @pytest.hookimpl(optionalhook=True)
     def pytest_testnodedown(self, node: Any) -> None:  # noqa: ANN401 - likewise
         """Take the last message of a process of pytest-xdist; one that died has sent none."""
-        self._unpack(getattr(node, "workeroutput", {}).get(MESSAGE, "{}"))
+        message = getattr(node, "workeroutput", {}).get(MESSAGE)
+        if message is None:
+            self._silent.add(node.gateway.id)
+        else:
+            self._unpack(message)
 
     def pytest_collectreport(self, report: pytest.CollectReport) -> None:
         """Write which modules could not be read, or were skipped whole."""
@@ -281,6 +288,10 @@ class Controller(Session):
         outcome = outcomes.of_test(report, test, attempt, self.round, outcomes.subtest_of(report))
         self._witnesses.take(outcome)
         self.keep(outcome)
+        if node := getattr(report, "node", None):  # of pytest-xdist
+            self._ran.setdefault(node.gateway.id, {})[test] = attempt
+            if outcome.when == "crash":  # the one test that it died in says so, and all before it told what they saw
+                self._silent.discard(node.gateway.id)
 
     def pytest_keyboard_interrupt(self, excinfo: pytest.ExceptionInfo[BaseException]) -> None:
         """Remember that somebody stopped the run, and stop what is under way."""
@@ -365,10 +376,27 @@ class Controller(Session):
         """End the logs and judge them, what is depended on first; one that cannot be judged keeps no other from it."""
         if not self._logs.has_begun:
             return
+        self._tell_silent()
         late = self.late_sources()
         for document in self.project.documents:
             with self._noting_failures():
                 self._results[document.id] = self._judged(document, exitstatus, late)
+
+    def _tell_silent(self) -> None:
+        """Tell which tests a process ran that died after them: what it saw when all was torn down, nobody knows."""
+        for process in () if self.interrupted_by else sorted(self._silent):
+            for test, attempt in self._ran.get(process, {}).items():
+                message = f"{process} of pytest-xdist ended before it had told all that it saw"
+                self.keep(
+                    records.Outcome(
+                        test=test,
+                        attempt=attempt,
+                        round=self.round,
+                        when="crash",
+                        result=records.Result.FAILED,
+                        message=message,
+                    )
+                )
 
     def _judged(self, document: documents.Document, exitstatus: int, late: Mapping[str, str]) -> Result:
         run_log = self._logs.by_id[document.id]

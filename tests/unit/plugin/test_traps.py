@@ -1482,6 +1482,28 @@ def test_what_a_dying_process_ran_is_blocked(suite: Suite) -> None:
     assert result.ret == pytest.ExitCode.TESTS_FAILED
 
 
+@pytest.mark.parametrize(("hook", "state"), [("sessionfinish", "blocked"), ("unconfigure", "proven")])
+def test_what_a_process_ran_that_dies_after_it_is_blocked(suite: Suite, hook: str, state: str) -> None:
+    """A process that dies before it has told all that it saw blocks what it ran; one that has told it does not."""
+    suite.write({"one": suite.PROVING})
+    dies = f"""
+
+class Dying:
+    @pytest.hookimpl(tryfirst=True)
+    def pytest_{hook}(self):
+        os._exit(0)
+
+
+@pytest.fixture(autouse=True)
+def dies(request):
+    request.config.pluginmanager.register(Dying())
+"""
+    suite.add("test_00.py", "one", f"import os\n{dies}\n{suite.PROVING}")
+    result = suite.run("-n1", "--max-worker-restart=0")
+    assert suite.states() == {"one": state}
+    assert (result.ret == pytest.ExitCode.OK) == (state == "proven")
+
+
 def test_what_a_dying_process_ran_and_another_ran_again_is_not_proven(suite: Suite) -> None:
     """A test whose process dies and that passes in the next one proves nothing."""
     suite.write({"dying": DYING_ONCE, "one": suite.PROVING})
