@@ -20,6 +20,7 @@ from pydantic import BaseModel, ConfigDict, Field, JsonValue, ValidationError
 
 from workstream import errors, files
 from workstream.documents import Kind, normalise
+from workstream.evidence import settings
 from workstream.evidence.freshness import Basis, aged
 from workstream.evidence.records import SUITE, Level, Manifest, Subject
 from workstream.evidence.signatures import cosign
@@ -42,13 +43,13 @@ if TYPE_CHECKING:
     from workstream.evidence.log import Log
 
 FOLDER = "checklists"  # of a project: where it keeps what it accepted, named by the document's id
-FORMAT = "1.0"
+FORMAT = "1.1"
 _WIDTH = 220  # characters: what fits is one line of the file
 _LONGEST_FACT = 200  # characters: what is longer stands in the evidence alone
 _LONGEST_REASON = 600
 _SEAL = re.compile(rb'^      "seal": "([0-9a-f]{64})"$', re.MULTILINE)
 _NO_SEAL = "0" * 64
-_ALGORITHMS = {"file": "sha256", "folder": "workstreamFolder"}
+_ALGORITHMS = {"file": "sha256", "folder": "workstreamFolder", "settings": "workstreamSettings"}
 _IMAGE = re.compile(r"sha256:([0-9a-f]{64})")
 
 
@@ -333,7 +334,7 @@ def _inputs(log: Log, root: Path) -> Iterator[Artifact]:
     """Yield what the suite described as input, each once."""
     described = {(line.name, line.path): str(line.value) for line in log.subjects if line.path and line.name != SUITE}
     for (name, path), value in sorted(described.items(), key=lambda one: (one[0][1], one[0][0])):
-        kind = "folder" if (root / path).is_dir() else "file"
+        kind = "settings" if name == settings.NAME else "folder" if (root / path).is_dir() else "file"
         yield Artifact(name=path, digest={_ALGORITHMS[kind]: value}, annotations={"what": name, "kind": kind})
 
 

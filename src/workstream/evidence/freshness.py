@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 
 from workstream import errors
 from workstream.evidence import modules
-from workstream.evidence.provenance import path_sha256
+from workstream.evidence.provenance import subject_sha256
 from workstream.evidence.verdict import State, Verdict
 from workstream.evidence.verdict import verdicts as judge
 
@@ -166,14 +166,14 @@ def _changed_inputs(basis: Basis, root: Path) -> Iterator[Change]:
     # Where several rounds or processes described the same file, every description counts.
     described = [subject for subject in basis.subjects if subject.path]
     for name, path in dict.fromkeys((subject.name, subject.path) for subject in described):
-        now = _sha256(root / path)
+        now = _sha256(root / path, name)
         if any(subject.value != now for subject in described if (subject.name, subject.path) == (name, path)):
             yield Change(path, f"{name} ({path}) changed since")
 
 
-def _sha256(path: Path) -> str:
-    """Return the hash of what is there; empty if nothing is."""
+def _sha256(path: Path, name: str = "") -> str:
+    """Return the hash of what is there, for the name that describes it; empty if nothing is."""
     try:
-        return path_sha256(path)
+        return subject_sha256(name, path)
     except errors.EvidenceError:
         return ""

@@ -11,6 +11,8 @@ from typing import TYPE_CHECKING
 
 from workstream import errors, limits, processes
 from workstream.evidence.records import Session
+from workstream.evidence.settings import NAME as SETTINGS
+from workstream.evidence.settings import settings_sha256
 from workstream.evidence.verdict import context_sha256, text_sha256
 
 if TYPE_CHECKING:
@@ -68,6 +70,16 @@ def document_sha256(document: Document) -> str:
         if criterion.box is not None:
             content[criterion.box.offset : criterion.box.offset + 1] = b" "
     return hashlib.sha256(content).hexdigest()
+
+
+def subject_sha256(name: str, path: Path) -> str:
+    """Return the hash of what a subject describes: of a file or folder, or of the settings of pytest that count.
+
+    Raises:
+        errors.EvidenceError: there is nothing, or it cannot be read.
+
+    """
+    return settings_sha256(path) if name == SETTINGS else path_sha256(path)
 
 
 def path_sha256(path: Path) -> str:

@@ -178,6 +178,8 @@ class Controller(Session):
             self._witnesses.speak(lines)
         self.config.pluginmanager.register(self._witnesses, "workstream-witnesses")
         self._logs.begin(self._selections, manifests, self.suite.sources)
+        if self.project.settings:
+            self.keep(self.project.settings)
 
     def begin_round(self, round_: Round) -> None:
         """Remember what a round is to show."""

@@ -121,7 +121,7 @@ class RunLog:
                 yield records.Subject(name=records.SUITE, value=sha256, path=path)
         for (name, path), value in self._described.items():
             with contextlib.suppress(errors.EvidenceError):
-                now = provenance.path_sha256(self._root / path)
+                now = provenance.subject_sha256(name, self._root / path)
                 if now != value:
                     yield records.Subject(name=name, value=now, path=path)
 

@@ -12,7 +12,9 @@ from typing import TYPE_CHECKING
 from _pytest.config.findpaths import locate_config  # what pytest itself would take, which it does not tell
 
 from workstream import documents, errors
-from workstream.evidence import Level
+from workstream.evidence import Level, records
+from workstream.evidence.settings import COLLECTING, PATHS, settings_sha256
+from workstream.evidence.settings import NAME as SETTINGS
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Mapping
@@ -20,17 +22,6 @@ if TYPE_CHECKING:
     import pytest
 
     from workstream.documents import Criterion, Document
-
-_PATHS = ("workstream_testpaths", "testpaths")
-# Settings that say what is a test, or what a criterion takes.
-_COLLECTING = {
-    "python_files",
-    "python_classes",
-    "python_functions",
-    "norecursedirs",
-    "workstream_documents",
-    "workstream_levels",
-}
 
 
 @dataclass(frozen=True)
@@ -77,13 +68,23 @@ class Project:
 
     def only_of_this_run(self) -> Iterator[str]:
         """Yield what this run alone says of what is a test and what a criterion takes, and not the project."""
-        settings = ", ".join(sorted(self.overridden & _COLLECTING))
+        settings = ", ".join(sorted(self.overridden & COLLECTING))
         if settings:
             yield f"{settings} was set for this run alone, and not by the project."
         chosen, folder = self.config.getoption("inifilename"), self.config.invocation_params.dir
         own = locate_config(folder, [folder])[1] if chosen else None
         if own is not None and own.resolve() != self.config.inipath:
             yield f"{chosen} was set for this run alone: the configuration of the project is {own.name}."
+
+    @cached_property
+    def settings(self) -> records.Subject | None:
+        """What the configuration says of what a test is, and of what a criterion takes; None where there is none."""
+        path = self.config.inipath
+        if path is None or self.config.getoption("inifilename"):
+            return None
+        return records.Subject(
+            name=SETTINGS, value=settings_sha256(path), path=os.path.relpath(path, self.config.rootpath)
+        )
 
     def setting(self, name: str) -> str:
         """Return what the command line says for this run, else the configuration for all; empty if neither does."""
@@ -93,8 +94,8 @@ class Project:
     @cached_property
     def test_paths(self) -> tuple[Path, ...]:
         """Where tests stand: the configuration says it, unless it was given for this run alone."""
-        configured = not self.config.getoption("inifilename") and not set(_PATHS) & self.overridden
-        for name in _PATHS if configured else ():
+        configured = not self.config.getoption("inifilename") and not set(PATHS) & self.overridden
+        for name in PATHS if configured else ():
             patterns = self.config.getini(name)
             paths = [Path(path) for pattern in patterns for path in self._matches(pattern)]
             if paths:

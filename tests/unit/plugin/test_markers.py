@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 if TYPE_CHECKING:
+    from tests.unit.conftest import Run
     from tests.unit.plugin.conftest import Suite
 
 
@@ -149,6 +150,24 @@ def test_a_criterion_takes_the_cluster_unless_the_project_allows_less(
     assert list(suite.states().values()) == states
     if "unproven" in states:
         result.stdout.fnmatch_lines(["*only at level static: its fixtures do not ask for `cluster`*workstream_levels*"])
+
+
+def test_evidence_of_another_level_is_stale(suite: Suite, run: Run) -> None:
+    """What a criterion takes is a part of what was proven, in a log and in an accepted result; layout is none."""
+    suite.write({"one": suite.PROVING})
+    settings = suite.path / "pytest.ini"
+    settings.write_text("[pytest]\nworkstream_levels = static WS-900\n")
+    suite.run()
+    assert run("accept", suite.document)[0] == 0
+
+    settings.write_text("[pytest]\naddopts = --color=no\nworkstream_levels =\n    static WS-900\n")
+    assert run("gate", suite.document)[0] == 0
+    settings.write_text("[pytest]\nworkstream_levels = image WS-900\n")
+    why = "It was proven, but settings of pytest (pytest.ini) changed since."
+    assert why in run("status", suite.document)[1]
+    assert "AC1 (stale, was proven)" in run("gate", suite.document)[1]
+    assert run("tick", suite.document)[0] != 0
+    assert "- [ ] one" in suite.document.read_text()
 
 
 @pytest.mark.parametrize(
