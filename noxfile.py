@@ -18,7 +18,17 @@ CONTROLLED = sorted(path.name for path in ROOT.glob("tests/controls/*"))  # docu
 RESOURCES = "src/workstream/resources"
 
 # Options of ours that may be typed without `workstream-` behind `nox -s acceptance --`.
-SHORT = ("--cluster-name", "--controls", "--keep", "--kube-context", "--mixed", "--namespace", "--registry", "--repeat")
+SHORT = (
+    "--cluster-name",
+    "--controls",
+    "--incremental",
+    "--keep",
+    "--kube-context",
+    "--mixed",
+    "--namespace",
+    "--registry",
+    "--repeat",
+)
 
 nox.needs_version = ">=2025.5.1"
 nox.options.sessions = ["tests"]

@@ -14,8 +14,10 @@ from workstream import documents, errors, evidence
 from workstream.cli import sources
 from workstream.cli.shared import DOCUMENT, documents_of, print_json, say, shortest
 from workstream.documents.audit import audit
-from workstream.evidence import accepted, changed, freshness, signatures, ticking
+from workstream.evidence import accepted, accepted_controls, changed, freshness, signatures, ticking
+from workstream.evidence.log import FOLDER, NAME
 from workstream.reports import checklist
+from workstream.reports import matrix as reports_matrix
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
@@ -36,13 +38,22 @@ _UNSIGNED = "not signed: whoever can write to this repository could have typed i
 @click.command()
 @DOCUMENT
 @sources.EVIDENCE
-def accept(path: Path, logs: tuple[Path, ...]) -> None:
+@click.option(
+    "--controls",
+    is_flag=True,
+    help="Keep what a run with --workstream-controls showed, as checklists/controls/ID.json: what later ones take over "
+    "with --workstream-incremental.",
+)
+def accept(path: Path, logs: tuple[Path, ...], *, controls: bool) -> None:
     """Keep what a run came to as checklists/ID.json of the document's project: commit it with the ticks that it allows.
 
     It is refused if something changed since the run, if the run did not come to its end, and if it says nothing of some
     criteria. The same evidence gives the same bytes.
     """
     document = documents.read(path)
+    if controls:
+        _accept_controls(document, logs)
+        return
     found = sources.require_logs(document, logs)
     source = sources.from_logs(document, found)
     assert source.log is not None  # noqa: S101 - of logs there is one
@@ -55,6 +66,57 @@ def accept(path: Path, logs: tuple[Path, ...]) -> None:
     say(f"{kept}: {checklist.summary(source.verdicts)}")
     for how in signatures.commands(kept):
         say(f"to sign it: {how}", err=True)
+
+
+def _accept_controls(document: Document, logs: tuple[Path, ...]) -> None:
+    """Keep what controls showed.
+
+    Raises:
+        errors.ControlError: not every control did what it must, or something changed since.
+        errors.EvidenceError: there is no evidence of controls, or it cannot be read.
+
+    """
+    path = logs[0] if len(logs) == 1 else _log_of_controls(document, logs)
+    log = evidence.read(path)
+    if not log.has_controls or log.session.document_id != document.id:
+        raise errors.EvidenceError(
+            f"{path} is no evidence of controls of {document.id}.",
+            instead="pytest --workstream DOCUMENT --workstream-controls FOLDER",
+        )
+    ticking.require_same(log, document)
+    names = {one.control for one in log.rounds if one.control} | {one.control for one in log.taken if one.control}
+    matrix = evidence.matrix(log, document, len(names), every=True)
+    root = freshness.root_of(log.session.document_path, document)
+    since = freshness.changes(freshness.basis_of(log), root)
+    why = next(iter([*reports_matrix.problems(matrix), *(f"{change.what}." for change in since)]), "")
+    if why or not matrix.agrees:
+        raise errors.ControlError(
+            f"What the controls of {document.id} showed is not accepted: {why or 'they did not run to their end'}",
+            instead="Mend that, and run all controls again.",
+        )
+    kept = accepted_controls.path_of(document.id, root)
+    accepted_controls.write(kept, accepted_controls.content_of(log, evidence.kept(log, document, matrix)))
+    say(f"{kept}: {reports_matrix.summary(matrix)}")
+
+
+def _log_of_controls(document: Document, logs: tuple[Path, ...]) -> Path:
+    """Return the evidence that the last run with controls left.
+
+    Raises:
+        errors.UsageError: several were named.
+        errors.EvidenceError: there is none.
+
+    """
+    if logs:
+        raise errors.UsageError("Controls are not taken together.", instead="Name one evidence.jsonl.")
+    for folder in (document.path.resolve().parent, *document.path.resolve().parents):
+        path = folder / FOLDER.with_name("controls") / document.id / NAME
+        if path.is_file():
+            return path
+    raise errors.EvidenceError(
+        f"There is no evidence of controls of {document.id}.",
+        instead="pytest --workstream DOCUMENT --workstream-controls FOLDER",
+    )
 
 
 @dataclass(slots=True)

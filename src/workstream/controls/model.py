@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import json
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -83,6 +84,11 @@ class Control(_Strict):
     objects: tuple[dict[str, JsonValue], ...] = ()
     layer: str = ""
     apart: tuple[str, ...] = ()
+
+    @property
+    def sha256(self) -> str:
+        """The hash of all that it says."""
+        return hashlib.sha256(self.model_dump_json().encode()).hexdigest()
 
     def render(self, manifests: Iterable[dict[str, Any]]) -> tuple[list[dict[str, Any]], set[int]]:
         """Return rendered objects, broken, and which patches changed something.

@@ -5,7 +5,7 @@ from __future__ import annotations
 from workstream.evidence import freshness
 from workstream.evidence.combination import combined
 from workstream.evidence.log import Log, Writer, find, read
-from workstream.evidence.matrix import matrix, told_apart
+from workstream.evidence.matrix import kept, matrix, told_apart
 from workstream.evidence.recorder import Recorder
 from workstream.evidence.records import Level
 from workstream.evidence.verdict import State, Verdict, rounds, verdicts
@@ -20,6 +20,7 @@ __all__ = [
     "combined",
     "find",
     "freshness",
+    "kept",
     "matrix",
     "read",
     "rounds",

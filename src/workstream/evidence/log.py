@@ -27,7 +27,7 @@ FOLDER = Path("build", "acceptance")  # of a project: where runs leave what they
 _ADAPTER: TypeAdapter[records.Record] = TypeAdapter(records.AnyRecord)
 _KNOWN = {
     *("session", "selection", "manifest", "subject", "round", "observation", "execution", "outcome", "step"),
-    *("sight", "event", "link", "dependency", "end"),
+    *("sight", "event", "link", "dependency", "taken-over", "end"),
 }
 
 
@@ -42,6 +42,7 @@ class Log:
         manifest: which test of the suite speaks of which criterion.
         subjects: what was under test, in the order of the log.
         rounds: the rounds of a session with several, in order.
+        taken: what is taken over of earlier sessions with controls.
         observations: what was seen, in the order of the log.
         executions: what the tests did, in the order of the log.
         outcomes: how they were reported to have ended, in the order of the log.
@@ -60,6 +61,7 @@ class Log:
     manifest: tuple[records.Manifest, ...] = ()
     subjects: tuple[records.Subject, ...] = ()
     rounds: tuple[records.Round, ...] = ()
+    taken: tuple[records.TakenOver, ...] = ()
     observations: tuple[records.Observation, ...] = ()
     executions: tuple[records.Execution, ...] = ()
     outcomes: tuple[records.Outcome, ...] = ()
@@ -72,8 +74,8 @@ class Log:
 
     @property
     def has_controls(self) -> bool:
-        """Whether the product was broken on purpose in some of its rounds: then it proves nothing of the product."""
-        return any(round_.control for round_ in self.rounds)
+        """Whether it is about a product that was broken on purpose: then it proves nothing of the whole one."""
+        return any(one.control for one in self.rounds) or bool(self.taken)
 
     @property
     def cut(self) -> bool:
@@ -217,6 +219,7 @@ def read(path: Path) -> Log:
         manifest=tuple(line for line in lines if isinstance(line, records.Manifest)),
         subjects=tuple(line for line in lines if isinstance(line, records.Subject)),
         rounds=tuple(line for line in lines if isinstance(line, records.Round)),
+        taken=tuple(line for line in lines if isinstance(line, records.TakenOver)),
         observations=tuple(line for line in lines if isinstance(line, records.Observation)),
         executions=tuple(line for line in lines if isinstance(line, records.Execution)),
         outcomes=tuple(line for line in lines if isinstance(line, records.Outcome)),

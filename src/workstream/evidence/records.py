@@ -7,7 +7,7 @@ from typing import Annotated, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, JsonValue, TypeAdapter
 
-SCHEMA_VERSION = "2.4"
+SCHEMA_VERSION = "2.5"
 SUITE = "file of the suite"  # the name of subjects that the plugin describes, and not a test
 
 # Where in the life of a test something was recorded: `call` is the test's own body, nothing around it.
@@ -145,6 +145,7 @@ class Round(_Line):
         sentence: what that control breaks.
         turns_red: the criteria that must not be proven on it.
         says: of some of these, words of a message with which a test must fail.
+        sha256: the hash of the control; empty if the product was whole.
 
     """
 
@@ -155,6 +156,60 @@ class Round(_Line):
     sentence: str = ""
     turns_red: tuple[str, ...] = ()
     says: dict[str, str] = {}
+    sha256: str = ""
+
+
+class Ended(BaseModel):
+    """What a test came to that did not prove what it speaks of.
+
+    Attributes:
+        test: its node id.
+        criterion_id: the criterion.
+        state: the verdict of this test alone.
+        reason: why.
+
+    """
+
+    model_config = ConfigDict(frozen=True, extra="ignore")
+
+    test: str
+    criterion_id: str
+    state: str
+    reason: str
+
+
+class TakenOver(_Line):
+    """What tests came to on a product, broken or whole, when that was accepted: they are not run on it again.
+
+    Attributes:
+        control: the control that the product was broken with; empty if it was whole.
+        sentence: see `Round`.
+        turns_red: likewise.
+        says: likewise.
+        sha256: likewise.
+        time: when its round began, RFC 3339, UTC.
+        seconds: how long that took.
+        tests: the tests whose results are taken over.
+        not_proven: those of them that did not prove a criterion; all others did.
+        noticed: those that failed themselves.
+        beside: the other controls of that round.
+        hidden: the criteria that these turned red.
+
+    """
+
+    record: Literal["taken-over"] = "taken-over"
+    control: str = ""
+    sentence: str = ""
+    turns_red: tuple[str, ...] = ()
+    says: dict[str, str] = {}
+    sha256: str = ""
+    time: str = ""
+    seconds: float | None = None
+    tests: tuple[str, ...]
+    not_proven: tuple[Ended, ...] = ()
+    noticed: tuple[str, ...] = ()
+    beside: tuple[str, ...] = ()
+    hidden: tuple[str, ...] = ()
 
 
 class Observation(_Line):
@@ -413,7 +468,7 @@ class End(_Line):
 
 
 # What is seen while tests run, in whatever process, and passed on to the one that writes.
-Seen = Subject | Round | Observation | Execution | Outcome | Step | Sight | Event | Link
+Seen = Subject | Round | TakenOver | Observation | Execution | Outcome | Step | Sight | Event | Link
 Record = Session | Selection | Manifest | Seen | Dependency | End
 AnyRecord = Annotated[Record, Field(discriminator="record")]
 

@@ -8,6 +8,7 @@ from __future__ import annotations
 import hashlib
 import json
 from collections import Counter, defaultdict
+from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from enum import StrEnum
 from typing import TYPE_CHECKING
@@ -16,7 +17,7 @@ from workstream.documents import Kind, normalise, placed_below
 from workstream.evidence.records import FIXTURES, Level, Result
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping, Sequence
+    from collections.abc import Iterator, Sequence
 
     from workstream.documents import Criterion, Document
     from workstream.evidence.log import Log
@@ -100,13 +101,24 @@ def edition_sha256(criteria: Mapping[str, str], context: str) -> str:
     return hashlib.sha256(json.dumps([sorted(criteria.items()), context]).encode()).hexdigest()
 
 
-def verdicts(log: Log, document: Document) -> tuple[Verdict, ...]:
-    """Return the verdict of every criterion, in the document's order."""
+# What tests that did not run came to when they last did: the state and why, by the test and the criterion.
+Taken = Mapping[tuple[str, str], tuple[State, str]]
+
+
+def verdicts(log: Log, document: Document, taken: Taken | None = None) -> tuple[Verdict, ...]:
+    """Return the verdict of every criterion, in the document's order.
+
+    Args:
+        log: the evidence.
+        document: the document.
+        taken: what is taken over of tests that did not run.
+
+    """
     if log.session.document_id != document.id:
         reason = f"The evidence is of {log.session.document_id}, and says nothing of {document.id}."
         return tuple(Verdict(criterion, State.STALE, reason) for criterion in document.criteria)
     same = log.session.context_sha256 == context_sha256(document)
-    told = _Told(log, _tests(log), (*_judge_collection(log), *_judge_selection(log)))
+    told = _Told(log, _tests(log), (*_judge_collection(log), *_judge_selection(log)), taken or {})
     return tuple(_verdict(told, criterion, same_context=same) for criterion in document.criteria)
 
 
@@ -126,15 +138,22 @@ def rounds(log: Log, document: Document) -> tuple[tuple[Verdict, ...], ...]:
     What could not be collected counts in every round.
     """
     numbers = dict.fromkeys(round_.number for round_ in log.rounds)
-    return tuple(verdicts(_only(log, number), document) for number in numbers)
+    return tuple(verdicts(only(log, number), document) for number in numbers)
 
 
-def _only(log: Log, number: int) -> Log:
+def only(log: Log, number: int) -> Log:
+    """Return a log of several rounds as if one of them had been the only one."""
     outcomes = tuple(outcome for outcome in log.outcomes if outcome.round == number or outcome.when == "collect")
     attempts = {(outcome.test, outcome.attempt) for outcome in outcomes}
     seen = tuple(observation for observation in log.observations if (observation.test, observation.attempt) in attempts)
     executions = tuple(execution for execution in log.executions if execution.round == number)
     return replace(log, outcomes=outcomes, observations=seen, executions=executions)
+
+
+def judgements(log: Log) -> dict[tuple[str, str], tuple[State, str]]:
+    """Return what each test came to, and why, by the test and the criterion that it speaks of."""
+    tests = _tests(log)
+    return {(line.test, line.criterion_id): _judge(tests.get(line.test, _Test()), line) for line in log.manifest}
 
 
 def _verdict(told: _Told, criterion: Criterion, *, same_context: bool) -> Verdict:
@@ -145,7 +164,7 @@ def _verdict(told: _Told, criterion: Criterion, *, same_context: bool) -> Verdic
         return Verdict(criterion, State.STALE, "No criterion had this text when the tests ran.")
     lines = [line for line in told.log.manifest if line.criterion_id in ids]
     tests = tuple(dict.fromkeys(line.test for line in lines))
-    judged = [*(_judge(told.tests.get(line.test, _Test()), line) for line in lines), *told.of_all]
+    judged = [*(told.judge(line) for line in lines), *told.of_all]
     if not lines and not any(state is not State.PROVEN for state, _ in judged):
         return Verdict(criterion, State.UNCOVERED, "No test of the suite speaks of it.")
     places = sorted(place for test in tests for place in told.tests.get(test, _Test()).seen_last())
@@ -244,12 +263,20 @@ class _Told:
         log: the log.
         tests: what it tells of each test, by node id.
         of_all: judgements that hold for every criterion.
+        taken: what is taken over of tests that did not run.
 
     """
 
     log: Log
     tests: Mapping[str, _Test]
     of_all: tuple[tuple[State, str], ...]
+    taken: Taken
+
+    def judge(self, line: Manifest) -> tuple[State, str]:
+        """Return what a test says of a criterion: now, if it ran, else what is taken over."""
+        if line.test not in self.tests and (line.test, line.criterion_id) in self.taken:
+            return self.taken[line.test, line.criterion_id]
+        return _judge(self.tests.get(line.test, _Test()), line)
 
 
 def _tests(log: Log) -> Mapping[str, _Test]:

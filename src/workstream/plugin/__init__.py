@@ -56,6 +56,12 @@ def pytest_addoption(parser: pytest.Parser) -> None:
         help="Let controls share a round that turn different criteria red, each with words that it names, and change "
         "different things; where not each is seen to do its own, they run apart.",
     )
+    group.addoption(
+        "--workstream-incremental",
+        action="store_true",
+        help="Take over what controls showed when that was accepted (workstream accept DOCUMENT --controls), and run "
+        "on them only the tests that changed; all of them if anything else did that could change what they show.",
+    )
     group.addoption("--workstream-keep", action="store_true", help="Keep the cluster; the next run uses it.")
     places = {
         "cluster-name": ("NAME", "The name of the kind cluster (default: workstream)."),

@@ -16,8 +16,8 @@ from _pytest.junitxml import xml_key  # there is no public way to say where it g
 
 from workstream import documents, errors, evidence, files, processes, progress, shortage
 from workstream.cluster.access import STAYS
+from workstream.evidence import accepted_controls, provenance, records
 from workstream.evidence import log as evidence_log
-from workstream.evidence import provenance, records
 from workstream.plugin import inventory, outcomes, result, scheduling, terminal
 from workstream.plugin.exchange import MESSAGE, Collected, EnvironmentFailure, Message, collected_by
 from workstream.plugin.log import RunLog, RunLogs
@@ -180,6 +180,8 @@ class Controller(Session):
         self._logs.begin(self._selections, manifests, self.suite.sources)
         if self.project.settings:
             self.keep(self.project.settings)
+        if self.plan.controls:
+            self.keep(records.Subject(name=accepted_controls.HARNESS, value=accepted_controls.harness_sha256()))
 
     def begin_round(self, round_: Round) -> None:
         """Remember what a round is to show."""
@@ -415,7 +417,7 @@ class Controller(Session):
         )
         if log.has_controls:
             controls = self.config.getoption("--workstream-controls")
-            return result.compared(unjudged, log, self.rounds, controls)
+            return result.compared(unjudged, log, self.plan, controls)
         return result.judged(unjudged, log, self.root)
 
     def _write_overview(self) -> None:

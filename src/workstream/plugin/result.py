@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from workstream.evidence import Log, Verdict
     from workstream.evidence.matrix import Matrix
     from workstream.plugin.project import Project
-    from workstream.plugin.rounds import Round
+    from workstream.plugin.rounds import Plan
 
 
 @dataclass(frozen=True, slots=True)
@@ -141,13 +141,13 @@ def judged(result: Result, log: Log, root: Path) -> Result:
     return replace(result, verdicts=verdicts, repetition=repetition)
 
 
-def compared(result: Result, log: Log, rounds: Sequence[Round], controls: str) -> Result:
+def compared(result: Result, log: Log, plan: Plan, controls: str) -> Result:
     """Return a result with what the controls showed, and write it as reports; without verdicts: the product was broken.
 
     Args:
         result: without it.
         log: the run's.
-        rounds: those that were planned.
+        plan: what was to be run.
         controls: the file or folder that they came from; a folder stands for all that there are.
 
     Raises:
@@ -155,8 +155,8 @@ def compared(result: Result, log: Log, rounds: Sequence[Round], controls: str) -
 
     """
     document, folder = result.document, result.folder
-    planned = sum(len(round_.broken) for round_ in rounds)
-    comparison = evidence.matrix(log, document, planned, every=Path(controls).is_dir())
+    comparison = evidence.matrix(log, document, plan.controls, every=Path(controls).is_dir())
+    comparison = replace(comparison, why=plan.why)
     files.write(folder / matrix.MARKDOWN, matrix.markdown(document, comparison))
     files.write(folder / matrix.JSON, matrix.as_json(document, comparison))
     files.write(folder / page.NAME, page.html(document, log, (), comparison))

@@ -9,7 +9,8 @@ from typing import TYPE_CHECKING
 from workstream import controls, errors
 from workstream.controls import Aim
 from workstream.documents import identified
-from workstream.evidence import accepted, provenance, records
+from workstream.evidence import accepted, accepted_controls, provenance, records
+from workstream.evidence.accepted_controls import Taking
 from workstream.evidence.verdict import text_sha256
 
 if TYPE_CHECKING:
@@ -28,11 +29,13 @@ class Round:
     Attributes:
         broken: what the product is broken with; empty if it is whole.
         only_criteria: whether only tests run that speak of a criterion.
+        leaves: tests that do not run, because what they come to is taken over.
 
     """
 
     broken: tuple[Aim, ...] = ()
     only_criteria: bool = True
+    leaves: frozenset[str] = frozenset()
 
     @property
     def control(self) -> Control | None:
@@ -52,6 +55,7 @@ class Round:
                 sentence=aim.control.sentence,
                 turns_red=tuple(aim.turns_red),
                 says={criterion_id: words for criterion_id, words in aim.turns_red.items() if words},
+                sha256=aim.control.sha256,
             )
 
     @property
@@ -67,8 +71,31 @@ class Round:
         return replace(self, broken=self.broken[:middle]), replace(self, broken=self.broken[middle:])
 
 
-def planned(options: pytest.Config, documents: Sequence[Document]) -> Sequence[Round]:
-    """Return the rounds that the options ask for; empty for an ordinary session.
+@dataclass(frozen=True, slots=True)
+class Plan:
+    """What a session is to run.
+
+    Attributes:
+        rounds: its rounds; none of an ordinary session.
+        controls: how many controls it is about.
+        taken: what is taken over, and is not run.
+        why: why the rest is run, a sentence each; nothing where all was to be.
+
+    """
+
+    rounds: tuple[Round, ...] = ()
+    controls: int = 0
+    taken: tuple[records.TakenOver, ...] = ()
+    why: tuple[str, ...] = ()
+
+    @property
+    def left_everywhere(self) -> frozenset[str]:
+        """The tests that run in no round."""
+        return frozenset.intersection(*(one.leaves for one in self.rounds)) if self.rounds else frozenset()
+
+
+def planned(options: pytest.Config, documents: Sequence[Document]) -> Plan:
+    """Return what the options ask for.
 
     Args:
         options: pytest's.
@@ -90,8 +117,14 @@ def planned(options: pytest.Config, documents: Sequence[Document]) -> Sequence[R
         raise errors.UsageError(
             "--workstream-mixed is about controls, and there are none.", instead="Name them with --workstream-controls."
         )
+    if options.getoption("--workstream-incremental") and not path:
+        raise errors.UsageError(
+            "--workstream-incremental is about controls, and there are none.",
+            instead="Name them with --workstream-controls.",
+        )
     if not path:
-        return [Round(only_criteria=False), *(Round() for _ in range(1, repeat))] if repeat > 1 else []
+        repeated = (Round(only_criteria=False), *(Round() for _ in range(1, repeat))) if repeat > 1 else ()
+        return Plan(repeated)
     if repeat > 1:
         raise errors.UsageError(
             "--workstream-repeat and --workstream-controls exclude each other.", instead="Leave one of them away."
@@ -104,8 +137,41 @@ def planned(options: pytest.Config, documents: Sequence[Document]) -> Sequence[R
     (document,) = documents
     changed = _changed(document)
     aims = [Aim(control, _found(control, document, changed)) for control in controls.load(Path(path))]
-    groups = controls.mixed(aims) if options.getoption("--workstream-mixed") else [(aim,) for aim in aims]
-    return [Round(), *(Round(group) for group in groups), Round()]
+    taking = _taking(options, document, aims)
+    products = taking.products
+    parts: dict[frozenset[str], list[Aim]] = {}
+    for aim in aims:
+        product = products.get(aim.control.name)
+        parts.setdefault(frozenset(product.tests if product else ()), []).append(aim)
+    rounds = [
+        Round(group, leaves=leaves)
+        for leaves, part in parts.items()
+        if not leaves or leaves != taking.tests
+        for group in (controls.mixed(part) if options.getoption("--workstream-mixed") else [(aim,) for aim in part])
+    ]
+    whole = products.get("")
+    leaves = frozenset(whole.tests if whole else ()).intersection(*(round_.leaves for round_ in rounds))
+    taken = [products[aim.control.name] for aim in aims if aim.control.name in products]
+    if whole:
+        taken.append(whole.model_copy(update={"tests": tuple(sorted(leaves))}))
+    return Plan((Round(leaves=leaves), *rounds, Round(leaves=leaves)), len(aims), tuple(taken), taking.why_not)
+
+
+def _taking(options: pytest.Config, document: Document, aims: Sequence[Aim]) -> Taking:
+    """Return what is taken over of controls: nothing, unless that is asked for.
+
+    Raises:
+        errors.WorkstreamError: what was accepted cannot be read, or there is nothing.
+
+    """
+    if not options.getoption("--workstream-incremental"):
+        return Taking({})
+    path = accepted_controls.path_of(document.id, options.rootpath)
+    kept = accepted_controls.read(path)
+    if options.getoption("--workstream-kube-context") or options.getini("workstream_kube_context"):
+        return Taking({}, ("The cluster is none of ours: nobody knows what changed there.",))
+    now = {aim.control.name: aim.control.sha256 for aim in aims}
+    return accepted_controls.taking(kept, document, options.rootpath, now)
 
 
 def _found(control: Control, document: Document, changed: Mapping[str, str]) -> dict[str, str]:

@@ -71,7 +71,8 @@ class Session:
         self.root = config.rootpath
         self.project = project
         self.project.require_sense()
-        self.rounds = planned(config, project.documents)
+        self.plan = planned(config, project.documents)
+        self.rounds = self.plan.rounds
         where = FOLDER.with_name("controls") if config.getoption("--workstream-controls") else FOLDER
         chosen = config.getoption("--workstream-folder")
         self.folder = Path(chosen or self.root / where)
@@ -208,7 +209,8 @@ class Session:
             return None
         if session.config.option.setuponly:
             return None
-        if any(uses(item, "cluster") for item in session.items):
+        left = self.plan.left_everywhere
+        if any(uses(item, "cluster") for item in session.items if test_of(item) not in left):
             self.begin_cluster()
         self.begin()
         self.watch.watch()
@@ -223,6 +225,8 @@ class Session:
 
     def _run_rounds(self, session: pytest.Session) -> None:
         """Run all rounds; those that controls shared, and in which not each was seen to do its own, in halves again."""
+        for one in self.plan.taken:
+            self.keep(one)
         ahead = deque(self.rounds)
         for number in count(1):
             if not ahead:
@@ -235,7 +239,7 @@ class Session:
                 self.keep(line)
             control = round_.control
             with self.world.broken(control) if control else contextlib.nullcontext():
-                self._run(session, only_criteria=round_.only_criteria)
+                self._run(session, round_)
             if not self.counts(round_):
                 progress.say("round", "not each control was seen to do its own, and nothing else: they run in halves")
                 ahead.extendleft(reversed(round_.halves()))
@@ -260,13 +264,14 @@ class Session:
     def begin(self) -> None:
         """Do what is to be done before the first test runs."""
 
-    def _run(self, session: pytest.Session, *, only_criteria: bool) -> None:
-        """Run all tests, or those that speak of criteria.
+    def _run(self, session: pytest.Session, round_: Round) -> None:
+        """Run the tests of a round.
 
         At the end every fixture is torn down, those of the session too: only the cluster stays.
         """
-        items = [item for item in session.items if not only_criteria or test_of(item) in self._speaking]
-        for item, following in zip(items, [*items[1:], None], strict=True):
+        chosen = [item for item in session.items if not round_.only_criteria or test_of(item) in self._speaking]
+        items = [item for item in chosen if test_of(item) not in round_.leaves]
+        for item, following in zip(items, [*items[1:], None], strict=False):
             session.config.hook.pytest_runtest_protocol(item=item, nextitem=following)
             if session.shouldfail:
                 raise session.Failed(session.shouldfail)

@@ -35,7 +35,23 @@ def lines(document: Document, matrix: Matrix) -> Iterator[str]:
         yield f"{row.name:{width}}  {cells} {_time(row):>7}".rstrip()
     yield from ("", *legend(matrix), "")
     yield from problems(matrix)
+    yield from taken_over(matrix)
     yield summary(matrix)
+
+
+def taken_over(matrix: Matrix) -> Iterator[str]:
+    """Yield what was run and why, and what was taken over, and from when; nothing if all was to be run."""
+    yield from (f"Not all is taken over: {why}" for why in matrix.why)
+    taken = [row for row in matrix.rows if row.taken]
+    if not taken:
+        return
+    whole = [row for row in taken if not row.ran]
+    days = " and ".join(sorted({row.seen[:10] for row in taken}))
+    run = len(matrix.rows) - len(whole)
+    yield (
+        f"{run} of {len(matrix.rows)} controls were run, {len(taken) - len(whole)} of these only with tests that "
+        f"changed; all else is taken over as it was seen on {days}, and accepted."
+    )
 
 
 def legend(matrix: Matrix) -> list[str]:
@@ -89,7 +105,7 @@ def markdown(document: Document, matrix: Matrix) -> str:
     text += ["", f"| control | {' | '.join(ids)} | time |", f"| --- |{' --- |' * (len(ids) + 1)}"]
     for row in matrix.rows:
         text.append(f"| {row.name} | {' | '.join(cell(row, verdict) for verdict in row.verdicts)} | {_time(row)} |")
-    text += ["", *legend(matrix), ""]
+    text += ["", *legend(matrix), *taken_over(matrix), ""]
     for row in matrix.rows:
         text += [f"## {row.name}", "", prose(row.sentence), ""]
         text += [f"It shared its round with {prose(', '.join(row.beside))}.", ""] if row.beside else []
@@ -121,6 +137,9 @@ def as_json(document: Document, matrix: Matrix) -> str:
                 "beside": row.beside,
                 "hidden": sorted(row.hidden),
                 "seconds": row.seconds,
+                "tests_run": row.ran,
+                "tests_taken_over": len(row.taken),
+                "taken_over_of": row.seen,
             }
             for row in matrix.rows
         ],
@@ -139,6 +158,8 @@ def cell(row: Row, verdict: Verdict) -> str:
 
 
 def _time(row: Row) -> str:
+    if row.taken and not row.ran:
+        return row.seen[:10]
     return "" if row.seconds is None else f"{row.seconds:.0f} s"
 
 

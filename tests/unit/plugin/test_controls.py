@@ -9,6 +9,7 @@ import pytest
 import yaml
 
 from workstream import errors, evidence
+from workstream.evidence import accepted_controls
 from workstream.evidence.records import Result
 
 if TYPE_CHECKING:
@@ -477,3 +478,149 @@ def test_controls_and_other_ways_to_run_several_times_exclude_each_other(suite: 
 
     assert suite.run("--workstream-controls=one.yaml", "--workstream-repeat=2", own_process=True).ret == 64
     assert suite.run("--workstream-controls=one.yaml", "-n2", own_process=True).ret == 64
+
+
+def accepted(controlled: Controlled, run: Run) -> dict[str, Any]:
+    """Run two controls, and accept what they show; return the matrix."""
+    result = controlled.run(left=named("left", "AC1"), right=named("right", "AC2"))
+    assert result.ret == pytest.ExitCode.OK
+    code, said, _ = run("accept", controlled.suite.document, "--controls")
+    assert code == 0
+    assert "2 of 2 controls turned exactly those criteria red that they must." in said
+    return controlled.matrix()
+
+
+def cells(matrix: dict[str, Any]) -> dict[str, dict[str, str]]:
+    """Return the states of a matrix."""
+    return {one["name"]: {place: seen["state"] for place, seen in one["seen"].items()} for one in matrix["controls"]}
+
+
+def ran(controlled: Controlled) -> dict[int, set[str]]:
+    """Return which tests ran in each round."""
+    log = evidence.read(controlled.results / "evidence.jsonl")
+    found: dict[int, set[str]] = {one.number: set() for one in log.rounds}
+    for outcome in log.outcomes:
+        found[outcome.round].add(outcome.test)
+    return found
+
+
+INCREMENTAL = ("--workstream-incremental",)
+
+
+def test_controls_are_taken_over_where_nothing_changed(controlled: Controlled, run: Run) -> None:
+    """Nothing runs, and the matrix is the one that was accepted; it says of when that is."""
+    before = accepted(controlled, run)
+    result = controlled.run(*INCREMENTAL)
+
+    assert result.ret == pytest.ExitCode.OK
+    assert ran(controlled) == {1: set(), 2: set()}
+    assert cells(controlled.matrix()) == cells(before)
+    day = (
+        before["controls"][0]["seen"]["AC1"] and evidence.read(controlled.results / "evidence.jsonl").taken[0].time[:10]
+    )
+    result.stdout.fnmatch_lines(
+        [
+            f"left*F*.*{day}",
+            f"0 of 2 controls were run, 0 of these only with tests that changed; all else is taken over*{day}*",
+            "2 of 2 controls turned exactly those criteria red that they must.",
+        ]
+    )
+
+
+def test_a_test_that_changed_runs_on_every_product_and_no_other_does(controlled: Controlled, run: Run) -> None:
+    """The matrix is what a whole run gives."""
+    before = accepted(controlled, run)
+    path = controlled.suite.path / "test_00.py"
+    path.write_text(path.read_text() + "# changed\n")
+    result = controlled.run(*INCREMENTAL)
+
+    assert result.ret == pytest.ExitCode.OK
+    assert ran(controlled) == {number: {"test_00.py::test"} for number in range(1, 5)}
+    assert cells(controlled.matrix()) == cells(before)
+    result.stdout.fnmatch_lines(["Not all is taken over: test_00.py changed since.", "2 of 2 controls were run, 2 *"])
+    assert run("accept", controlled.suite.document, "--controls")[0] == 0
+    assert controlled.run(*INCREMENTAL).ret == pytest.ExitCode.OK
+    assert ran(controlled) == {1: set(), 2: set()}
+
+
+def test_a_test_that_changed_and_notices_nothing_any_more_is_found(controlled: Controlled, run: Run) -> None:
+    """What is taken over hides no cell in which the changed test counts."""
+    accepted(controlled, run)
+    path = controlled.suite.path / "test_00.py"
+    path.write_text(path.read_text().replace('"left: broken"', '"nothing"'))
+    result = controlled.run(*INCREMENTAL)
+
+    assert result.ret == pytest.ExitCode.TESTS_FAILED
+    assert cells(controlled.matrix()) == {
+        "left": {"AC1": "proven", "AC2": "proven"},
+        "right": {"AC1": "proven", "AC2": "failed"},
+    }
+    assert run("accept", controlled.suite.document, "--controls")[0] == errors.ControlError.exit_code
+
+
+@pytest.mark.parametrize("mixed", [(), ("--workstream-mixed",)], ids=["apart", "mixed"])
+def test_a_control_that_changed_runs_whole_and_no_other_does(
+    controlled: Controlled, run: Run, mixed: tuple[str, ...]
+) -> None:
+    """One that became harmless is found; one that is new runs."""
+    accepted(controlled, run)
+    harmless = {**named("left", "AC1"), "values": {"elsewhere": "broken"}}
+    result = controlled.run(*INCREMENTAL, *mixed, left=harmless)
+
+    assert result.ret == pytest.ExitCode.TESTS_FAILED
+    assert rounds_of(controlled) == [(1, ""), (2, "left"), (3, "")]
+    assert ran(controlled) == {number: {"test_00.py::test", "test_01.py::test"} for number in (1, 2, 3)}
+    assert cells(controlled.matrix())["left"] == {"AC1": "proven", "AC2": "proven"}
+    assert cells(controlled.matrix())["right"] == {"AC1": "proven", "AC2": "failed"}
+    result.stdout.fnmatch_lines(["*Not all is taken over: The control left is another one now.*"])
+
+
+@pytest.mark.parametrize("what", ["document", "conftest", "new module", "harness", "kept"])
+def test_whatever_else_changed_everything_runs(
+    controlled: Controlled, run: Run, monkeypatch: pytest.MonkeyPatch, what: str
+) -> None:
+    """Unknown means run."""
+    accepted(controlled, run)
+    suite = controlled.suite
+    if what == "document":
+        suite.document.write_text(suite.document.read_text().replace("Traps", "Other traps"))
+    elif what == "conftest":
+        (suite.path / "conftest.py").write_text((suite.path / "conftest.py").read_text() + "# changed\n")
+    elif what == "new module":
+        suite.add("test_new.py", "one", suite.PROVING)
+    elif what == "harness":
+        monkeypatch.setattr(accepted_controls, "harness_sha256", lambda: "another")
+    else:
+        path = suite.path / "checklists" / "controls" / f"{suite.ID}.json"
+        path.write_text(path.read_text().replace('"1.0"', '"2.0"'))
+    result = controlled.run(*INCREMENTAL)
+
+    if what == "kept":
+        assert result.ret == errors.AcceptedError.exit_code
+    else:
+        assert all({"test_00.py::test", "test_01.py::test"} <= tests for tests in ran(controlled).values())
+        assert len(ran(controlled)) == 4
+
+
+def test_a_test_that_did_not_run_because_another_had_failed_runs_with_it(controlled: Controlled, run: Run) -> None:
+    """A witness that changed is none any more: what it spared has to say for itself."""
+    suite = controlled.suite
+    suite.add("test_05.py", "one", PRODUCT.replace("PART", "left"))
+    third = {**named("left", "AC1"), "values": {"left": "broken", "more": 1}}
+    result = controlled.run(left=named("left", "AC1"), right=named("right", "AC2"), third=third)
+    assert result.ret == pytest.ExitCode.OK
+    assert (4, "test_05.py::test") in skipped(controlled)
+    assert run("accept", suite.document, "--controls")[0] == 0
+
+    path = suite.path / "test_00.py"
+    path.write_text(path.read_text().replace('"left: broken"', '"nothing"'))
+    controlled.run(*INCREMENTAL)
+    assert cells(controlled.matrix())["third"]["AC1"] == "failed"
+
+
+def test_nothing_is_taken_over_where_nothing_was_accepted(controlled: Controlled) -> None:
+    """That is said before anything runs, with what to do."""
+    result = controlled.run(*INCREMENTAL, left=control("left", "AC1"))
+    assert result.ret == errors.EvidenceError.exit_code
+    assert "workstream accept DOCUMENT --controls" in result.stderr.str()
+    assert not controlled.results.exists()

@@ -1,0 +1,212 @@
+"""What controls showed when that was accepted, in `checklists/controls/` of a project: what need not be run again.
+
+A control is taken over only where nothing changed that could change what it shows. Unknown means run.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import importlib.metadata
+import json
+import platform
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from pydantic import BaseModel, ConfigDict, ValidationError
+
+from workstream import errors, files
+from workstream.evidence import freshness, provenance
+from workstream.evidence.records import Manifest, Subject, TakenOver
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Mapping
+
+    from workstream.documents import Document
+    from workstream.evidence.log import Log
+
+FOLDER = Path("checklists", "controls")
+FORMAT = "1.0"
+HARNESS = "workstream and the packages beside it"  # the name of the subject that holds their hash
+
+
+class Kept(BaseModel):
+    """The file.
+
+    Attributes:
+        format: `major.minor`; a reader refuses another major version.
+        document: the document's id.
+        context_sha256: see `records.Session`.
+        criteria: likewise.
+        harness_sha256: see `harness_sha256`.
+        commit: the commit of the run.
+        test_paths: see `records.Selection`.
+        manifest: which test speaks of which criterion, each with the hash of its module.
+        subjects: what was described by the hash of a file or folder.
+        products: what every test came to, on the whole product and on each broken one.
+
+    """
+
+    model_config = ConfigDict(frozen=True, extra="ignore")
+
+    format: str
+    document: str
+    context_sha256: str
+    criteria: dict[str, str]
+    harness_sha256: str
+    commit: str
+    test_paths: tuple[str, ...]
+    manifest: tuple[Manifest, ...]
+    subjects: tuple[Subject, ...]
+    products: tuple[TakenOver, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Taking:
+    """What can be taken over.
+
+    Attributes:
+        products: what is taken over of the whole product, under an empty name, and of each control.
+        why_not: why the rest must run, a sentence each.
+        tests: all tests that there were.
+
+    """
+
+    products: Mapping[str, TakenOver]
+    why_not: tuple[str, ...] = ()
+    tests: frozenset[str] = frozenset()
+
+
+def path_of(document_id: str, root: Path) -> Path:
+    """Return where a project keeps what controls of a document showed."""
+    return root / FOLDER / f"{document_id}.json"
+
+
+def harness_sha256() -> str:
+    """Return the hash of what proves: this package, Python and all packages that are installed beside it."""
+    installed = sorted(f"{one.name}=={one.version}" for one in importlib.metadata.distributions())
+    ours = provenance.path_sha256(Path(__file__).parents[1])
+    return hashlib.sha256(json.dumps([ours, platform.python_version(), installed]).encode()).hexdigest()
+
+
+def content_of(log: Log, products: Iterable[TakenOver]) -> bytes:
+    """Return the bytes of the file.
+
+    Args:
+        log: the evidence of a session in which every control did what it must.
+        products: see `workstream.evidence.matrix.kept`.
+
+    """
+    session = log.session
+    found = Kept(
+        format=FORMAT,
+        document=session.document_id,
+        context_sha256=session.context_sha256,
+        criteria=session.criteria,
+        harness_sha256=next((str(one.value) for one in log.subjects if one.name == HARNESS), ""),
+        commit=session.commit,
+        test_paths=log.selection.test_paths if log.selection else (),
+        manifest=tuple(line.model_copy(update={"doc": ""}) for line in log.manifest),
+        subjects=tuple(dict.fromkeys(_hashable(one) for one in log.subjects if one.path)),
+        products=tuple(products),
+    )
+    return (found.model_dump_json(indent=1) + "\n").encode()
+
+
+def _hashable(one: Subject) -> Subject:
+    return one.model_copy(update={"value": str(one.value)})
+
+
+def write(path: Path, content: bytes) -> None:
+    """Keep what controls showed.
+
+    Raises:
+        errors.EvidenceError: it cannot be written; what was there is as it was.
+
+    """
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        files.replace(path, content)
+    except OSError as error:
+        raise errors.EvidenceError(
+            f"{path} cannot be written: {error.strerror}.", instead="Make room, or make it writable."
+        ) from error
+
+
+def read(path: Path) -> Kept:
+    """Read what controls showed.
+
+    Raises:
+        errors.AcceptedError: it is none of our files, or of another version.
+        errors.EvidenceError: it cannot be read.
+
+    """
+    try:
+        content = path.read_bytes()
+    except OSError as error:
+        raise errors.EvidenceError(
+            f"{path} cannot be read: {error.strerror}.",
+            instead="Run all controls, and keep what they show: workstream accept DOCUMENT --controls.",
+        ) from error
+    try:
+        kept = Kept.model_validate_json(content)
+    except ValidationError as error:
+        raise errors.AcceptedError(
+            f"{path}: it says nothing of controls that this workstream understands.",
+            instead="Nobody edits these files. Run all controls, and accept what they show.",
+        ) from error
+    if kept.format.partition(".")[0] != FORMAT.partition(".")[0]:
+        raise errors.AcceptedError(
+            f"{path} has version {kept.format} of its format; this workstream reads {FORMAT.partition('.')[0]}.x.",
+            instead="Run all controls, and accept what they show.",
+        )
+    return kept
+
+
+def taking(kept: Kept, document: Document, root: Path, controls: Mapping[str, str]) -> Taking:
+    """Return what can be taken over, test by test.
+
+    Args:
+        kept: what was accepted.
+        document: the document as it is now.
+        root: the folder from which paths start: pytest's root.
+        controls: the hash of each control as it is now, by its name.
+
+    """
+    now = provenance.session(document, root, "")
+    if (kept.document, kept.criteria, kept.context_sha256) != (document.id, now.criteria, now.context_sha256):
+        return Taking({}, (f"{document.path} says something else now.",))
+    if kept.harness_sha256 != harness_sha256():
+        return Taking({}, ("workstream, Python or a package beside it is another one now.",))
+    basis = freshness.Basis(kept.document, kept.manifest, kept.subjects, kept.test_paths)
+    since = freshness.changes(basis, root)
+    why = [f"{change.what}." for change in since]
+    if any(change.tests is None for change in since):
+        return Taking({}, tuple(why))
+    changed = frozenset(test for change in since for test in change.tests or ())
+    products = {one.control: one for one in kept.products}
+    why += [f"The control {name} is another one now." for name in controls if _is_other(products.get(name), controls)]
+    same = {name: one for name, one in products.items() if not name or controls.get(name) == one.sha256}
+    parts = {name: _part(kept, one, changed) for name, one in same.items()}
+    return Taking(parts, tuple(why), frozenset(line.test for line in kept.manifest))
+
+
+def _is_other(product: TakenOver | None, controls: Mapping[str, str]) -> bool:
+    return product is None or controls[product.control] != product.sha256
+
+
+def _part(kept: Kept, product: TakenOver, changed: frozenset[str]) -> TakenOver:
+    """Return what is taken over of a product where some tests changed.
+
+    Of a criterion that the product turns red, all tests run if one changed: some may not have run because that one
+    failed.
+    """
+    touched = {line.criterion_id for line in kept.manifest if line.test in changed} & set(product.turns_red)
+    again = changed | {line.test for line in kept.manifest if line.criterion_id in touched}
+    return product.model_copy(
+        update={
+            "tests": tuple(test for test in product.tests if test not in again),
+            "not_proven": tuple(one for one in product.not_proven if one.test not in again),
+            "noticed": tuple(test for test in product.noticed if test not in again),
+        }
+    )
