@@ -95,7 +95,7 @@ def _accept_controls(document: Document, logs: tuple[Path, ...]) -> None:
             instead="Mend that, and run all controls again.",
         )
     kept = accepted_controls.path_of(document.id, root)
-    accepted_controls.write(kept, accepted_controls.content_of(log, evidence.kept(log, document, matrix)))
+    accepted.write(kept, accepted_controls.content_of(log, evidence.kept(log, document, matrix)))
     say(f"{kept}: {reports_matrix.summary(matrix)}")
 
 

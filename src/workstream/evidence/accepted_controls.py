@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING
 
 from pydantic import BaseModel, ConfigDict, ValidationError
 
-from workstream import errors, files
+from workstream import errors
 from workstream.evidence import freshness, provenance
 from workstream.evidence.records import Manifest, Subject, TakenOver
 
@@ -115,22 +115,6 @@ def content_of(log: Log, products: Iterable[TakenOver]) -> bytes:
 
 def _hashable(one: Subject) -> Subject:
     return one.model_copy(update={"value": str(one.value)})
-
-
-def write(path: Path, content: bytes) -> None:
-    """Keep what controls showed.
-
-    Raises:
-        errors.EvidenceError: it cannot be written; what was there is as it was.
-
-    """
-    try:
-        path.parent.mkdir(parents=True, exist_ok=True)
-        files.replace(path, content)
-    except OSError as error:
-        raise errors.EvidenceError(
-            f"{path} cannot be written: {error.strerror}.", instead="Make room, or make it writable."
-        ) from error
 
 
 def read(path: Path) -> Kept:
