@@ -104,3 +104,34 @@ def test_every_state_is_a_chart(monkeypatch: pytest.MonkeyPatch, tmp_path: Path)
         text = (tmp_path / str(number) / "templates" / "all.yaml").read_text()
         assert "IMAGE" not in text
         assert "name: w" in text
+
+
+def test_mutants_are_small_faults_of_code_that_tests_can_notice(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    """Each is made once, and leaves a program; annotations and decorators stay as they are."""
+    mutants = program("mutants", monkeypatch)
+    path = tmp_path / "source.py"
+    path.write_text(
+        "@decorated(1)\n"
+        "def answer(number: int | None, *others: int) -> int | None:\n"
+        "    if not others:\n"
+        "        raise ValueError\n"
+        "    seen(number)\n"
+        "    return number + 1 if number in others and number > 0 else None\n"
+    )
+    found = mutants.Source(path, "source.py").mutants()
+    lines = [mutants.mutated(path.read_bytes(), one).decode().splitlines()[one.line - 1].strip() for one in found]
+    assert lines == [
+        "if (others):",
+        "pass",
+        "pass",
+        "return None",
+        "return number - 1 if number in others and number > 0 else None",
+        "return number + 2 if number in others and number > 0 else None",
+        "return number + 1 if (not (number in others and number > 0)) else None",
+        "return number + 1 if number not in others and number > 0 else None",
+        "return number + 1 if number in others or number > 0 else None",
+        "return number + 1 if number in others and number >= 0 else None",
+        "return number + 1 if number in others and number > 1 else None",
+    ]
