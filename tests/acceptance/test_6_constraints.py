@@ -97,6 +97,8 @@ def test_switched_off_nothing_is_left_and_jobs_succeed_and_on_again_it_is_back(
     began = time.monotonic()
     change({"shuffleService": {"enabled": False}})
     off = time.monotonic() - began
+    kept = cluster.objects("daemonsets", "--namespace", release.namespace, "--selector", shuffle.SELECTOR)
+    assert [one["metadata"]["name"] for one in kept] == [], "the DaemonSet of the service is left"
     # Pods that are ending are not whole either; they are waited for, and counted if they stay.
     waiting.until(
         lambda: not cluster.pods(release.namespace, selector), limits.PODS_READY, what="no shuffle pod is left"

@@ -2,21 +2,41 @@
 
 from __future__ import annotations
 
+import time
 from typing import TYPE_CHECKING
 
 import pytest
 
+from support import shuffle
 from support.places import DOCUMENT
 from workstream import documents, limits, processes
 from workstream.documents import Kind
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from support.staging import Place
     from workstream.cluster.access import Cluster
     from workstream.cluster.helm import Release
     from workstream.evidence import Recorder
 
+HOPELESS = 8  # executors of one application, which needs two: the Master starts them anew for ever
+SETTLED, BETWEEN = 60, 10  # seconds after which it is looked at, and between two looks
 COMMANDS = [one for one in documents.read(DOCUMENT).criteria if one.kind is Kind.COMPLETION]
+
+
+def hope(cluster: Cluster, release: Release) -> Callable[[], None]:
+    """Return what gives up an application whose executors end by themselves, one after the other."""
+    looks = time.monotonic() + SETTLED
+
+    def look() -> None:
+        nonlocal looks
+        if time.monotonic() >= looks:
+            started = shuffle.started_executors(cluster, release)
+            assert started < HOPELESS, f"no hope: {started} executors were started for the application that came last"
+            looks = time.monotonic() + BETWEEN
+
+    return look
 
 
 @pytest.mark.parametrize(
@@ -27,12 +47,16 @@ def test_the_command_succeeds(
     command: str, cluster: Cluster, release: Release, place_of_commands: Place, evidence: Recorder
 ) -> None:
     """The command, run literally by a shell in the repository's root, ends with exit code 0 and says something."""
-    del release
     # pipefail: a command before a pipe that fails must not be hidden by the one behind it.
     shell = ["bash", "-o", "pipefail", "-c", command]
     limit = limits.COMPLETION_COMMAND
     ended = processes.run(
-        shell, limit=limit, environment=cluster.environment, folder=place_of_commands.folder, accept=range(256)
+        shell,
+        limit=limit,
+        environment=cluster.environment,
+        folder=place_of_commands.folder,
+        accept=range(256),
+        meanwhile=hope(cluster, release),
     )
     if place_of_commands.differs:
         evidence.record(
