@@ -4,6 +4,7 @@ set -euo pipefail
 
 readonly MODES='master, keeper, worker, shuffle, submit'
 readonly LISTENS='.shuffle-service-listens' # a mark in a local directory, with the port behind it
+readonly ARCHIVE=/opt/spark/archive/classes # of what Java need not read and verify: .jar is for the class path, .jsa holds it
 readonly USAGE=64 CANNOT_USE_DIRECTORY=73 BAD_VARIABLE=78 # as in sysexits.h
 
 refuse() { # exit code, what is wrong, what was expected, what to do
@@ -185,6 +186,12 @@ await_recovery_dir() {
     fi
 }
 
+# What Java cannot use of it, it passes over.
+use_archive_of_classes() {
+    export SPARK_DAEMON_CLASSPATH="$ARCHIVE.jar${SPARK_DAEMON_CLASSPATH:+:$SPARK_DAEMON_CLASSPATH}"
+    export SPARK_DAEMON_JAVA_OPTS="-XX:SharedArchiveFile=$ARCHIVE.jsa ${SPARK_DAEMON_JAVA_OPTS-}"
+}
+
 start_master() {
     require_port SPARK_MASTER_PORT "${SPARK_MASTER_PORT:-7077}"
     require_port SPARK_MASTER_WEBUI_PORT "${SPARK_MASTER_WEBUI_PORT:-8080}"
@@ -194,6 +201,7 @@ start_master() {
         export SPARK_MASTER_OPTS="${SPARK_MASTER_OPTS-} -Dspark.deploy.recoveryMode=FILESYSTEM"
         SPARK_MASTER_OPTS+=" -Dspark.deploy.recoveryDirectory=$SPARK_RECOVERY_DIR"
     fi
+    use_archive_of_classes
     exec spark-class org.apache.spark.deploy.master.Master "$@"
 }
 
@@ -236,6 +244,7 @@ start_worker() {
     fi
     # Spark would take the next port that is free, and whoever asks this one would meet a stranger.
     export SPARK_WORKER_OPTS="${SPARK_WORKER_OPTS-} -Dspark.port.maxRetries=0"
+    use_archive_of_classes
     exec spark-class org.apache.spark.deploy.worker.Worker "$@" "$SPARK_MASTER_URL"
 }
 
@@ -255,6 +264,7 @@ start_shuffle() {
         SPARK_SHUFFLE_OPTS+=" -Dspark.local.dir=$SPARK_LOCAL_DIRS -Dspark.shuffle.service.db.backend=ROCKSDB"
     fi
     export SPARK_SHUFFLE_OPTS
+    use_archive_of_classes
     # exec keeps the process id, so $$ is the service. In a subshell, so that no zombie stays with the service.
     (announce_once_it_listens "$$" "$port" &)
     exec spark-class org.apache.spark.deploy.ExternalShuffleService "$@"

@@ -88,6 +88,17 @@ def test_no_daemon_runs_as_root(daemon: str, request: pytest.FixtureRequest) -> 
     assert list(running.java().values()) == ["spark"]
 
 
+@pytest.mark.parametrize("daemon", ["shuffle", "master", "worker"])
+def test_every_daemon_starts_from_the_archive_of_classes(daemon: str, request: pytest.FixtureRequest) -> None:
+    """Java falls back in silence where it cannot map it."""
+    running: Running = request.getfixturevalue(daemon)
+    # As the user of Spark: root in a container may not look into the processes of others.
+    user = ("setpriv", "--reuid", "spark", "--regid", "spark", "--init-groups")
+    maps = running.execute(*user, "sh", "-c", "cat /proc/$(pgrep -o java)/maps").log
+
+    assert "/opt/spark/archive/classes.jsa" in maps
+
+
 def test_a_worker_registers_with_the_master(master: Running, worker: Running) -> None:  # noqa: ARG001 - has registered
     """The master lists one living worker, at the host name that it was given."""
     page = "import urllib.request; print(urllib.request.urlopen('http://localhost:8080/json/').read().decode())"

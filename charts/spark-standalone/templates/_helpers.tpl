@@ -49,6 +49,10 @@ helm.sh/chart: {{ printf "%s-%s" $root.Chart.Name $root.Chart.Version | replace 
 {{- $found = set $found "spark.ui.prometheus.enabled" "true" -}}
 {{- end -}}
 {{- $found = set $found "spark.executor.pyspark.memory" .Values.worker.pythonMemory -}}
+{{- range tuple "driver" "executor" -}}
+{{- $found = set $found (printf "spark.%s.extraClassPath" .) "/opt/spark/archive/classes.jar" -}}
+{{- $found = set $found (printf "spark.%s.defaultJavaOptions" .) "-XX:SharedArchiveFile=/opt/spark/archive/classes.jsa" -}}
+{{- end -}}
 {{- if .Values.shuffleService.enabled -}}
 {{- $found = set $found "spark.shuffle.service.port" (toString .Values.shuffleService.port) -}}
 {{- $found = set $found "spark.shuffle.io.maxRetries" "24" -}}

@@ -76,6 +76,22 @@ else:
 ANSWERED = "an answer of Spark's shuffle service"
 
 
+# Which Java processes map a file, by what they run: those of the user who asks.
+_MAPPED = """
+import glob, json, os, sys
+found = {}
+for folder in glob.glob("/proc/[0-9]*"):
+    try:
+        if os.stat(folder).st_uid == os.getuid() and open(folder + "/comm").read() == "java\\n":
+            words = open(folder + "/cmdline").read().split("\\0")
+            name = next(word for word in words if word.startswith("org.apache.spark."))
+            found[name] = sys.argv[1] in open(folder + "/maps").read()
+    except FileNotFoundError:
+        pass  # it ended meanwhile
+print(json.dumps(found))
+"""
+
+
 _FLIP = """
 import pathlib, sys
 file = max(pathlib.Path(sys.argv[1]).glob("**/shuffle_*.data"), key=lambda one: one.stat().st_size)
@@ -144,6 +160,15 @@ def listeners(cluster: Cluster, release: Release, pod: Pod, port: int = SHUFFLE_
         str(port),
     )
     found: dict[str, Any] = json.loads(cluster.execute(release.namespace, pod.name, *command).stdout)
+    return found
+
+
+def mapped(cluster: Cluster, release: Release, pod: Pod, file: str) -> dict[str, bool]:
+    """Return whether the Java processes of a pod map a file, by the classes that they run."""
+    found: dict[str, bool] = {}
+    for user in ("spark", "root"):  # root in a container may not look into the processes of others
+        command = ("setpriv", "--reuid", user, "--regid", user, "--init-groups", "python3", "-c", _MAPPED, file)
+        found |= json.loads(cluster.execute(release.namespace, pod.name, *command).stdout)
     return found
 
 
