@@ -13,6 +13,7 @@ import pytest
 
 from workstream import errors, evidence
 from workstream.evidence import State, provenance
+from workstream.evidence.settings import settings_sha256
 from workstream.reports.status import Status
 
 if TYPE_CHECKING:
@@ -192,7 +193,9 @@ def test_what_is_under_test_is_described(suite: Suite) -> None:
     """Facts and hashes reach the log, those too that are known only after the last test."""
     suite.write({"one": DESCRIBING})
     suite.run()
+    settings = suite.path / "pytest.ini"
     assert described(suite) == [
+        ("settings of pytest", settings_sha256(settings), settings.name),
         ("suite", provenance.path_sha256(suite.path / "test_00.py"), "test_00.py"),
         ("chart", {"version": "1.0"}, ""),
         ("left", True, ""),
@@ -212,7 +215,7 @@ def test_processes_of_xdist_pass_on_all_of_that(suite: Suite) -> None:
     result = suite.run("-n1", "--tb=no")
     assert result.ret == 20
     assert result.stdout.lines.count("See: the guest book") == 1
-    assert [name for name, _, _ in described(suite)] == ["suite", "chart", "left"]
+    assert [name for name, _, _ in described(suite)] == ["settings of pytest", "suite", "chart", "left"]
 
 
 @pytest.mark.parametrize(("name", "code"), [("SIGINT", 130), ("SIGTERM", 143), ("SIGHUP", 129)])
