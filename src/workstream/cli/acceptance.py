@@ -15,7 +15,7 @@ from workstream.cli import sources
 from workstream.cli.shared import DOCUMENT, documents_of, print_json, say, shortest
 from workstream.documents.audit import audit
 from workstream.evidence import accepted, accepted_controls, changed, freshness, signatures, ticking
-from workstream.evidence.log import FOLDER, NAME
+from workstream.evidence.log import CONTROLS
 from workstream.reports import checklist
 from workstream.reports import matrix as reports_matrix
 
@@ -74,13 +74,16 @@ def _accept_controls(document: Document, logs: tuple[Path, ...]) -> None:
     Raises:
         errors.ControlError: not every control did what it must, or something changed since.
         errors.EvidenceError: there is no evidence of controls, or it cannot be read.
+        errors.UsageError: several logs were named.
 
     """
-    path = logs[0] if len(logs) == 1 else _log_of_controls(document, logs)
-    log = evidence.read(path)
-    if not log.has_controls or log.session.document_id != document.id:
+    if len(logs) > 1:
+        raise errors.UsageError("Sessions with controls are not taken together.", instead="Name one evidence.jsonl.")
+    path = next(iter(logs), None) or evidence.find(document, CONTROLS)
+    log = evidence.read(path) if path else None
+    if log is None or not log.has_controls or log.session.document_id != document.id:
         raise errors.EvidenceError(
-            f"{path} is no evidence of controls of {document.id}.",
+            f"{path or 'There'} is no evidence of controls of {document.id}.",
             instead="pytest --workstream DOCUMENT --workstream-controls FOLDER",
         )
     ticking.require_same(log, document)
@@ -97,26 +100,6 @@ def _accept_controls(document: Document, logs: tuple[Path, ...]) -> None:
     kept = accepted_controls.path_of(document.id, root)
     accepted.write(kept, accepted_controls.content_of(log, evidence.kept(log, document, matrix)))
     say(f"{kept}: {reports_matrix.summary(matrix)}")
-
-
-def _log_of_controls(document: Document, logs: tuple[Path, ...]) -> Path:
-    """Return the evidence that the last run with controls left.
-
-    Raises:
-        errors.UsageError: several were named.
-        errors.EvidenceError: there is none.
-
-    """
-    if logs:
-        raise errors.UsageError("Controls are not taken together.", instead="Name one evidence.jsonl.")
-    for folder in (document.path.resolve().parent, *document.path.resolve().parents):
-        path = folder / FOLDER.with_name("controls") / document.id / NAME
-        if path.is_file():
-            return path
-    raise errors.EvidenceError(
-        f"There is no evidence of controls of {document.id}.",
-        instead="pytest --workstream DOCUMENT --workstream-controls FOLDER",
-    )
 
 
 @dataclass(slots=True)

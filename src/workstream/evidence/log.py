@@ -24,6 +24,7 @@ if TYPE_CHECKING:
 NAME = "evidence.jsonl"
 _BEGINNING = b'{"record":"session"'
 FOLDER = Path("build", "acceptance")  # of a project: where runs leave what they saw, in a folder for each document
+CONTROLS = FOLDER.with_name("controls")  # likewise, of runs on products that are broken on purpose
 _ADAPTER: TypeAdapter[records.Record] = TypeAdapter(records.AnyRecord)
 _KNOWN = {
     *("session", "selection", "manifest", "subject", "round", "observation", "execution", "outcome", "step"),
@@ -166,7 +167,7 @@ def _begins_as_log(path: Path) -> bool:
         return _BEGINNING.startswith(file.read(len(_BEGINNING)))
 
 
-def find(document: Document) -> Path | None:
+def find(document: Document, among: Path = FOLDER) -> Path | None:
     """Return the log that the last run on a document left in its project; None if there is none.
 
     It is looked for in the folders above the document, so that all folders of a project give the same answer; and, for
@@ -174,7 +175,7 @@ def find(document: Document) -> Path | None:
     """
     for start in (document.path.resolve().parent, Path.cwd()):
         for folder in (start, *start.parents):
-            path = folder / FOLDER / document.id / NAME
+            path = folder / among / document.id / NAME
             if path.is_file():
                 return path
     return None

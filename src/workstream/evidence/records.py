@@ -185,7 +185,6 @@ class TakenOver(_Line):
         control: the control that the product was broken with; empty if it was whole.
         sentence: see `Round`.
         turns_red: likewise.
-        says: likewise.
         sha256: likewise.
         time: when its round began, RFC 3339, UTC.
         seconds: how long that took.
@@ -201,7 +200,6 @@ class TakenOver(_Line):
     control: str = ""
     sentence: str = ""
     turns_red: tuple[str, ...] = ()
-    says: dict[str, str] = {}
     sha256: str = ""
     time: str = ""
     seconds: float | None = None

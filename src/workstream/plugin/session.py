@@ -18,7 +18,7 @@ from workstream.cluster import diagnose, sight
 from workstream.cluster.kind import DEFAULT_NAME
 from workstream.cluster.provisioning import Options
 from workstream.evidence import records
-from workstream.evidence.log import FOLDER
+from workstream.evidence.log import CONTROLS, FOLDER
 from workstream.plugin import inventory, written
 from workstream.plugin.binding import bind, uses
 from workstream.plugin.exchange import MESSAGE, Collected, EnvironmentFailure, Message, leave
@@ -73,7 +73,7 @@ class Session:
         self.project.require_sense()
         self.plan = planned(config, project.documents)
         self.rounds = self.plan.rounds
-        where = FOLDER.with_name("controls") if config.getoption("--workstream-controls") else FOLDER
+        where = CONTROLS if config.getoption("--workstream-controls") else FOLDER
         chosen = config.getoption("--workstream-folder")
         self.folder = Path(chosen or self.root / where)
         if not project.several and not chosen:

@@ -624,3 +624,16 @@ def test_nothing_is_taken_over_where_nothing_was_accepted(controlled: Controlled
     assert result.ret == errors.EvidenceError.exit_code
     assert "workstream accept DOCUMENT --controls" in result.stderr.str()
     assert not controlled.results.exists()
+
+
+@pytest.mark.parametrize("logs", [0, 1, 2])
+def test_only_the_evidence_of_one_session_with_controls_is_accepted_as_such(
+    controlled: Controlled, run: Run, logs: int
+) -> None:
+    """None, that of an ordinary run, and two are refused in words, and nothing is written."""
+    controlled.suite.run()
+    ordinary = ("--evidence", controlled.suite.folder / "evidence.jsonl")
+    code, _, said = run("accept", controlled.suite.document, "--controls", *ordinary * logs)
+    assert code == (errors.UsageError.exit_code if logs == 2 else errors.EvidenceError.exit_code)
+    assert ("not taken together" if logs == 2 else "is no evidence of controls of WS-900") in said
+    assert not (controlled.suite.path / "checklists").exists()
