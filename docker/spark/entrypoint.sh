@@ -186,6 +186,29 @@ await_recovery_dir() {
     fi
 }
 
+refuses() { # host, port
+    [[ $(LC_ALL=C timeout 5 bash -c ': <"/dev/tcp/$1/$2"' bash "$1" "$2" 2>&1) == *'Connection refused'* ]]
+}
+
+# A Master waits a minute for what the one before knew, and gives nobody executors meanwhile. Where a worker's port is
+# closed, that worker has ended; an application or a driver has to hear so, from the Master, after that minute.
+forget_ended_workers() {
+    local file
+    if [[ -n $(find "$SPARK_RECOVERY_DIR" -mindepth 1 -maxdepth 1 -regex '.*/\(app\|driver\)_[^/]*' -print -quit) ]]; then
+        return
+    fi
+    for file in "$SPARK_RECOVERY_DIR"/worker_*; do
+        # As Spark names it: worker_worker-20261231235959-10.0.0.1-7078. All are asked at once: a node may be gone.
+        if [[ $file =~ /worker_worker-[0-9]+-(.+)-([0-9]+)$ ]]; then
+            if refuses "${BASH_REMATCH[1]}" "${BASH_REMATCH[2]}"; then
+                printf 'entrypoint: removing %s: that worker has ended\n' "$file" >&2
+                rm -f "$file"
+            fi &
+        fi
+    done
+    wait
+}
+
 # What Java cannot use of it, it passes over.
 use_archive_of_classes() {
     export SPARK_DAEMON_CLASSPATH="$ARCHIVE.jar${SPARK_DAEMON_CLASSPATH:+:$SPARK_DAEMON_CLASSPATH}"
@@ -198,6 +221,7 @@ start_master() {
     if [[ -n ${SPARK_RECOVERY_DIR-} ]]; then
         require_recovery_dir
         await_recovery_dir
+        forget_ended_workers
         export SPARK_MASTER_OPTS="${SPARK_MASTER_OPTS-} -Dspark.deploy.recoveryMode=FILESYSTEM"
         SPARK_MASTER_OPTS+=" -Dspark.deploy.recoveryDirectory=$SPARK_RECOVERY_DIR"
     fi

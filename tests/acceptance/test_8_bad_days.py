@@ -152,6 +152,31 @@ def test_a_worker_that_comes_while_there_is_no_master_is_known_to_the_next(
 
 
 @pytest.mark.criterion(
+    "WS-001-05",
+    "After an upgrade that replaced Master and workers while no application ran, the Master waits for none of them",
+)
+def test_after_an_upgrade_the_master_waits_for_nobody(
+    cluster: Cluster, release: Release, change: Change, evidence: Recorder
+) -> None:
+    """When the release is whole again, the Master gives executors, and does not wait for those that it replaced."""
+
+    def now() -> dict[str, str]:
+        parts = ("master", "worker")
+        return {pod.name: pod.node for part in parts for pod in shuffle.pods(cluster, release, part)}
+
+    before = now()
+    change({"sparkConf": {"spark.deploy.retainedDrivers": "199"}})  # nothing that matters here, and daemons read it
+    state, after = told_by_master(cluster, release).get("status"), now()
+    evidence.record("pods that were replaced, and their nodes", before)
+    evidence.record("pods that took their places, and their nodes", after)
+    evidence.record("state of the Master then", state, command="curl http://spark-sa-master:8080/json/")
+
+    assert before
+    assert not before.keys() & after.keys(), "pods that the upgrade did not replace"
+    assert state == "ALIVE", "the Master waits for workers that have ended, and gives nobody executors meanwhile"
+
+
+@pytest.mark.criterion(
     "WS-001-05", "No worker is offered where no shuffle service listens, or at a port that somebody else holds"
 )
 def test_no_worker_is_offered_without_its_service_nor_at_a_port_of_a_stranger(

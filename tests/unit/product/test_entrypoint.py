@@ -637,6 +637,34 @@ def test_a_master_waits_for_the_one_before_to_end(container: Container) -> None:
     assert container.service() != mine
 
 
+def test_a_master_waits_for_no_worker_that_has_ended(container: Container, taken: socket.socket) -> None:
+    """Where a port is closed the worker is forgotten, and that is said; one that listens, and other files, are kept."""
+    with socket.create_server(("127.0.0.1", 0)) as server:
+        alive = container.local / f"worker_worker-20260102030405-127.0.0.1-{server.getsockname()[1]}"
+        ended = container.local / f"worker_worker-20260102030405-127.0.0.1-{taken.getsockname()[1]}"
+        others = [container.local / "worker_of_another_form", container.local / "mine"]
+        for file in (alive, ended, *others):
+            file.touch()
+        _, lines = container.run("master", SPARK_RECOVERY_DIR=str(container.local))
+
+    assert f"entrypoint: removing {ended}: that worker has ended" in lines
+    assert {alive, *others} < set(container.local.iterdir())
+    assert not ended.exists()
+
+
+@pytest.mark.parametrize("of_a_job", ["app_app-20260102030405-0000", "driver_driver-20260102030405-0000"])
+def test_a_master_forgets_no_worker_of_which_somebody_has_to_hear(
+    container: Container, taken: socket.socket, of_a_job: str
+) -> None:
+    """An application learns from the Master that a worker is gone, and its map work with it."""
+    ended = container.local / f"worker_worker-20260102030405-127.0.0.1-{taken.getsockname()[1]}"
+    ended.touch()
+    (container.local / of_a_job).touch()
+    container.run("master", SPARK_RECOVERY_DIR=str(container.local))
+
+    assert ended.exists()
+
+
 @pytest.mark.parametrize("mode", ["master", "keeper"])
 def test_a_directory_that_a_master_cannot_write_to_is_refused(container: Container, mode: str) -> None:
     """Nothing is started that would lose its applications silently."""
