@@ -21,20 +21,20 @@ if TYPE_CHECKING:
     from workstream.evidence import Recorder
 
 HOPELESS = 8  # executors of one application, which needs two: the Master starts them anew for ever
-SETTLED, BETWEEN = 60, 10  # seconds after which it is looked at, and between two looks
 COMMANDS = [one for one in documents.read(DOCUMENT).criteria if one.kind is Kind.COMPLETION]
 
 
 def hope(cluster: Cluster, release: Release) -> Callable[[], None]:
     """Return what gives up an application whose executors end by themselves, one after the other."""
-    looks = time.monotonic() + SETTLED
+    before, _ = shuffle.last_application(cluster, release)
+    looks = time.monotonic() + limits.DOUBT_SECONDS
 
     def look() -> None:
         nonlocal looks
         if time.monotonic() >= looks:
-            started = shuffle.started_executors(cluster, release)
-            assert started < HOPELESS, f"no hope: {started} executors were started for the application that came last"
-            looks = time.monotonic() + BETWEEN
+            last, started = shuffle.last_application(cluster, release)
+            assert last == before or started < HOPELESS, f"no hope: {started} executors were started for {last}"
+            looks = time.monotonic() + limits.DOUBT_LOOK_SECONDS
 
     return look
 

@@ -318,15 +318,19 @@ def memory(cluster: Cluster, release: Release, pod: Pod) -> tuple[int, int]:
     return int(peak), int(limit)
 
 
-def started_executors(cluster: Cluster, release: Release) -> int:
-    """Return how many executors were started for the application that came last: each has a folder on its worker."""
+def last_application(cluster: Cluster, release: Release) -> tuple[str, int]:
+    """Return which application came last, and how many executors were started for it: each has a folder on its worker.
+
+    The id is empty where none came yet.
+    """
     search = "cd /opt/spark/work && for folder in app-*; do echo $folder $(ls $folder | wc -l); done | tail --lines 1"
     counts: dict[str, int] = {}
     for pod in pods(cluster, release, "worker"):
         words = cluster.execute(release.namespace, pod.name, "sh", "-c", search).stdout.split()
         if len(words) == 2:
             counts[words[0]] = counts.get(words[0], 0) + int(words[1])
-    return counts[max(counts)] if counts else 0
+    last = max(counts, default="")
+    return last, counts.get(last, 0)
 
 
 def last_errors(cluster: Cluster, release: Release) -> list[str]:
