@@ -23,6 +23,7 @@ SHORT = (
     "--controls",
     "--incremental",
     "--keep",
+    "--keep-on-failure",
     "--kube-context",
     "--mixed",
     "--namespace",

@@ -13,7 +13,8 @@ from workstream import errors
 PATIENCE_VARIABLE = "WORKSTREAM_PATIENCE"
 CACHE_SIZE_VARIABLE = "WORKSTREAM_CACHE_SIZE"
 CACHE_AGE_VARIABLE = "WORKSTREAM_CACHE_AGE"
-_MOST_GIGABYTES = _MOST_DAYS = 1e6  # as good as for ever
+KEPT_VARIABLE = "WORKSTREAM_KEPT_HOURS"
+_MOST_GIGABYTES = _MOST_DAYS = _MOST_HOURS = 1e6  # as good as for ever
 _MOST_PATIENCE = 100.0  # four days for the longest limit; infinity is more than the operating system can wait
 
 
@@ -64,6 +65,16 @@ def cache_seconds() -> float:
 
     """
     return 86400 * _number(CACHE_AGE_VARIABLE, "30", _MOST_DAYS, "90")
+
+
+def kept_seconds() -> float:
+    """Return for how long a cluster is kept that no run uses: 12 hours, unless the environment says another number.
+
+    Raises:
+        errors.UsageError: the variable holds no number above zero.
+
+    """
+    return 3600 * _number(KEPT_VARIABLE, "12", _MOST_HOURS, "48")
 
 
 def _number(variable: str, usual: str, most: float, example: str) -> float:

@@ -27,7 +27,7 @@ def up(name: str, *, verbose: bool) -> None:
     nothing is installed. A cluster that is already there is used. `nox -s acceptance` uses it too.
     """
     progress.show(sys.stderr, verbose=verbose)
-    options = provisioning.Options(name=name, keep=True)
+    options = provisioning.Options(name=name, keep=lambda: True)
     with (
         provisioning.reserved(options),
         provisioning.engine_ready() as engine,

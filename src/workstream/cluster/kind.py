@@ -11,6 +11,7 @@ import json
 import os
 import shlex
 import sys
+import time
 from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -27,7 +28,7 @@ from workstream.progress import say, step
 
 if TYPE_CHECKING:
     import subprocess
-    from collections.abc import Collection, Iterator
+    from collections.abc import Callable, Collection, Iterator
 
     from pytest_kubernetes.options import ClusterOptions
 
@@ -182,8 +183,11 @@ class KindCluster(KindManagerBase):
     # What we call.
 
     @contextmanager
-    def running(self, *, keep: bool) -> Iterator[Cluster]:
-        """Yield the cluster: the one that was kept, if it is whole, else a new one; delete it at the end unless `keep`.
+    def running(self, *, keep: Callable[[], bool]) -> Iterator[Cluster]:
+        """Yield the cluster: the one that was kept, if it is whole, else a new one.
+
+        Args:
+            keep: asked at the end, whether it is to be left running and not deleted.
 
         Raises:
             errors.ClusterNotOursError: a cluster of that name exists that we did not make.
@@ -191,7 +195,7 @@ class KindCluster(KindManagerBase):
 
         """
         if self._is_kept() and self.ready():
-            say("cluster", f"{self._called} was kept by an earlier run: using it")
+            say("cluster", f"{self._called} was kept by an earlier run: using it as it is, and no node is made")
         else:
             self._kept.unlink(missing_ok=True)
             self._on_create(self._cluster_options)
@@ -199,13 +203,15 @@ class KindCluster(KindManagerBase):
             yield self.access()
         finally:
             with processes.cleaning_up():
-                self._leave(keep=keep)
+                self._leave(keep=keep())
 
     def _leave(self, *, keep: bool) -> None:
         if keep:
             self._kept.write_text(json.dumps(self._nodes()))
             which = [] if self._called == DEFAULT_NAME else ["--cluster-name", self._called]
+            hours = limits.kept_seconds() / 3600
             say("cluster", f"{self._called} is kept; to delete it: {_as_typed('cluster', 'down', *which)}")
+            say("cluster", f"unused for {hours:g} hours it is deleted by the next run, of whatever cluster")
             say("cluster", f"export KUBECONFIG={shlex.quote(str(self.kubeconfig))}")
         else:
             self._on_delete()
@@ -270,10 +276,17 @@ class KindCluster(KindManagerBase):
                 self._containerd(worker, "images", "tag", "--force", before, after)
 
     def _is_kept(self) -> bool:
+        """Whether it was left running on purpose, and not for too long."""
         try:
-            return bool(json.loads(self._kept.read_text()) == self._nodes()) and self.exists()
+            named, since = json.loads(self._kept.read_text()), self._kept.stat().st_mtime
         except (FileNotFoundError, ValueError):
             return False
+        if named != self._nodes() or not self.exists():
+            return False
+        if time.time() - since > limits.kept_seconds():
+            say("cluster", f"{self._called} was kept, and no run used it for {limits.kept_seconds() / 3600:g} hours")
+            return False
+        return True
 
     def _nodes(self) -> list[str]:
         """Return the ids of the containers that are this cluster's nodes."""
@@ -324,12 +337,18 @@ class KindCluster(KindManagerBase):
         self._engine.remove_networks(*filters(self._labels))
         cache.remove(self._home)
 
-    def remove_if_left(self) -> None:
-        """Remove a cluster that a killed run left half-made or unkept, unless another run uses it."""
+    def remove_if_left(self) -> bool:
+        """Remove a cluster that a killed run left, or that was kept for too long, unless another run uses it.
+
+        Returns:
+            whether that was done.
+
+        """
         with suppress(errors.BusyError, errors.ClusterNotOursError), cache.exclusive(*hold(self._called)):
             if not self._is_kept():
-                say("cluster", f"{self._called} was left by a run that was killed: removing it")
-                self.down()
+                say("cluster", f"{self._called} was left behind: removing it")
+                return self.down()
+        return False
 
     def _networks(self) -> list[str]:
         """Return the ids of the networks that carry our labels for this cluster."""

@@ -42,7 +42,7 @@ class Options:
 
     Attributes:
         name: the name of the kind cluster.
-        keep: leave it running at the end.
+        keep: asked at the end, whether it is to be left running.
         kube_context: use the cluster of this context instead of a kind cluster.
         registry: where the nodes of that cluster pull images from.
         namespace: a namespace that is there, for what the run makes on that cluster; empty for one of its own.
@@ -53,7 +53,7 @@ class Options:
     """
 
     name: str = kind.DEFAULT_NAME
-    keep: bool = False
+    keep: Callable[[], bool] = lambda: False
     kube_context: str = ""
     registry: str = ""
     namespace: str = ""
@@ -141,15 +141,21 @@ def cluster_ready(engine: Engine, tools: Mapping[str, Tool], options: Options) -
             return
         for other in kind.left_behind(engine):
             if other != options.name:
-                kind.KindCluster(engine, "", other, options.diagnostics).remove_if_left()
+                gone = kind.KindCluster(engine, "", other, options.diagnostics).remove_if_left()
+                if gone and engine.private:
+                    PrivateEngine().forget(other)
         image = node_image.available(engine) or node_image.build_node_image(engine)
         manager = kind.KindCluster(engine, image, options.name, options.diagnostics, programs.environment(tools))
-        cluster = stack.enter_context(manager.running(keep=options.keep))
-        if engine.private and options.keep:
-            PrivateEngine().keep(options.name)
-        elif engine.private:
-            PrivateEngine().forget(options.name)
+        cluster = stack.enter_context(manager.running(keep=lambda: _kept(engine, options)))
         yield replace(cluster, notice=options.notice, show=options.show)
+
+
+def _kept(engine: Engine, options: Options) -> bool:
+    """Whether the cluster is to be left running; a private engine is told so, which else ends with the run."""
+    keep = options.keep()
+    if engine.private:
+        (PrivateEngine().keep if keep else PrivateEngine().forget)(options.name)
+    return keep
 
 
 def lent_cluster(

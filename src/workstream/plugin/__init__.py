@@ -63,6 +63,11 @@ def pytest_addoption(parser: pytest.Parser) -> None:
         "on them only the tests that changed; all of them if anything else did that could change what they show.",
     )
     group.addoption("--workstream-keep", action="store_true", help="Keep the cluster; the next run uses it.")
+    group.addoption(
+        "--workstream-keep-on-failure",
+        action="store_true",
+        help="Keep the cluster if a test failed, for you to look at what is on it; the next run uses it.",
+    )
     places = {
         "cluster-name": ("NAME", "The name of the kind cluster (default: workstream)."),
         "kube-context": ("NAME", "Use the cluster of this context instead of a kind cluster."),

@@ -338,6 +338,7 @@ class Controller(Session):
             self.note_failure(EnvironmentFailure.of(files.refused(Path(error.filename or self.folder), error)))
         finally:
             try:
+                self.failed = bool(session.testsfailed)
                 with self._noting_failures():
                     self.watch.end()
                 with self._noting_failures():
@@ -357,7 +358,8 @@ class Controller(Session):
 
         On a cluster that goes with the run they may start no program any more: that would only take time.
         """
-        stays = bool(self.config.getoption("--workstream-keep") or self.project.setting("kube-context"))
+        keeps = any(self.config.getoption(f"--workstream-{name}") for name in ("keep", "keep-on-failure"))
+        stays = bool(keeps or self.project.setting("kube-context"))
         try:
             with processes.cleaning_up() if stays else contextlib.nullcontext():
                 yield

@@ -80,7 +80,7 @@ class Session:
             self.folder /= project.documents[0].id
         options = Options(
             self.project.setting("cluster-name") or DEFAULT_NAME,
-            config.getoption("--workstream-keep"),
+            self._keeps_cluster,
             self.project.setting("kube-context"),
             self.project.setting("registry"),
             self.project.setting("namespace"),
@@ -93,6 +93,7 @@ class Session:
         self.process_environment = ProcessEnvironment(self.world)
         self.round = 1
         self.interrupted_by = 0
+        self.failed = False  # whether a test was seen to fail
         self._speaking: set[str] = set()  # tests that speak of a criterion
         self._begun: Counter[str] = Counter()  # runs of each test, whichever item ran it: a retry may make another
         # By which test each error of a fixture was met first. pytest raises the same object for every test that asks.
@@ -109,6 +110,11 @@ class Session:
     def keep(self, line: records.Seen) -> None:
         """Keep what was seen; here until the next report takes it to the process that writes."""
         self._message.lines.append(line)
+
+    def _keeps_cluster(self) -> bool:
+        """Whether the cluster is to be left running, now that the run is over."""
+        on_failure = self.failed and self.config.getoption("--workstream-keep-on-failure")
+        return bool(self.config.getoption("--workstream-keep") or on_failure)
 
     def note_failure(self, failure: EnvironmentFailure) -> None:
         """Keep what kept a test from running; here like `keep`."""

@@ -116,7 +116,7 @@ class Shared:
     def run(self, home: str, name: str, *, keep: bool = False) -> ExitStack:
         """Bring up a cluster for a run of a home, that ends when what is returned is closed: from that home."""
         self.use(home)
-        options = Options(name=name, keep=keep, diagnostics=self.homes / "diagnostics")
+        options = Options(name=name, keep=lambda: keep, diagnostics=self.homes / "diagnostics")
         run = ExitStack()
         run.callback(self.use, home)
         run.enter_context(provisioning.reserved(options))
@@ -185,7 +185,7 @@ def test_what_a_killed_run_left_is_removed_by_the_next_of_its_home_and_by_no_oth
     assert "was left by" not in caplog.text
     assert shared.has() == {"clusters": {left}, "networks": {f"workstream-{left}"}}
     shared.run("a", "other").close()
-    assert "mine was left by a run that was killed" in caplog.text
+    assert "mine was left behind" in caplog.text
     assert shared.has() == {"clusters": set(), "networks": set()}
 
 

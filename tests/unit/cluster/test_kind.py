@@ -1,6 +1,8 @@
 from __future__ import annotations
 
+import os
 import signal
+import time
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -80,7 +82,7 @@ def test_kind_dying_half_way_is_told_with_its_reason_and_leaves_nothing(
     pretend("kind", f'[ "$1" = create ] && {{ echo "{says}" >&2; exit 1; }}; exit 0')
     manager = cluster(pretend, tmp_path, OURS)
 
-    with pytest.raises(error, match=says.partition(": ")[2][:20]) as caught, manager.running(keep=False):
+    with pytest.raises(error, match=says.partition(": ")[2][:20]) as caught, manager.running(keep=lambda: False):
         pytest.fail("a cluster that is not there")
 
     assert caught.value.more == str(tmp_path / "diagnostics")
@@ -327,7 +329,10 @@ def test_no_cluster_is_made_over_one_that_somebody_else_made(machine: Machine) -
     """A run that finds a cluster of its name in another network makes none, removes nothing, and says how to go on."""
     (machine.state / "nodes").write_text("theirs\n")
     (machine.state / "networks").write_text("kind\n")
-    with pytest.raises(errors.ClusterNotOursError, match="named mine-c0ffee"), machine.manager.running(keep=False):
+    with (
+        pytest.raises(errors.ClusterNotOursError, match="named mine-c0ffee"),
+        machine.manager.running(keep=lambda: False),
+    ):
         pytest.fail("a cluster that is not ours")
 
     assert machine.calls("rm", "network rm", "network create", "kind") == []
@@ -336,7 +341,7 @@ def test_no_cluster_is_made_over_one_that_somebody_else_made(machine: Machine) -
 
 def test_a_cluster_is_made_in_a_network_of_its_own_and_taken_away_at_the_end(machine: Machine) -> None:
     """Its network carries our label, by which it is known later; nothing of both is left."""
-    with machine.manager.running(keep=False) as found:
+    with machine.manager.running(keep=lambda: False) as found:
         assert machine.left == ["network", "nodes"]
         assert found.context == "kind-mine-c0ffee"
 
@@ -353,7 +358,7 @@ def test_a_cluster_is_made_in_a_network_of_its_own_and_taken_away_at_the_end(mac
 def test_an_engine_that_tells_no_packet_size_gets_none(machine: Machine) -> None:
     """A private engine has no default network to take the size from: the new one has Docker's own."""
     (machine.state / "mtu").write_text("<no value>\n")
-    with machine.manager.running(keep=False):
+    with machine.manager.running(keep=lambda: False):
         pass
 
     (created,) = machine.calls("network create")
@@ -374,7 +379,7 @@ def test_what_is_left_of_our_own_cluster_is_removed_before_it_is_made_anew(machi
     (machine.state / "networks").write_text("workstream-mine-c0ffee\n")
     (machine.state / "home").write_text("c0ffee0123456789\n")
     (machine.state / "network").write_text("old\n")
-    with machine.manager.running(keep=False):
+    with machine.manager.running(keep=lambda: False):
         pass
 
     assert machine.calls("rm", "network rm", "network create", "kind create")[:2] == [
@@ -386,7 +391,7 @@ def test_what_is_left_of_our_own_cluster_is_removed_before_it_is_made_anew(machi
 def test_a_cluster_is_given_when_every_node_and_coredns_are_ready(machine: Machine) -> None:
     """Until then it is waited for, however often it has to be asked."""
     machine.answers("0/2", "mine-control-plane False\n0/2", COMING_UP, COMING_UP.replace("False", "True"), READY)
-    with machine.manager.running(keep=False):
+    with machine.manager.running(keep=lambda: False):
         assert (machine.state / "number").read_text() == "5\n"
 
 
@@ -425,7 +430,7 @@ def test_nodes_that_do_not_come_up_in_time_are_named_and_removed(
     """The error says what was missing last; the logs of the nodes are kept before these are gone."""
     machine.answers(COMING_UP)
     monkeypatch.setattr(limits, "NODES_READY", limits.Limit("nodes ready", 0.05))
-    with pytest.raises(errors.WaitError) as caught, machine.manager.running(keep=False):
+    with pytest.raises(errors.WaitError) as caught, machine.manager.running(keep=lambda: False):
         pytest.fail("a cluster that is not ready")
 
     assert "mine-worker False\ncoredns 0/2" in caught.value.what
@@ -442,7 +447,7 @@ def test_logs_that_cannot_be_had_do_not_hide_why_the_cluster_failed(
     with (
         caplog.at_level("INFO", logger="workstream"),
         pytest.raises(errors.ClusterFailedError, match="no room"),
-        machine.manager.running(keep=False),
+        machine.manager.running(keep=lambda: False),
     ):
         pytest.fail("a cluster that is not there")
 
@@ -456,7 +461,7 @@ def test_ctrl_c_while_a_cluster_is_made_leaves_nothing_and_asks_for_no_logs(mach
     (machine.state / "create").write_text("kill -INT $PPID; sleep 60")
     before = signal.signal(signal.SIGINT, signal.default_int_handler)  # whoever started us may have had it ignored
     try:
-        with pytest.raises(KeyboardInterrupt), machine.manager.running(keep=False):
+        with pytest.raises(KeyboardInterrupt), machine.manager.running(keep=lambda: False):
             pytest.fail("a cluster that was interrupted")
     finally:
         signal.signal(signal.SIGINT, before)
@@ -468,29 +473,47 @@ def test_ctrl_c_while_a_cluster_is_made_leaves_nothing_and_asks_for_no_logs(mach
 
 def test_a_cluster_that_was_kept_is_used_again(machine: Machine) -> None:
     """The next run makes none, and takes it away if that one does not keep it."""
-    with machine.manager.running(keep=True):
+    with machine.manager.running(keep=lambda: True):
         pass
     assert machine.left == ["network", "nodes"]
-    with machine.manager.running(keep=False):
+    with machine.manager.running(keep=lambda: False):
         pass
 
     assert len(machine.calls("kind create")) == 1
     assert machine.left == []
 
 
-@pytest.mark.parametrize("harm", ["its nodes are others now", "it is not whole", "nobody said that it is to be used"])
+@pytest.mark.parametrize(
+    "harm",
+    ["its nodes are others now", "it is not whole", "nobody said that it is to be used", "no run used it for long"],
+)
 def test_a_cluster_that_is_not_the_one_that_was_kept_is_made_anew(machine: Machine, harm: str) -> None:
     """What a run left behind that was killed, and what has broken since, is not built upon."""
-    with machine.manager.running(keep=True):
+    with machine.manager.running(keep=lambda: True):
         pass
     if harm == "its nodes are others now":
         (machine.state / "nodes").write_text("another\n")
     elif harm == "it is not whole":
         machine.answers(COMING_UP, READY)
+    elif harm == "no run used it for long":
+        kept = machine.state.parent / "cache" / "clusters" / "mine" / "kept.json"
+        os.utime(kept, times=(0, kept.stat().st_mtime - limits.kept_seconds() - 1))
     else:
         (machine.state.parent / "cache" / "clusters" / "mine" / "kept.json").write_text("")
-    with machine.manager.running(keep=False):
+    with machine.manager.running(keep=lambda: False):
         assert len(machine.calls("kind create")) == 2
+
+
+def test_a_cluster_is_kept_for_as_long_as_runs_use_it(machine: Machine) -> None:
+    """Each that keeps it begins its time anew, and says when that ends."""
+    kept = machine.state.parent / "cache" / "clusters" / "mine" / "kept.json"
+    for _ in range(2):
+        with machine.manager.running(keep=lambda: True):
+            if kept.exists():
+                os.utime(kept, times=(0, kept.stat().st_mtime - limits.kept_seconds() / 2))
+        assert time.time() - kept.stat().st_mtime < limits.kept_seconds() / 2
+
+    assert len(machine.calls("kind create")) == 1
 
 
 def test_a_kept_cluster_of_which_nothing_is_left_is_made_anew(machine: Machine) -> None:
@@ -498,7 +521,7 @@ def test_a_kept_cluster_of_which_nothing_is_left_is_made_anew(machine: Machine) 
     home = machine.state.parent / "cache" / "clusters" / "mine"
     home.mkdir(parents=True)
     (home / "kept.json").write_text("[]")
-    with machine.manager.running(keep=False):
+    with machine.manager.running(keep=lambda: False):
         assert len(machine.calls("kind create")) == 1
 
 
@@ -527,7 +550,7 @@ def test_what_the_machine_ran_out_of_is_told_where_only_a_nodes_log_says_so(
     (machine.state / "create").write_text(create)
     (machine.state / "export").write_text(FULL)
     monkeypatch.setattr(limits, "NODES_READY", limits.Limit("nodes ready", 0.05))
-    with pytest.raises(errors.ClusterFailedError) as caught, machine.manager.running(keep=False):
+    with pytest.raises(errors.ClusterFailedError) as caught, machine.manager.running(keep=lambda: False):
         pytest.fail("a cluster that is not ready")
 
     assert ("failed to join" if create else "mine-worker False") in caught.value.what

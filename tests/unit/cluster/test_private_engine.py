@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import itertools
 import os
 import signal
 from concurrent.futures import ThreadPoolExecutor
@@ -419,7 +420,7 @@ def test_an_engine_lives_as_long_as_the_cluster_that_is_kept_in_it(pretend: Call
     """A run that keeps its cluster keeps its engine; who takes the cluster away stops it."""
     pretend("kind", "")
     pretend("kubectl", KUBECTL)
-    options = provisioning.Options(name="mine", keep=True)
+    options = provisioning.Options(name="mine", keep=lambda: True)
     with provisioning.engine_ready() as found, provisioning.cluster_ready(found, {}, options):
         process_id = private_engine.PrivateEngine().process_id()
     assert process_id is not None
@@ -436,7 +437,7 @@ def test_a_run_that_keeps_its_cluster_no_longer_keeps_no_engine(pretend: Callabl
     pretend("kind", "")
     pretend("kubectl", KUBECTL)
     for keep in (True, False):
-        options = provisioning.Options(name="mine", keep=keep)
+        options = provisioning.Options(name="mine", keep=itertools.repeat(keep).__next__)
         with provisioning.engine_ready() as found, provisioning.cluster_ready(found, {}, options):
             process_id = private_engine.PrivateEngine().process_id()
             assert process_id is not None

@@ -707,6 +707,45 @@ def test_a_fixture_that_cleans_up_after_an_interrupt_leaves_no_traceback(
     result.stdout.fnmatch_lines(["0 of 1 criteria are proven; not proven: AC1."])
 
 
+KEPT = """
+made = cluster
+
+
+@contextlib.contextmanager
+def cluster(*arguments):
+    with made(*arguments) as there:
+        yield there
+    pathlib.Path("kept.txt").write_text(str(arguments[2].keep()))
+"""
+
+
+@pytest.mark.parametrize(
+    ("option", "answer", "kept"),
+    [
+        ((), 42, False),
+        ((), 0, False),
+        (("--workstream-keep",), 42, True),
+        (("--workstream-keep-on-failure",), 42, False),
+        (("--workstream-keep-on-failure",), 0, True),
+        (("--workstream-keep-on-failure", "-n", "2"), 0, True),
+    ],
+)
+def test_a_cluster_is_kept_for_whoever_wants_to_look_at_it(
+    suite: Suite,
+    option: tuple[str, ...],
+    answer: int,
+    kept: bool,  # noqa: FBT001 - a table
+) -> None:
+    """Always, or where a test failed on it; that is decided when the run is over."""
+    with (suite.path / "conftest.py").open("a") as file:
+        file.write(KEPT)
+    test = f"def test(cluster, evidence):\n    evidence.record('answer', {answer})\n    assert {answer} == 42\n"
+    suite.write({"one": test})
+    suite.run(*option, own_process=True)
+
+    assert (suite.path / "kept.txt").read_text() == str(kept)
+
+
 def test_a_fixture_that_fails_after_an_interrupt_is_told_in_a_line(suite: Suite) -> None:
     """Every other fixture is torn down all the same."""
     suite.write({"one": CLEANING.format(then="raise OSError('the door is locked')")})
