@@ -19,7 +19,7 @@ from typing import TYPE_CHECKING
 from pytest_kubernetes.providers.kind import KindManagerBase
 
 from workstream import errors, limits, processes, shortage
-from workstream.cluster import cache, images, waiting
+from workstream.cluster import cache, images, prepared_nodes, waiting
 from workstream.cluster.access import Cluster, request_timeout
 from workstream.cluster.engine import HOME_LABEL, filters, labels_of_ours
 from workstream.cluster.versions import recipes
@@ -67,6 +67,9 @@ class KindCluster(KindManagerBase):
         self._called = name
         self._home = cache.folder() / "clusters" / name
         self._images = images.Images()
+        self._loaded: dict[
+            str, str
+        ] = {}  # of each repository the image that was loaded first: later ones may be broken
         super().__init__(name, None, self._home / "kubeconfig")
 
     def _set_cluster_name(self, cluster_name: str, provider_config: str | None) -> str:
@@ -134,14 +137,20 @@ class KindCluster(KindManagerBase):
         with step("cluster", f"deleting {self._called}"):
             self._clear()
 
-    def load_image(self, image: str) -> None:
-        """Load an image of the engine into the workers, unless they have it."""
+    def load_image(self, image: str) -> bool:
+        """Load an image of the engine into the workers, unless they have it; return whether that was done."""
         if all(self._has(worker, image) for worker in self._workers):
             say("cluster", f"the workers have {image}")
-            return
+            return False
         with step("cluster", f"loading {image} into the workers"):
             arguments = ["load", "docker-image", image, "--name", self.cluster_name, "--nodes", ",".join(self._workers)]
             self._kind(*arguments, limit=limits.IMAGE_LOAD)
+        return True
+
+    @property
+    def loaded(self) -> list[str]:
+        """The images that had to be loaded into the workers, as far as the next run may want them too."""
+        return list(self._loaded.values())
 
     def _has(self, node: str, image: str) -> bool:
         """Whether a node has an image under its name, and with the content that the engine's has.
@@ -249,7 +258,8 @@ class KindCluster(KindManagerBase):
             image_id = self._engine.image_id(image)
             content_name = images.name_with_content(image, image_id)
             self._engine.run("tag", image_id, content_name)
-            self.load_image(content_name)
+            if self.load_image(content_name):
+                self._loaded.setdefault(content_name.partition(":")[0], content_name)
             self._learn_host(content_name)
             if name:
                 self._name(content_name, image_id, name)
@@ -294,8 +304,10 @@ class KindCluster(KindManagerBase):
         return sorted(self._engine.run("ps", "--all", "--quiet", "--no-trunc", "--filter", selector).stdout.split())
 
     def _node_images(self) -> list[str]:
-        """Return the images of this cluster's nodes, each once: name, and digest."""
-        made_of = self._engine.run("inspect", "--format", "{{.Config.Image}} {{.Image}}", *self._nodes()).stdout
+        """Return the images of this cluster's nodes, or what those were made of, each once: name, and digest."""
+        base = f'index .Config.Labels "{prepared_nodes.BASE_LABEL}"'
+        shown = f"{{{{with {base}}}}}{{{{.}}}}{{{{else}}}}{{{{.Config.Image}}}} {{{{.Image}}}}{{{{end}}}}"
+        made_of = self._engine.run("inspect", "--format", shown, *self._nodes()).stdout
         return sorted(set(made_of.splitlines()))
 
     def _refuse_foreign(self) -> None:

@@ -212,27 +212,62 @@ def _preload(engine: Engine, stages: Mapping[str, str], name: str, work: Path) -
     named = _named(stages, wanted)
     archive = work / "images.tar"
     engine.run("save", "--output", archive, *dict.fromkeys(named.values()), limit=limits.IMAGE_BUILD)
+    try:
+        with containerd_of(engine, node) as helper:
+            listed = imported(engine, helper, archive)
+            for image, built in named.items():
+                there = images.listed_as(built, listed)
+                _ctr(engine, helper, "tag", there, images.full_name(image, there.partition("/")[0]))
+            _ctr(engine, helper, "remove", *listed)
+            committed(engine, helper, name, [_ENTRYPOINT])
+    finally:
+        engine.run("image", "rm", "--force", *stages.values())
+
+
+@contextmanager
+def containerd_of(engine: Engine, node: str) -> Iterator[str]:
+    """Yield a container of a node image in which nothing but its containerd runs; remove it in the end.
+
+    Only one of ours may be there at a time: what a killed run left is removed before.
+    """
     labels = labels_of_ours(helper="node-image")
-    engine.remove_containers(*filters(labels))  # of a run that was killed: only one of ours builds at a time
+    engine.remove_containers(*filters(labels))
     labelled = [part for label, value in labels.items() for part in ("--label", f"{label}={value}")]
     privileged = ["--privileged", "--network", "none", "--entrypoint", "containerd"]
     helper = engine.run("run", "--detach", *labelled, *privileged, node).stdout.strip()
     try:
-        engine.run("cp", archive, f"{helper}:/images.tar", limit=limits.IMAGE_BUILD)
-        ctr = ["exec", helper, "ctr", "--namespace", "k8s.io", "--connect-timeout", "30s", "images"]
-        engine.run(*ctr, "import", "--no-unpack", "/images.tar", limit=limits.IMAGE_BUILD)
-        listed = engine.run(*ctr, "list", "--quiet").stdout.split()
-        for image, built in named.items():
-            there = images.listed_as(built, listed)
-            engine.run(*ctr, "tag", there, images.full_name(image, there.partition("/")[0]))
-        engine.run(*ctr, "remove", *listed)
-        engine.run("exec", helper, "rm", "/images.tar")
-        engine.run("kill", "--signal", "TERM", helper)
-        engine.run("wait", helper)
-        engine.run("commit", "--change", _ENTRYPOINT, helper, name, limit=limits.IMAGE_BUILD)
+        yield helper
     finally:
         engine.run("rm", "--force", "--volumes", helper)
-        engine.run("image", "rm", "--force", *stages.values())
+
+
+def imported(engine: Engine, helper: str, archive: Path) -> list[str]:
+    """Let such a container have the images of an archive; return the names of all that it has then."""
+    engine.run("cp", archive, f"{helper}:/images.tar", limit=limits.IMAGE_BUILD)
+    _ctr(engine, helper, "import", "--no-unpack", "/images.tar")
+    engine.run("exec", helper, "rm", "/images.tar")
+    return _ctr(engine, helper, "list", "--quiet").split()
+
+
+def committed(engine: Engine, helper: str, name: str, changes: Sequence[str]) -> None:
+    """Make an image of such a container, which ends with that.
+
+    Args:
+        engine: where.
+        helper: the container.
+        name: the image's name.
+        changes: what it says of itself, as instructions of a Dockerfile.
+
+    """
+    engine.run("kill", "--signal", "TERM", helper)
+    engine.run("wait", helper)
+    options = [part for change in changes for part in ("--change", change)]
+    engine.run("commit", *options, helper, name, limit=limits.IMAGE_BUILD)
+
+
+def _ctr(engine: Engine, helper: str, *arguments: str) -> str:
+    ctr = ["exec", helper, "ctr", "--namespace", "k8s.io", "--connect-timeout", "30s", "images"]
+    return engine.run(*ctr, *arguments, limit=limits.IMAGE_BUILD).stdout
 
 
 def _named(stages: Mapping[str, str], wanted: Sequence[str]) -> dict[str, str]:

@@ -19,6 +19,7 @@ from workstream.cluster import (
     kind,
     namespaces,
     node_image,
+    prepared_nodes,
     private_engine,
     programs,
 )
@@ -145,7 +146,9 @@ def cluster_ready(engine: Engine, tools: Mapping[str, Tool], options: Options) -
                 if gone and engine.private:
                     PrivateEngine().forget(other)
         image = node_image.available(engine) or node_image.build_node_image(engine)
+        image = prepared_nodes.newest(engine, image)
         manager = kind.KindCluster(engine, image, options.name, options.diagnostics, programs.environment(tools))
+        stack.callback(lambda: prepared_nodes.prepare(engine, image, manager.loaded))  # when the cluster is gone
         cluster = stack.enter_context(manager.running(keep=lambda: _kept(engine, options)))
         yield replace(cluster, notice=options.notice, show=options.show)
 
