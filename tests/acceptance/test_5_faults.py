@@ -71,6 +71,7 @@ def test_a_service_that_is_killed_under_load_serves_what_dead_executors_wrote(
     paused.until_finished(finished + 1)
     with evidence.fault("every shuffle service is killed while reducers fetch"):  # no time to look: they fetch on
         before = shuffle.kill_services(cluster, release)
+    assert len(before) == len(eligible_nodes), "shuffle pods whose service was killed"  # else none is started again
     fetched = paused.finished_tasks() - finished
     began = time.monotonic()
     application = end(paused, evidence)
@@ -81,7 +82,6 @@ def test_a_service_that_is_killed_under_load_serves_what_dead_executors_wrote(
     evidence.record("seconds from the kill until all was over", round(time.monotonic() - began, 1))
 
     assert [node for node, count in killed.items() if not count] == [], "nodes where there was no executor to kill"
-    assert len(before) == len(eligible_nodes), "shuffle pods whose service was killed"
     assert 0 < fetched < MANY, "reduce tasks that had ended: the services were not killed under load"
     assert application.said["sums"] == expected_sums(MANY), "the sums are wrong"
     assert map_work(application) == done_once(paused), "the map work was done again: the service forgot the executors"
