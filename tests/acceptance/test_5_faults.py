@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     from workstream.cluster.helm import Release
     from workstream.evidence import Recorder
 
-MANY = 400  # keys and reduce tasks, so that fetching takes some seconds and every task fetches something
+MANY = 200  # keys and reduce tasks, so that fetching takes some seconds and every task fetches something
 
 SURVIVES_RESTART = "The service knows those executors again after a restart of its own"
 
