@@ -126,11 +126,15 @@ listens() { # process, or a pattern of such; port
     return 1
 }
 
+answers() { # host, port
+    timeout 5 bash -c ': <"/dev/tcp/$1/$2"' bash "$1" "$2" 2>/dev/null
+}
+
 some_master_answers() {
     local masters one
     IFS=, read -ra masters <<<"${SPARK_MASTER_URL#spark://}"
     for one in "${masters[@]}"; do
-        if timeout 5 bash -c ': <"/dev/tcp/$1/$2"' bash "${one%:*}" "${one##*:}" 2>/dev/null; then
+        if answers "${one%:*}" "${one##*:}"; then
             return
         fi
     done
@@ -186,21 +190,18 @@ await_recovery_dir() {
     fi
 }
 
-refuses() { # host, port
-    [[ $(LC_ALL=C timeout 5 bash -c ': <"/dev/tcp/$1/$2"' bash "$1" "$2" 2>&1) == *'Connection refused'* ]]
-}
-
-# A Master waits a minute for what the one before knew, and gives nobody executors meanwhile. Where a worker's port is
-# closed, that worker has ended; an application or a driver has to hear so, from the Master, after that minute.
+# A Master waits a minute for what the one before knew, and gives nobody executors meanwhile. A worker whose port is dead
+# has ended; one that lives all the same registers again by itself. But an application or a driver has to hear, from the
+# Master, after that minute, that a worker is gone.
 forget_ended_workers() {
     local file
     if [[ -n $(find "$SPARK_RECOVERY_DIR" -mindepth 1 -maxdepth 1 -regex '.*/\(app\|driver\)_[^/]*' -print -quit) ]]; then
         return
     fi
     for file in "$SPARK_RECOVERY_DIR"/worker_*; do
-        # As Spark names it: worker_worker-20261231235959-10.0.0.1-7078. All are asked at once: a node may be gone.
+        # As Spark names it: worker_worker-20261231235959-10.0.0.1-7078. All are asked at once: some may never answer.
         if [[ $file =~ /worker_worker-[0-9]+-(.+)-([0-9]+)$ ]]; then
-            if refuses "${BASH_REMATCH[1]}" "${BASH_REMATCH[2]}"; then
+            if ! answers "${BASH_REMATCH[1]}" "${BASH_REMATCH[2]}"; then
                 printf 'entrypoint: removing %s: that worker has ended\n' "$file" >&2
                 rm -f "$file"
             fi &

@@ -638,7 +638,7 @@ def test_a_master_waits_for_the_one_before_to_end(container: Container) -> None:
 
 
 def test_a_master_waits_for_no_worker_that_has_ended(container: Container, taken: socket.socket) -> None:
-    """Where a port is closed the worker is forgotten, and that is said; one that listens, and other files, are kept."""
+    """Where a port is dead the worker is forgotten, and that is said; one that listens, and other files, are kept."""
     with socket.create_server(("127.0.0.1", 0)) as server:
         alive = container.local / f"worker_worker-20260102030405-127.0.0.1-{server.getsockname()[1]}"
         ended = container.local / f"worker_worker-20260102030405-127.0.0.1-{taken.getsockname()[1]}"
