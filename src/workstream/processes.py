@@ -283,6 +283,11 @@ def resume() -> None:
     _cancelled.clear()
 
 
+def is_cancelled() -> bool:
+    """Whether the run was interrupted: nothing is to be done any more but cleaning up."""
+    return _cancelled.is_set()
+
+
 def has_ended(process_id: int) -> bool:
     """Whether a process that outlives us, started by this run or by an earlier one, has ended."""
     ours = [process for process in _outliving if process.pid == process_id]

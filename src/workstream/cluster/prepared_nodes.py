@@ -11,7 +11,7 @@ import json
 import os
 from typing import TYPE_CHECKING
 
-from workstream import errors, files, limits
+from workstream import errors, files, limits, processes
 from workstream.cluster import cache, node_image
 from workstream.cluster.engine import filters, labels_of_ours
 from workstream.progress import say, step
@@ -53,7 +53,7 @@ def prepare(engine: Engine, node: str, brought: Sequence[str]) -> None:
         brought: the images that were loaded into its nodes, by their names in the engine.
 
     """
-    if os.environ.get(_THROWN_AWAY) or not brought:
+    if os.environ.get(_THROWN_AWAY) or not brought or processes.is_cancelled():
         return
     try:
         base = _base(engine, node)
@@ -67,8 +67,6 @@ def prepare(engine: Engine, node: str, brought: Sequence[str]) -> None:
             for old in before:
                 if old != name:  # nodes may still be made of it, and then it stays
                     engine.run("image", "rm", old, accept=range(256))
-    except errors.CancelledError:
-        say("images", "no node image is made for the next run: this one was interrupted")
     except (errors.WorkstreamError, OSError) as error:
         say("images", f"no node image was made for the next run: {error}".splitlines()[0])
 
