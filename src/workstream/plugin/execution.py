@@ -16,7 +16,7 @@ import pytest
 
 from workstream import errors
 from workstream.evidence import records
-from workstream.plugin import binding, body, lost
+from workstream.plugin import binding, body, lost, shared_fixtures
 from workstream.plugin.lost import in_one_line
 from workstream.text import one_line
 
@@ -48,6 +48,7 @@ class Watch:
         self._keep = keep
         self.running: Running | None = None
         self._lost = lost.Lost(lambda: self.running, self._lose, is_own)
+        self._stack = contextlib.ExitStack()
 
     def begin(self, running: Running) -> None:
         """Take over: a test is about to be set up."""
@@ -198,7 +199,9 @@ class Watch:
 
     def watch(self) -> None:
         """Watch for failures where nobody looks, until `close`."""
+        self._stack.callback(self._lost.close)
         self._lost.watch()
+        self._stack.enter_context(shared_fixtures.watched(lambda: self.running, self._lose_later))
 
     def end(self) -> None:
         """Tell what tests left at work: no test runs any more."""
@@ -207,7 +210,7 @@ class Watch:
 
     def close(self) -> None:
         """Stop watching."""
-        self._lost.close()
+        self._stack.close()
 
     def _lose(self, message: str, owner: Running | None = None) -> None:
         running = owner or self.running

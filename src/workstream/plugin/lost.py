@@ -21,6 +21,8 @@ from multiprocessing.process import BaseProcess
 from typing import TYPE_CHECKING, Any, NoReturn
 from weakref import WeakKeyDictionary
 
+from _pytest.outcomes import Failed
+
 from workstream.plugin import unfinished
 from workstream.text import one_line
 
@@ -82,8 +84,6 @@ class Lost:
     @contextlib.contextmanager
     def body(self, owner: Running) -> Iterator[None]:
         """Let what is made meanwhile belong to a run; keep a process that forks away from going on as this one."""
-        for thread in threading.enumerate():
-            self._threads.setdefault(thread, None)  # a fixture's
         process = os.getpid()
         with mmap.mmap(-1, 1) as shared:  # anonymous memory, which a forked process shares
             try:
@@ -96,8 +96,6 @@ class Lost:
                 os._exit(0)
             if shared[0]:
                 self._lose("An exception was lost in a forked process", owner)
-        for thread in threading.enumerate():
-            self._threads.setdefault(thread, owner)  # it may outlive the test
 
     def unasked(self, owner: Running) -> list[str]:
         """Return what failed of that which a run made, and that nobody asked for; once."""
@@ -108,6 +106,10 @@ class Lost:
             if failure:
                 del self._pending[key]
                 failures.append(failure)
+        failed = [task for task, one in list(self._tasks.items()) if one is owner and _is_unasked(task)]
+        for task in failed:
+            task._log_traceback = False  # noqa: SLF001 - asyncio need not tell it again
+            failures.append(f"A failure was lost in a task: {in_one_line(task._exception)}")  # noqa: SLF001
         return failures
 
     def unfinished(self) -> Iterator[tuple[Running, str]]:
@@ -129,18 +131,25 @@ class Lost:
     def _watch_threads(self) -> None:
         before, before_unraisable = threading.excepthook, sys.unraisablehook
 
+        def started(original: Callable[..., None], thread: threading.Thread) -> None:
+            # A thread of a thread is of the same run, whatever runs by now.
+            self._threads[thread] = self._threads.get(threading.current_thread()) or self._owner()
+            original(thread)
+
         def hook(arguments: threading.ExceptHookArgs) -> None:
             owner = self._threads.get(arguments.thread) if arguments.thread else None
-            # What a fixture runs beside its test may end with it; what it asserts counts all the same.
-            if owner is not None or isinstance(arguments.exc_value, AssertionError):
+            # What serves beside a test may end with it. What the test begins and means to end by itself, must end well.
+            asked = owner is not None and arguments.thread is not None and not arguments.thread.daemon
+            if (asked and not isinstance(arguments.exc_value, SystemExit)) or self._checks(arguments.exc_value):
                 self._lose(f"An exception was lost in a thread: {in_one_line(arguments.exc_value)}", owner)
             before(arguments)
 
         def unraisable(arguments: sys.UnraisableHookArgs) -> None:
-            if isinstance(arguments.exc_value, AssertionError):
+            if self._checks(arguments.exc_value):
                 self._lose(f"An exception was lost where nobody can catch it: {in_one_line(arguments.exc_value)}", None)
             before_unraisable(arguments)
 
+        self._replace(threading.Thread, "start", started)
         threading.excepthook = hook
         self._stack.callback(setattr, threading, "excepthook", before)
         sys.unraisablehook = unraisable
@@ -161,11 +170,21 @@ class Lost:
         def called(original: Callable[..., Any], *arguments: object, **named: object) -> Any:  # noqa: ANN401 - anything
             try:
                 return original(*arguments, **named)
-            except AssertionError as error:
+            except BaseException as error:
+                if not self._checks(error):
+                    raise
                 self._lose(f"An exception was lost in {where}: {in_one_line(error)}", None)
                 raise
 
         return called
+
+    def _checks(self, error: BaseException | None) -> bool:
+        """Whether an exception says that a check failed, or that one came to nothing: not that somebody hung up."""
+        if isinstance(error, SystemExit):
+            return error.code not in {None, 0}
+        if error is None or isinstance(error, AssertionError | Failed):
+            return error is not None
+        return not isinstance(error, OSError) and unfinished.asserted(error.__traceback__, self._is_own)
 
     # Futures, pools and processes: what somebody has to ask
 
@@ -272,6 +291,11 @@ def _failure(made: Any) -> str:  # noqa: ANN401 - they have no class in common
         told = made._error_callback is not None  # noqa: SLF001
         failed = [made._value] if made.ready() and not made._success and not told else []  # noqa: SLF001
     return f"A failure was lost in a pool: {in_one_line(failed[0])}" if failed else ""
+
+
+def _is_unasked(task: asyncio.Task[Any]) -> bool:
+    """Whether a task failed, and nobody asked: asyncio tells so when nobody holds it any more, which may be never."""
+    return bool(getattr(task, "_log_traceback", False))
 
 
 def _end_child(error: BaseException, shared: mmap.mmap) -> NoReturn:

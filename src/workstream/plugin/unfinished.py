@@ -49,6 +49,15 @@ def will_assert(coroutine: object, is_own: Callable[[Path], bool]) -> bool:
     return isinstance(code, types.CodeType) and _asserts([code], is_own)
 
 
+def asserted(traceback: types.TracebackType | None, is_own: Callable[[Path], bool]) -> bool:
+    """Whether what an exception came through is of the project's own, and asserts something."""
+    codes = []
+    while traceback is not None:
+        codes.append(traceback.tb_frame.f_code)
+        traceback = traceback.tb_next
+    return _asserts(codes, is_own)
+
+
 def _after_a_moment(waited_for: list[AtWork]) -> list[AtWork]:
     deadline = time.monotonic() + limits.GRACE.seconds
     for one in waited_for:

@@ -175,7 +175,15 @@ def _is_of_project(function: types.FunctionType, item: pytest.Item) -> bool:
 
 def _files_of_class(cls: type | None) -> Iterator[str]:
     for one in cls.__mro__ if cls else ():
-        yield from (code.co_filename for value in vars(one).values() if (code := getattr(value, "__code__", None)))
+        yield from (code.co_filename for value in vars(one).values() if (code := held(value, "__code__")))
+
+
+def held(value: object, name: str) -> Any:  # noqa: ANN401 - anything
+    """Return an attribute of anything that a suite may hold; None if it has none, or does not let itself be asked."""
+    try:
+        return getattr(value, name, None)
+    except Exception:  # noqa: BLE001 - a stand-in raises what it likes, say because there is no request under way
+        return None
 
 
 def _place(function: types.FunctionType) -> tuple[str, int]:
@@ -195,8 +203,8 @@ def _behind(function: Any) -> Iterator[types.FunctionType]:  # noqa: ANN401 - an
             yield one
             waiting += [cell.cell_contents for cell in one.__closure__ or () if _is_filled(cell)]
             waiting += one.__defaults__ or ()
-        waiting += [getattr(one, "__func__", None), getattr(one, "func", None)]
-        waiting += getattr(one, "__dict__", {}).values() if callable(one) else ()
+        waiting += [held(one, "__func__"), held(one, "func")]
+        waiting += (held(one, "__dict__") or {}).values() if callable(one) else ()
 
 
 def _is_filled(cell: types.CellType) -> bool:
@@ -241,8 +249,7 @@ def _lines(function: object, path: Path) -> Iterator[int]:
 def _held(scope: types.ModuleType | type) -> Iterator[object]:
     """Yield what a module holds, and what its own classes hold."""
     for value in list(vars(scope).values()):
-        function = getattr(value, "__func__", value)
         if not isinstance(value, type):
-            yield function
+            yield held(value, "__func__") or value
         elif value.__module__ == getattr(scope, "__module__", scope.__name__):
             yield from _held(value)

@@ -1219,6 +1219,210 @@ SITUATIONS = {
         """,
         "proven",
     ),
+    "a check in a thread of its own comes to nothing": (
+        """
+        import threading
+
+        def check(answer):
+            assert answer["status"] == "good"
+
+        def test(evidence):
+            evidence.record("answer", 42)
+            thread = threading.Thread(target=check, args=[{}])
+            thread.start()
+            thread.join()
+        """,
+        "failed",
+    ),
+    "a thread of its own fails before it has found anything": (
+        """
+        import threading
+
+        def test(evidence):
+            found = []
+            thread = threading.Thread(target=lambda: found.append(open("is-not-there").read()))
+            thread.start()
+            thread.join()
+            evidence.record("answers", found)
+            assert all(one == "good" for one in found)
+        """,
+        "failed",
+    ),
+    "a thread of its own says that it failed": (
+        """
+        import threading
+
+        def test(evidence):
+            evidence.record("answer", 42)
+            thread = threading.Thread(target=lambda: pytest.fail("it is 41"))
+            thread.start()
+            thread.join()
+        """,
+        "failed",
+    ),
+    "a thread of its own exits with a complaint": (
+        """
+        import sys
+        import threading
+
+        def test(evidence):
+            evidence.record("answer", 42)
+            thread = threading.Thread(target=lambda: sys.exit("it is 41"))
+            thread.start()
+            thread.join()
+        """,
+        "failed",
+    ),
+    "a thread of its own exits": (
+        """
+        import sys
+        import threading
+
+        @pytest.mark.filterwarnings("ignore")
+        def test(evidence):
+            evidence.record("answer", 42)
+            thread = threading.Thread(target=sys.exit)
+            thread.start()
+            thread.join()
+        """,
+        "proven",
+    ),
+    "a thread of a thread asserts when its test is over": (
+        """
+        import threading
+
+        def check():
+            assert 41 == 42
+
+        @pytest.fixture
+        def ended():
+            ended, threads = threading.Event(), []
+            yield ended, threads
+            ended.set()
+            for thread in threads:
+                thread.join()
+
+        def begin(ended, threads):
+            ended.wait()
+            threads.append(threading.Thread(target=check))
+            threads[-1].start()
+
+        @pytest.mark.filterwarnings("ignore")
+        def test(evidence, ended):
+            evidence.record("answer", 42)
+            ended[1].append(threading.Thread(target=begin, args=ended))
+            ended[1][0].start()
+        """,
+        "failed",
+    ),
+    "a server of its own ends with its socket": (
+        """
+        import socket
+        import threading
+
+        def serve(listener):
+            while True:
+                listener.accept()[0].close()
+
+        @pytest.mark.filterwarnings("ignore")
+        def test(evidence):
+            with socket.create_server(("127.0.0.1", 0)) as listener:
+                thread = threading.Thread(target=serve, args=[listener], daemon=True)
+                thread.start()
+                with socket.create_connection(listener.getsockname()) as client:
+                    evidence.record("what it answers", client.recv(1).decode())
+                listener.shutdown(socket.SHUT_RDWR)
+                thread.join()
+        """,
+        "proven",
+    ),
+    "holds a task of its own that fails": (
+        """
+        import asyncio
+
+        TASKS = set()
+
+        async def check():
+            assert 41 == 42
+
+        async def work():
+            TASKS.add(asyncio.create_task(check()))
+            await asyncio.sleep(0.01)
+
+        def test(evidence):
+            evidence.record("answer", 42)
+            asyncio.run(work())
+        """,
+        "failed",
+    ),
+    "asks a task that it holds how it failed": (
+        """
+        import asyncio
+
+        TASKS = set()
+
+        async def check():
+            assert 41 == 42
+
+        async def work():
+            TASKS.add(asyncio.create_task(check()))
+            await asyncio.wait(TASKS)
+            return [str(task.exception()) for task in TASKS]
+
+        def test(evidence):
+            (said,) = asyncio.run(work())
+            evidence.record("what it said", said)
+            assert "41 == 42" in said
+        """,
+        "proven",
+    ),
+    "a future's callback says that it failed": (
+        """
+        from concurrent.futures import ThreadPoolExecutor
+
+        def test(evidence):
+            evidence.record("answer", 42)
+            with ThreadPoolExecutor() as pool:
+                pool.submit(lambda: 41).add_done_callback(lambda future: pytest.fail("it is 41"))
+        """,
+        "failed",
+    ),
+    "a check in a server comes to nothing": (
+        """
+        import socketserver, socket
+
+        class Handler(socketserver.BaseRequestHandler):
+            def handle(self):
+                assert {"status": "good"}[self.request.recv(5).decode()] == "good"
+
+        def test(evidence):
+            evidence.record("answer", 42)
+            with socketserver.TCPServer(("127.0.0.1", 0), Handler) as server:
+                with socket.create_connection(server.server_address) as client:
+                    client.sendall(b"hello")
+                    server.handle_request()
+        """,
+        "failed",
+    ),
+    "somebody hangs up on a server that asserts": (
+        """
+        import socketserver, socket
+
+        class Handler(socketserver.BaseRequestHandler):
+            def handle(self):
+                if self.request.recv(5) == b"hello":
+                    raise ConnectionResetError("it hung up")
+                assert 41 == 42
+
+        def test(evidence):
+            evidence.record("answer", 42)
+            with socketserver.TCPServer(("127.0.0.1", 0), Handler) as server:
+                with socket.create_connection(server.server_address) as client:
+                    client.sendall(b"hello")
+                    server.handle_request()
+        """,
+        "proven",
+    ),
     "a check fails when its function has ended": (
         """
         import threading
@@ -1407,6 +1611,95 @@ def test_only_what_was_proven_is_ticked(suite: Suite, distributed: tuple[str, ..
     assert suite.states() == {text: state for text, (_, state) in SITUATIONS.items()}
     assert not suite.log().cut
     assert result.ret not in {pytest.ExitCode.OK, pytest.ExitCode.INTERNAL_ERROR}
+
+
+# Each is used by the test of "one", and not by that of "two", which runs last.
+SHARED = {
+    "a fixture of the session": """
+        @pytest.fixture(scope="session")
+        def server():
+            complaints = []
+            yield complaints
+            assert not complaints, "the server complained"
+
+        def test(server, evidence):
+            evidence.record("answer", 42)
+            server.extend(COMPLAINTS)
+    """,
+    "a fixture of a module that another one rests on": """
+        @pytest.fixture(scope="session")
+        def server():
+            complaints = []
+            yield complaints
+            assert not complaints, "the server complained"
+
+        @pytest.fixture(scope="module")
+        def client(server):
+            return server
+
+        def test(client, evidence):
+            evidence.record("answer", 42)
+            client.extend(COMPLAINTS)
+    """,
+    "the teardown of a class": """
+        class Test:
+            complaints = []
+
+            @classmethod
+            def teardown_class(cls):
+                assert not cls.complaints, "the server complained"
+
+            def test(self, evidence):
+                evidence.record("answer", 42)
+                self.complaints.extend(COMPLAINTS)
+
+            def test_other(self, evidence):
+                evidence.record("answer", 42)
+    """,
+    "the teardown of a class of unittest": """
+        import unittest
+
+        class Test(unittest.TestCase):
+            complaints = []
+
+            @pytest.fixture(autouse=True)
+            def recorder(self, evidence):
+                self.evidence = evidence
+
+            @classmethod
+            def tearDownClass(cls):
+                assert not cls.complaints, "the server complained"
+
+            def test(self):
+                self.evidence.record("answer", 42)
+                self.complaints.extend(COMPLAINTS)
+
+            def test_other(self):
+                self.evidence.record("answer", 42)
+    """,
+}
+
+
+@pytest.mark.parametrize("complaints", ["['lost a message']", "[]"])
+@pytest.mark.parametrize("how", SHARED)
+def test_what_a_fixture_of_several_tests_finds_out_at_its_end_is_of_each_that_used_it(
+    suite: Suite, how: str, complaints: str
+) -> None:
+    """Whoever happens to run last."""
+    suite.write({"one": SHARED[how].replace("COMPLAINTS", complaints), "two": suite.PROVING})
+    suite.run()
+
+    assert suite.states()["one"] == ("proven" if complaints == "[]" else "failed")
+
+
+def test_what_a_fixture_finds_out_after_the_last_test_is_of_each_that_used_it(suite: Suite) -> None:
+    """With -x the fixtures of the session end only when it does."""
+    failing = "def test(evidence):\n    evidence.record('answer', 41)\n    assert False\n"
+    shared = SHARED["a fixture of the session"].replace("COMPLAINTS", "[1]")
+    suite.write({"one": shared, "two": failing, "three": suite.PROVING})
+    suite.run("-x")
+
+    assert suite.states()["one"] == "failed"
 
 
 @pytest.mark.parametrize("distributed", [(), ("-n2",)], ids=["alone", "xdist"])

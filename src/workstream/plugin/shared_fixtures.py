@@ -1,0 +1,59 @@
+"""Fixtures of several tests: what they find out when they end is of every test that used them.
+
+pytest tells it of the test that happens to run last.
+"""
+
+from __future__ import annotations
+
+import contextlib
+from typing import TYPE_CHECKING, Any
+
+from _pytest.fixtures import FixtureDef, SubRequest
+
+from workstream.plugin.lost import in_one_line
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator
+
+    from workstream.plugin.running import Running
+
+
+@contextlib.contextmanager
+def watched(under_way: Callable[[], Running | None], lose: Callable[[Running, str], None]) -> Iterator[None]:
+    """See who uses fixtures, and how these end.
+
+    Args:
+        under_way: tells the run that is under way.
+        lose: takes a run that has ended, and what a fixture that it used found out since.
+
+    """
+    users: dict[int, list[Running]] = {}
+    told: list[BaseException] = []  # a fixture that another one rests on ends with the same exception once more
+    execute, finish = FixtureDef.execute, FixtureDef.finish
+
+    def executed(fixture: FixtureDef[Any], request: SubRequest) -> Any:  # noqa: ANN401 - anything
+        running = under_way()
+        using = users.setdefault(id(fixture), [])
+        if running is not None and running not in using:
+            using.append(running)
+        return execute(fixture, request)
+
+    def finished(fixture: FixtureDef[Any], request: SubRequest) -> None:
+        using = users.pop(id(fixture), [])
+        try:
+            finish(fixture, request)
+        except BaseException as error:
+            if all(error is not one for one in told):
+                told.append(error)
+                for running in using:
+                    if running is not under_way():
+                        lose(running, f"The fixture {fixture.argname}, which it used, ended with {in_one_line(error)}")
+            raise
+
+    FixtureDef.execute = executed  # type: ignore[method-assign]
+    FixtureDef.finish = finished  # type: ignore[method-assign]
+    try:
+        yield
+    finally:
+        FixtureDef.execute = execute  # type: ignore[method-assign]
+        FixtureDef.finish = finish  # type: ignore[method-assign]
