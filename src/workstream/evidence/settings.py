@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
 NAME = "settings of pytest"  # of the subject that the plugin describes
-# What a run may not say for itself alone, if it is to prove something; and where tests stand.
+# What counts of it; and where tests stand.
 COLLECTING = {
     "python_files",
     "python_classes",

@@ -136,12 +136,20 @@ class Controller(Session):
             to_run = _keyed(collected.bindings.manifest.get(document.id, ()))
             self._manifests[document.id] |= to_run | in_suite
             outside = sorted({line.test for key, line in to_run.items() if key not in in_suite})
+            changed = {
+                line.source_path
+                for key, line in to_run.items()
+                if key in in_suite and in_suite[key].source_sha256 != line.source_sha256
+            }
             selected = set(self._tests.values())
             self._selections[document.id] = records.Selection(
                 options=inventory.options(self.config),
                 test_paths=suite.test_paths,
                 left_out=tuple(dict.fromkeys(line.test for line in in_suite.values() if line.test not in selected)),
-                unknown=tuple(self._unknown(outside, suite, document.id)),
+                unknown=(
+                    *(f"{path} was changed while the tests were collected: run them again" for path in sorted(changed)),
+                    *self._unknown(outside, suite, document.id),
+                ),
             )
         for outcome in suite.uncollected:
             self._logs.keep_uncollected(outcome)
@@ -339,6 +347,7 @@ class Controller(Session):
         finally:
             try:
                 self.failed = bool(session.testsfailed)
+                of_a_plugin = int(session.exitstatus) if session.exitstatus != exitstatus else pytest.ExitCode.OK
                 with self._noting_failures():
                     self.watch.end()
                 with self._noting_failures():
@@ -348,7 +357,7 @@ class Controller(Session):
                 self._session, self._code = session, self._exit_status(int(exitstatus))
                 with self._noting_failures():
                     self._write_overview()
-                self._code = self._exit_status(int(exitstatus))
+                self._code = self._exit_status(int(exitstatus)) or of_a_plugin
                 session.exitstatus = self._code
         return result
 
@@ -480,7 +489,8 @@ class Controller(Session):
         """Close the log too: it is still open if the session never came to its end."""
         super().pytest_unconfigure()
         if self._session is not None:
-            self._session.exitstatus = self._code  # a plugin may have changed it since
+            # A plugin may have changed it since. It may find something wrong, and nothing right.
+            self._session.exitstatus = self._code or self._session.exitstatus
         self._logs.close()
         self._stack.close()
         self._signals.restore()

@@ -58,7 +58,7 @@ class _Options:
             self.defaults |= vars(parser.parse_args([]))  # as its type makes it of a text
 
     def addini(self, *_: object, **__: object) -> None:
-        """Pass over settings: they hold for every run."""
+        """Pass over settings: they hold for every run, and one that does not makes the run a part."""
 
     def getgroup(self, *_: object, **__: object) -> _Options:
         """Take a group's options as all others."""

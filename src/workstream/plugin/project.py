@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import glob
 import os
+import re
 from dataclasses import dataclass, field
 from functools import cached_property
 from pathlib import Path
@@ -13,8 +14,8 @@ from _pytest.config.findpaths import locate_config  # what pytest itself would t
 
 from workstream import documents, errors
 from workstream.evidence import Level, records
-from workstream.evidence.settings import COLLECTING, PATHS, settings_sha256
 from workstream.evidence.settings import NAME as SETTINGS
+from workstream.evidence.settings import PATHS, settings_sha256
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Mapping
@@ -22,6 +23,13 @@ if TYPE_CHECKING:
     import pytest
 
     from workstream.documents import Criterion, Document
+
+# Settings that one run may have for itself: what it prints and keeps, and where it runs. Any other may decide what is a
+# test, which plugins check it, or what its fixtures do.
+_FOR_ONE_RUN = re.compile(
+    r"(log|junit|verbosity|truncation_limit|tmp_path_retention|faulthandler)_|(console_output_style|cache_dir|testpaths"
+    r"|workstream_(testpaths|cluster_name|kube_context|registry|namespace))$"
+)
 
 
 @dataclass(frozen=True)
@@ -67,8 +75,8 @@ class Project:
         return {override.partition("=")[0] for override in self.config.getoption("override_ini") or ()}
 
     def only_of_this_run(self) -> Iterator[str]:
-        """Yield what this run alone says of what is a test and what a criterion takes, and not the project."""
-        settings = ", ".join(sorted(self.overridden & COLLECTING))
+        """Yield what this run alone says of tests and of what a criterion takes, and not the project."""
+        settings = ", ".join(sorted(name for name in self.overridden if not _FOR_ONE_RUN.match(name)))
         if settings:
             yield f"{settings} was set for this run alone, and not by the project."
         chosen, folder = self.config.getoption("inifilename"), self.config.invocation_params.dir

@@ -50,10 +50,9 @@ def watched(under_way: Callable[[], Running | None], lose: Callable[[Running, st
                         lose(running, f"The fixture {fixture.argname}, which it used, ended with {in_one_line(error)}")
             raise
 
-    FixtureDef.execute = executed  # type: ignore[method-assign]
-    FixtureDef.finish = finished  # type: ignore[method-assign]
+    everywhere: Any = FixtureDef
+    everywhere.execute, everywhere.finish = executed, finished
     try:
         yield
     finally:
-        FixtureDef.execute = execute  # type: ignore[method-assign]
-        FixtureDef.finish = finish  # type: ignore[method-assign]
+        everywhere.execute, everywhere.finish = execute, finish

@@ -353,6 +353,8 @@ HIDDEN: dict[str, Callable[[str], str]] = {
         "class It:\n    def __init__(self, function):\n        self.function = function\n\n"
         f"    def __call__(self, evidence):\n        pass\n\n@It\n@{mark}\n{FAILING}"
     ),
+    "no function of its own": lambda mark: f"test_more = {mark}(lambda evidence: check(evidence))\n",
+    "a part of one": lambda mark: f"import functools\n\ntest_more = {mark}(functools.partial(print, 1))\n",
     "its class's name": lambda mark: f"class It:\n    @{mark}\n    def test_more(self):\n        assert False\n",
 }  # fmt: skip
 
@@ -629,14 +631,51 @@ def test_a_marker_that_a_helper_makes_is_found_outside_of_the_test_paths(
 
 
 @pytest.mark.parametrize(
-    "setting", ["python_functions=test_0*", "python_classes=It", "workstream_levels=static WS-900"]
+    "setting",
+    [
+        "python_functions=test_0*",
+        "python_classes=It",
+        "workstream_levels=static WS-900",
+        "addopts=",
+        "usefixtures=",
+        "quick=true",
+    ],
 )
 def test_settings_for_one_run_alone_make_it_a_part(suite: Suite, setting: str) -> None:
-    """What is a test, and what a criterion takes, the project says."""
+    """What is a test, what checks it, and what a criterion takes, the project says."""
     suite.write({"one": suite.PROVING.replace("test", "test_0")})
+    with (suite.path / "conftest.py").open("a") as file:
+        file.write("\ndef pytest_addoption(parser):\n    parser.addini('quick', '', type='bool', default=False)\n")
     suite.run("-o", setting)
     assert suite.states() == {"one": "not-run"}
     assert "was set for this run alone" in unknown(suite)[0]
+
+
+@pytest.mark.parametrize("setting", ["log_cli=true", "junit_family=xunit1", "console_output_style=count"])
+def test_what_one_run_alone_prints_makes_it_no_part(suite: Suite, setting: str) -> None:
+    """It has nothing to do with what was checked."""
+    suite.write({"one": suite.PROVING})
+    suite.run("-o", setting)
+    assert suite.states() == {"one": "proven"}
+
+
+SAVED = """
+import sys
+
+if "--workstream-inventory" in sys.argv:
+    test = pathlib.Path("test_00.py")
+    test.write_text(test.read_text().replace("42", "41 + 1"))
+"""
+
+
+def test_a_module_that_is_saved_while_the_tests_are_collected_proves_nothing(suite: Suite) -> None:
+    """What ran is not what stands there, whichever of both was read first."""
+    suite.write({"one": suite.PROVING})
+    with (suite.path / "conftest.py").open("a") as file:
+        file.write(SAVED)
+    suite.run()
+    assert suite.states() == {"one": "not-run"}
+    assert "test_00.py was changed while the tests were collected" in unknown(suite)[0]
 
 
 @pytest.mark.parametrize("own", ["", "[pytest]\n"], ids=["the only one", "another one is there"])
