@@ -817,6 +817,49 @@ def test_nobody_calls_a_run_a_success_that_proved_nothing(suite: Suite, hook: st
     assert suite.run(own_process=True).ret != pytest.ExitCode.OK
 
 
+COMPLAINING = """
+@pytest.hookimpl(wrapper=True)
+def pytest_sessionfinish(session):
+    result = yield
+    session.exitstatus = 9
+    return result
+"""
+
+
+@pytest.mark.parametrize("when", ["before others", "behind them"])
+def test_what_a_plugin_finds_wrong_with_a_run_is_its_exit_code(suite: Suite, when: str) -> None:
+    """As with the option --max-warnings of pytest itself: the criteria are proven, and the run is no success."""
+    suite.write({"one": suite.PROVING})
+    hook = COMPLAINING if when == "behind them" else COMPLAINING.replace("wrapper=True", "wrapper=True, trylast=True")
+    append(suite, "conftest.py", hook)
+    assert suite.run(own_process=True).ret == 9
+    assert suite.states() == {"one": "proven"}
+
+
+STAND_IN = """
+class StandIn:
+    def __getattr__(self, name):
+        raise RuntimeError("there is no request under way")
+
+
+current = StandIn()
+
+
+class TestIt:
+    current = current
+
+    def test(self, evidence):
+        evidence.record("answer", 42)
+"""
+
+
+def test_what_does_not_let_itself_be_asked_is_no_test(suite: Suite) -> None:
+    """Frameworks have such objects, for a request or for settings that are not there: a suite may hold them."""
+    suite.write({"one": STAND_IN})
+    assert suite.run().ret == pytest.ExitCode.OK
+    assert suite.states() == {"one": "proven"}
+
+
 def test_the_scenarios_of_pytest_bdd_are_inputs(suite: Suite) -> None:
     """Steps are part of the test's own function; a feature that changes makes what it proved stale."""
     feature = suite.path / "pods.feature"
