@@ -163,15 +163,15 @@ class Known:
 def _names(acceptance: Sequence[Criterion]) -> dict[str, list[str]]:
     """Return by each name the criteria that people mean with it.
 
-    Where a criterion calls itself AC7, or the group that it stands in, people mean that, and not its place.
+    Where a criterion calls itself AC7, or a group that it stands in, people mean that, and not its place.
     """
     names: dict[str, list[str]] = {}
     places: dict[str, str] = {}
     for criterion in acceptance:
-        own, group = own_name(criterion.text), own_name(criterion.group)
-        for name in filter(None, dict.fromkeys([own, group])):
+        own = dict.fromkeys(filter(None, map(own_name, (criterion.text, *criterion.groups))))
+        for name in own:
             names.setdefault(name, []).append(criterion.id)
-        if not own and not group:
+        if not own:
             places[criterion.id] = criterion.id
     return names | {place: [one] for place, one in places.items() if place not in names}
 

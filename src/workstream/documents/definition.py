@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import itertools
 import re
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING
 
 from workstream.documents import claims
+from workstream.documents.identity import placed_below
 from workstream.documents.titles import Announcement
 
 if TYPE_CHECKING:
@@ -35,7 +37,8 @@ class Statement:
         line: where it stands, from 0.
         box: its box, if it has one.
         below: what is nested in it, or stands below it.
-        group: the heading, label or item that it stands below, within the section or above it.
+        groups: the headings, labels and items that it stands below, within the section or above it, from the outermost
+            on.
 
     """
 
@@ -43,7 +46,7 @@ class Statement:
     line: int
     box: Box | None = None
     below: Sequence[SyntaxTreeNode] = ()
-    group: str = ""
+    groups: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -219,10 +222,19 @@ class Resolved:
     others: Sequence[Section]
 
     def statements(self) -> list[Statement]:
-        """Return the criteria; where they stand in one group, the group goes without saying."""
+        """Return the criteria; the groups that all of them stand in go without saying.
+
+        Where some stand in no other, these keep the last: it tells them apart from those that do.
+        """
         found = [statement for section in self.defining for statement in section.statements()]
-        several = len({statement.group for statement in found}) > 1
-        return found if several else [replace(statement, group="") for statement in found]
+        paths = {placed_below(statement.groups) for statement in found}
+        if len(paths) <= 1:
+            return [replace(statement, groups=()) for statement in found]
+        levels = zip(*paths, strict=False)
+        shared = sum(1 for _ in itertools.takewhile(lambda names: len(set(names)) == 1, levels))
+        return [
+            replace(statement, groups=statement.groups[min(shared, len(statement.groups) - 1) :]) for statement in found
+        ]
 
     def unboxed(self) -> list[int]:
         """Return the lines of items without a box as it must be."""

@@ -11,6 +11,8 @@ from workstream.documents.model import Kind
 from workstream.documents.rendering import collapsed, rendered
 
 if TYPE_CHECKING:
+    from collections.abc import Iterable
+
     from workstream.documents.model import Criterion, Document
 
 # What people and tools number criteria with. A closed list: `UTF-8: …` and `HTTP-2: …` begin with words.
@@ -41,10 +43,10 @@ def normalise(text: str, kind: Kind = Kind.ACCEPTANCE) -> str:
     return without_name(rendered(text) or collapsed(text), kind)
 
 
-def placed_below(group: str) -> str:
-    """Return what the group of a criterion adds to its meaning: the group's words; nothing if they are a state."""
-    words = collapsed(rendered(marks.CHECKS.sub(" ", marks.WARNINGS.sub(" ", group))))
-    return "" if titles.is_bare_state(words) else words
+def placed_below(groups: Iterable[str]) -> tuple[str, ...]:
+    """Return what the groups of a criterion add to its meaning: the words of each that is no state."""
+    seen = (collapsed(rendered(marks.CHECKS.sub(" ", marks.WARNINGS.sub(" ", group)))) for group in groups)
+    return tuple(words for words in seen if words and not titles.is_bare_state(words))
 
 
 def without_name(words: str, kind: Kind) -> str:

@@ -57,7 +57,8 @@ class Criterion:
         details: what is nested in the statement, follows it in the same item or stands below it, if it is a heading:
             promised too. One part a line, as it is seen; code as it is written; the parts sorted, unless they are
             the steps of a scenario; without boxes.
-        group: the heading, label or item that it stands below, where there are several: `Story 2`.
+        groups: the headings, labels and items that it stands below, from the outermost on, without those that all
+            criteria stand below: `Story 2`.
 
     """
 
@@ -67,7 +68,12 @@ class Criterion:
     position: Position
     box: Box | None = None
     details: str = ""
-    group: str = ""
+    groups: tuple[str, ...] = ()
+
+    @property
+    def group(self) -> str:
+        """Where it stands, in one line; empty if that goes without saying."""
+        return " / ".join(self.groups)
 
 
 @dataclass(frozen=True, slots=True)

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 from workstream.documents import claims, commands, content, marks, titles
 from workstream.documents.definition import Definition, Listed, Resolved, Statement
 from workstream.documents.definition import Section as DefiningSection
+from workstream.documents.identity import placed_below
 from workstream.documents.model import Box, Criterion, Kind, Position
 from workstream.documents.source import Source, below_item, end_of_section, item_lines, item_text, own_text
 from workstream.documents.titles import Section
@@ -90,7 +91,7 @@ class Reading:
             self.source.position(statement.line),
             statement.box,
             content.details(self.source, statement.below),
-            statement.group,
+            statement.groups,
         )
 
     def unboxed(self) -> Iterator[Position]:
@@ -140,7 +141,8 @@ class Reading:
             beyond < len(blocks) and blocks[beyond].type != "heading" and not claims.own_name(own_text(blocks[beyond]))
         ):
             beyond += 1
-        statement = Statement(text, self.source.line(blocks[number]), below=blocks[number + 1 : beyond])
+        below = blocks[number + 1 : beyond]
+        statement = Statement(text, self.source.line(blocks[number]), below=below, groups=self._path(scope))
         self._section_of(scope).headings.append((_LOWEST_LEVEL + 1, statement))
 
     def _resolve(self) -> None:
@@ -166,7 +168,7 @@ class Reading:
             self._report_level = 0
         scope = self._scope()
         if scope is not None and not self._report_level and section is None and not is_title:
-            statement = Statement(text, self.source.line(heading), below=below)
+            statement = Statement(text, self.source.line(heading), below=below, groups=self._path(scope))
             self._section_of(scope).headings.append((level, statement))
         self._headings[level] = _Heading(text, self._count, section)
         self._label, self._label_has_groups, self._group = "", False, ""
@@ -300,25 +302,30 @@ class Reading:
             section = self._section_of(scope)
         below = max(self._headings.values(), key=lambda heading: heading.number, default=None)
         label = self._group or (self._label if titles.section(self._label) is None else "")
-        heading = self._above(scope) if scope is below else below.text if below else ""
-        statements = tuple(self._statements(items, label or ("" if heading == self.title else heading)))
+        statements = tuple(self._statements(items, self._path(scope, label)))
         section.lists.append(Listed(items, statements, direct=not label and (scope is None or scope is below)))
 
-    def _above(self, scope: _Heading | None) -> str:
-        """Return the heading above that of the criteria, if it is not the document's."""
-        above = [heading for heading in self._headings.values() if scope and heading.number < scope.number]
-        return above[-1].text if above and above[-1].text != self.title else ""
+    def _path(self, scope: _Heading | None, label: str = "") -> tuple[str, ...]:
+        """Return the groups in which criteria stand: all headings but the document's and their own, then a label.
 
-    def _statements(self, items: Sequence[SyntaxTreeNode], group: str) -> Iterator[Statement]:
+        What only says how far the work is, `Done`, is no group.
+        """
+        headings = (heading.text for heading in self._headings.values() if heading is not scope)
+        groups = [text for text in headings if text != self.title]
+        return tuple(group for group in (*groups, label) if placed_below([group]))
+
+    def _statements(self, items: Sequence[SyntaxTreeNode], groups: tuple[str, ...]) -> Iterator[Statement]:
         """Yield the statements of a list; where an item without a box holds items with one, it names their group."""
         for item in items:
             box = self._box(item)
             nested = [child for child in item.children if child.type in _LISTS] if box is None and self.nested else []
             if any(self._box(node) for child in nested for node in child.walk() if node.type == "list_item"):
+                text = item_text(item)
+                below = (*groups, text) if placed_below([text]) else groups
                 for child in nested:
-                    yield from self._statements(child.children, item_text(item))
+                    yield from self._statements(child.children, below)
             else:
-                yield Statement(item_text(item), self.source.line(item), box, below_item(item), group)
+                yield Statement(item_text(item), self.source.line(item), box, below_item(item), groups)
 
     def _box(self, item: SyntaxTreeNode) -> Box | None:
         return self.source.box(self.source.line(item))

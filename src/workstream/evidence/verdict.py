@@ -75,14 +75,14 @@ class Verdict:
 def text_sha256(criterion: Criterion) -> str:
     """Return the hash of all that a criterion promises: of a command as it is written, of a sentence its words.
 
-    Where criteria stand in groups, what a group is called belongs to each: "Loads within a second" below `Reports`
-    promises something else than below `Start page`.
+    Where criteria stand in groups, what they are called belongs to each: "Loads within a second" below `Reports`
+    promises something else than below `Start page`, also if both times `Speed` stands between.
     """
     # White space is part of a command: a here-document, or what stands in quotes.
     text = criterion.text if criterion.kind is Kind.COMPLETION else normalise(criterion.text, criterion.kind)
     promised = f"{text}\n{criterion.details}" if criterion.details else text
-    below = placed_below(criterion.group)
-    return hashlib.sha256(f"{promised}\n# {below}".encode() if below else promised.encode()).hexdigest()
+    placed = "".join(f"\n# {words}" for words in placed_below(criterion.groups))
+    return hashlib.sha256(f"{promised}{placed}".encode()).hexdigest()
 
 
 def context_sha256(document: Document) -> str:

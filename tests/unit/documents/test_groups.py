@@ -104,7 +104,31 @@ SEVERAL = {
     "items that name groups of groups": (
         "**Acceptance Criteria:**\n\n* Post\n  * Sending\n    * [x] Letters leave\n* [ ] Letters stay\n",
         ["✓Letters leave", "Letters stay"],
-        ["Sending", ""],
+        ["Post / Sending", ""],
+    ),
+    "groups of one name in groups of other names": (
+        (
+            "### Acceptance Criteria\n\n#### Post\n\n**Speed:**\n\n- [ ] Letters leave\n\n#### Coach\n\n**Speed:**\n\n"
+            "- [ ] Letters stay\n"
+        ),
+        ["Letters leave", "Letters stay"],
+        ["Post / **Speed:**", "Coach / **Speed:**"],
+    ),
+    "groups below what all stand below": (
+        (
+            "### Stories\n\n#### Story 1\n\n**Acceptance Criteria:**\n- [ ] Letters leave\n\n#### Story 2\n\n"
+            "**Acceptance Criteria:**\n- [ ] Letters stay\n"
+        ),
+        ["Letters leave", "Letters stay"],
+        ["Story 1", "Story 2"],
+    ),
+    "headings that are criteria, in groups": (
+        (
+            "### Acceptance Criteria\n\n#### Post\n\n##### AC1: Letters leave\n\n- soon\n\n#### Coach\n\n"
+            "##### AC2: Letters stay\n\n- soon\n"
+        ),
+        ["Letters leave", "Letters stay"],
+        ["Post", "Coach"],
     ),
     "headings that are criteria": (
         (

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import time
 from pathlib import Path
 
@@ -243,6 +244,62 @@ def test_the_group_in_which_a_criterion_stands_belongs_to_it(first: str, second:
     assert (before["It is kept"] == after["It is kept"]) is same
     assert before["It loads"] == after["It loads"]
     assert before["It stays"] == after["It stays"]
+
+
+TWICE = {
+    "labels": "#### {}\n\n**Speed:**\n\n- [ ] It loads\n\n#### {}\n\n**Speed:**\n\n- [ ] It loads\n",
+    "headings": "#### {}\n\n##### Speed\n\n- [ ] It loads\n\n#### {}\n\n##### Speed\n\n- [ ] It loads\n",
+    "items": "- {}\n  - Speed\n    - [ ] It loads\n- {}\n  - Speed\n    - [ ] It loads\n",
+    "heading and item": "#### {}\n\n- Speed\n  - [ ] It loads\n\n#### {}\n\n- Speed\n  - [ ] It loads\n",
+    "label and item": "**{}:**\n\n- Speed\n  - [ ] It loads\n\n**{}:**\n\n- Speed\n  - [ ] It loads\n",
+    "headings that are criteria": "#### {}\n\n##### AC1: It loads\n\n#### {}\n\n##### AC2: It loads\n",
+}
+ABOVE = "### {}\n\n#### Speed\n\n**Acceptance Criteria:**\n\n- [ ] It loads\n- [ ] It {}\n- [ ] It {} again\n\n"
+
+
+@pytest.mark.parametrize("form", TWICE)
+@pytest.mark.parametrize(
+    ("first", "second", "same"),
+    [("Start page", "Reports", False), ("Pending", "✅ Done", True), ("Must", "Must", True)],
+)
+def test_all_groups_around_a_criterion_belong_to_it(form: str, first: str, second: str, *, same: bool) -> None:
+    """What the nearest one is called does not say which one it is."""
+    text = "## WS-900: Mail\n\n### Acceptance Criteria\n\n" + TWICE[form].format(first, second)
+    document = documents.parse(text.encode(), Path("WS-900.md"))
+
+    assert [documents.normalise(one.text) for one in document.criteria] == ["It loads", "It loads"]
+    assert (len({verdict.text_sha256(one) for one in document.criteria}) == 1) is same
+
+
+def test_all_groups_above_the_heading_of_criteria_belong_to_them() -> None:
+    """Stories of one name in two parts of a document are two."""
+    text = (
+        "## WS-900: Mail\n\n" + ABOVE.format("Start page", "shows", "hides") + ABOVE.format("Reports", "adds", "sends")
+    )
+    document = documents.parse(text.encode(), Path("WS-900.md"))
+    both = [verdict.text_sha256(one) for one in document.criteria if one.text == "It loads"]
+
+    assert len(both) == len(set(both)) == 2
+
+
+@pytest.mark.parametrize(
+    ("text", "groups"),
+    [
+        ("### Acceptance Criteria\n\n#### A\n\n- [ ] x\n\n#### B\n\n- [ ] y\n", ["A", "B"]),
+        ("### P\n\n#### A\n\n**Success Criteria:**\n- [ ] x\n\n#### B\n\n**Success Criteria:**\n- [ ] y\n", ["A", "B"]),
+        ("### Part\n\n**Acceptance Criteria:**\n\n- [ ] x\n- A\n  - [ ] y\n", ["Part", "A"]),
+        ("### Acceptance Criteria\n\n- A\n  - [ ] x\n- [ ] y\n", ["A", ""]),
+        ("### Acceptance Criteria\n\n#### Done\n\n**A:**\n\n- [ ] x\n\n**B:**\n\n- [ ] y\n", ["A:", "B:"]),
+    ],
+)  # fmt: skip
+def test_one_level_of_groups_adds_its_name_as_it_always_did(text: str, groups: list[str]) -> None:
+    """What was accepted of such a document does not become stale because groups in groups count too."""
+    expected = [
+        hashlib.sha256(f"{words}\n# {group}".encode() if group else words.encode()).hexdigest()
+        for words, group in zip("xy", groups, strict=True)
+    ]
+
+    assert list(hashes(f"## WS-900: Mail\n\n{text}").values()) == expected
 
 
 def test_where_there_is_one_group_it_adds_nothing() -> None:

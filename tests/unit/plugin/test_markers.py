@@ -82,6 +82,18 @@ def test_a_text_that_stands_in_two_groups_stops_the_run(suite: Suite) -> None:
     result.stderr.fnmatch_lines(["*AC1 and AC2 say 'one' and promise different things*"])
 
 
+def test_a_text_that_stands_in_two_groups_whose_nearest_names_are_the_same_stops_the_run(suite: Suite) -> None:
+    """Two stories may both speak of speed."""
+    suite.write({"one": suite.PROVING})
+    written = suite.document.read_text()
+    story = "#### {}\n\n**Speed:**\n\n- [ ] one\n\n"
+    suite.document.write_text(written.replace("- [ ] one", story.format("Start page") + story.format("Reports")))
+    result = suite.run()
+
+    assert result.ret == pytest.ExitCode.USAGE_ERROR
+    result.stderr.fnmatch_lines(["*AC1 and AC2 say 'one' and promise different things*"])
+
+
 def test_a_test_may_speak_of_several_criteria(suite: Suite) -> None:
     """One test with two markers proves two criteria."""
     suite.write({"one": "", "two": ""})

@@ -84,7 +84,7 @@ def _criteria(file: File, faults: list[Fault]) -> tuple[Criterion, ...]:
             name = f"{requirement_of}.{following}"
         details = content.details(file.source, below_item(item))
         words = text[own.end() :] if own else text
-        found[name] = Criterion(name, Kind.ACCEPTANCE, words, file.source.position(line), None, details, group)
+        found[name] = Criterion(name, Kind.ACCEPTANCE, words, file.source.position(line), None, details, (group,))
     return tuple(found.values())
 
 

@@ -214,7 +214,7 @@ def _criterion(file: File, name: str, text: str, number: int, group: str) -> Cri
     below = file.blocks[number + 1 : end_of_section(file.blocks, number)]
     details = content.details(file.source, below, ordered=True)
     position = file.source.position(file.source.line(file.blocks[number]))
-    return Criterion(name, Kind.ACCEPTANCE, text, position, None, details, group)
+    return Criterion(name, Kind.ACCEPTANCE, text, position, None, details, (group,))
 
 
 def _of_change(place: _Place, found: Sequence[Criterion], faults: list[Fault]) -> Iterator[Claim]:

@@ -161,7 +161,7 @@ def _criteria(walk: _Walk) -> tuple[Criterion, ...]:
         counts[one.name] += 1
         name = one.name if counts[one.name] == 1 else f"{one.name}~{counts[one.name]}"
         position = walk.file.source.position(one.line)
-        found.append(Criterion(name, Kind.ACCEPTANCE, one.text, position, None, one.details, one.group))
+        found.append(Criterion(name, Kind.ACCEPTANCE, one.text, position, None, one.details, (one.group,)))
     return tuple(found)
 
 
