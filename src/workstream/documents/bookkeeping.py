@@ -6,21 +6,33 @@ import re
 from typing import TYPE_CHECKING
 
 from workstream.documents import claims, marks, titles
-from workstream.documents.source import end_of_section, own_text
+from workstream.documents.source import end_of_section, own_text, without_box
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Sequence
+    from collections.abc import Callable, Iterator, Sequence
 
     from markdown_it.tree import SyntaxTreeNode
 
+    Beside = Callable[[str], str | None]
+
 _ROWS = {"bullet_list", "ordered_list", "table"}
 _LOWEST = 6  # the level of the last kind of heading
-_STATE = re.compile(r"^\W*(?:status|verdict|done|met|passed|proven|verified|validated)\W*$", re.IGNORECASE)
+_STATES = r"status|verdict|done|met|passed|proven|verified|validated"
+_STATE = re.compile(rf"^\W*(?:{_STATES})\W*$", re.IGNORECASE)
+# Heads of columns that say how a criterion stands: its state, what showed it, when, who looked, and notes.
+_HOW_IT_STANDS = re.compile(
+    rf"^\W*(?:(?:ac|goal|current|final|test|run)\s+)?(?:{_STATES}|state|results?|outcome|progress|pass|ok|checked|tested"
+    r"|evidence|proofs?|logs?|output|actual|observed|seen|notes?|comments?|remarks?|(?:last\s+)?(?:dates?|updated?|run)"
+    r"|when|who|owners?|assignees?|reviewers?"
+    rf"|(?:{_STATES}|checked|tested|reviewed|approved|confirmed|signed|seen|run)\s+(?:by|on|at|in))\W*$",
+    re.IGNORECASE,
+)
+_WORD = re.compile(r"\w")
 
 
 def marked(
     blocks: Sequence[SyntaxTreeNode],
-    speaks: Callable[[tuple[str, ...]], bool] = lambda cells: claims.refers(" | ".join(cells)),
+    beside: Beside = claims.beside_names,
     promises: Callable[[SyntaxTreeNode], bool] = lambda _: False,
     title: str = "",
 ) -> list[bool]:
@@ -28,12 +40,12 @@ def marked(
 
     Args:
         blocks: blocks beside each other.
-        speaks: whether the cells of a row speak of a criterion.
+        beside: what a cell says beside the criterion that it names or repeats.
         promises: whether a criterion begins at a block, or within it.
         title: the heading that is the document's, whatever it says.
 
     """
-    walk = _Walk(blocks, speaks, promises, title)
+    walk = _Walk(blocks, beside, promises, title)
     return [walk.is_bookkeeping(number) for number in range(len(blocks))]
 
 
@@ -43,12 +55,12 @@ class _Walk:
     def __init__(
         self,
         blocks: Sequence[SyntaxTreeNode],
-        speaks: Callable[[tuple[str, ...]], bool],
+        beside: Beside,
         promises: Callable[[SyntaxTreeNode], bool],
         title: str,
     ) -> None:
         self._blocks = blocks
-        self._speaks = speaks
+        self._beside = beside
         self._promises = promises
         self._title = title
         self._level = _LOWEST  # of a heading that ends a report which only a label begins
@@ -65,7 +77,7 @@ class _Walk:
         if block.type == "paragraph":
             return self._paragraph(block)
         self._rows = self._rows and block.type in _ROWS
-        return self._rows or (block.type == "table" and self._is_status(block))
+        return self._rows or (block.type == "table" and next(rows(block, self._beside), None) is None)
 
     def _heading(self, number: int) -> bool:
         block, text = self._blocks[number], own_text(self._blocks[number])
@@ -88,14 +100,57 @@ class _Walk:
         self._until = self._level if begins else 0
         return (begins or self._rows) and not before
 
-    def _is_status(self, table: SyntaxTreeNode) -> bool:
-        """Whether every row of a table says how far a criterion is."""
-        rows = [tuple(own_text(cell) for cell in node.children) for node in table.walk() if node.type == "tr"]
-        if len(rows) < 2:  # noqa: PLR2004 - its head alone
-            return False
-        states = any(map(_STATE.match, rows[0]))
-        return all((states or _has_mark(cells)) and self._speaks(cells) for cells in rows[1:])
+
+def rows(
+    table: SyntaxTreeNode, beside: Beside = claims.beside_names
+) -> Iterator[tuple[SyntaxTreeNode, tuple[str, ...]]]:
+    """Yield the rows of a table, each with the cells of it that count.
+
+    Where each row says how a criterion stands, these are the cells that say something else of it, and what names it.
+
+    Args:
+        table: the table, with its head.
+        beside: what a cell says beside the criterion that it names or repeats; None if it speaks of none.
+
+    """
+    found = [
+        (node, tuple(without_box(own_text(cell)) for cell in node.children))
+        for node in table.walk()
+        if node.type == "tr"
+    ]
+    (_, head), *body = found
+    if not _is_status(head, [cells for _, cells in body], beside):
+        yield from found
+        return
+    stated = [tuple(_before_state(cell, beside) for cell in cells) for _, cells in body]
+    columns = [number for number, name in enumerate(head) if not _HOW_IT_STANDS.match(name)]
+    said = [number for number in columns if any(_counts(cells[number], beside) for cells in stated)]
+    kept = [number for number in columns if any(cells[number] for cells in stated)]
+    if said:
+        yield found[0][0], tuple(head[number] for number in kept)
+    for (node, _), cells in zip(body, stated, strict=True):
+        if any(_counts(cells[number], beside) for number in said):
+            yield node, tuple(cells[number] for number in kept)
+
+
+def _is_status(head: tuple[str, ...], body: Sequence[tuple[str, ...]], beside: Beside) -> bool:
+    """Whether every row of a table says how far a criterion is; one that has a head alone has none."""
+    states = any(map(_STATE.match, head))
+    return bool(body) and all(
+        (states or _has_mark(cells)) and any(beside(cell) is not None for cell in cells) for cells in body
+    )
 
 
 def _has_mark(cells: tuple[str, ...]) -> bool:
     return any(marks.affirms(cell) or marks.doubts(cell) for cell in cells)
+
+
+def _before_state(cell: str, beside: Beside) -> str:
+    """Return a cell up to where it says how far something is; a mark before a name is no end."""
+    return marks.before_state(cell if beside(cell) is None else marks.without_leading(cell))
+
+
+def _counts(cell: str, beside: Beside) -> bool:
+    """Whether a cell says more than which criterion its row is about."""
+    said = beside(cell)
+    return bool(_WORD.search(cell if said is None else said))

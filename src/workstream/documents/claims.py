@@ -66,6 +66,20 @@ def refers(text: str) -> bool:
     return bool(_CRITERION.search(text))
 
 
+def beside_names(text: str) -> str | None:
+    """Return what a text says beside the criteria that it names; None if it names none."""
+    if not refers(text):
+        return None
+    others, beyond = [], 0
+    for match in _REFERENCE.finditer(text):
+        if match.start() >= beyond:
+            others.append(text[beyond : match.start()])
+            beyond = match.end()
+            while (following := _NEXT.match(text, beyond)) and (following["prefix"] or following["end"] is not None):
+                beyond = following.end("number")
+    return " ".join([*others, text[beyond:]])
+
+
 def may_refer(text: str) -> bool:
     """Whether a text names something that may be a criterion, `SC-002`."""
     return bool(_REFERENCE.search(text))
@@ -117,29 +131,40 @@ class Known:
     def by_statement(self, row: Row) -> list[tuple[str | None, str]]:
         """Return the criterion whose text a cell holds, and what else the row says."""
         for number, cell in enumerate(row.cells):
-            for kind, names in self._by_text.items():
-                seen = rendered(cell) if names else ""
-                text = _bare(seen, kind)
-                match = next(
-                    (
-                        (names[statement], end)
-                        for end in _ends(text)
-                        if (statement := text[:end].rstrip(_STOPS)) in names
-                    ),
-                    None,
-                )
-                if match:
-                    name, end = match
-                    others = " | ".join(row.cells[:number] + row.cells[number + 1 :])
-                    return [(name, f"{others} | {seen[: len(seen) - len(text)]} | {text[end:]}")]
+            if stated := self._stated(cell):
+                name, before, behind = stated
+                others = " | ".join(row.cells[:number] + row.cells[number + 1 :])
+                return [(name, f"{others} | {before} | {behind}")]
         return []
+
+    def _stated(self, text: str) -> tuple[str, str, str] | None:
+        """Return the criterion that a text repeats, and what stands before its statement and behind it."""
+        for kind, names in self._by_text.items():
+            seen = rendered(text) if names else ""
+            bare = _bare(seen, kind)
+            for end in _ends(bare):
+                if (statement := bare[:end].rstrip(_STOPS)) in names:
+                    return names[statement], seen[: len(seen) - len(bare)], bare[end:]
+        return None
+
+    def beside(self, text: str) -> str | None:
+        """Return what a text says beside the criterion that it repeats or names; None if it speaks of none."""
+        stated = self._stated(text)
+        return stated[2] if stated else beside_names(text)
 
     def restated(self, row: Row) -> bool:
         """Whether a row only repeats what a criterion says, and perhaps how far it is."""
+        if len(row.cells) > 1:
+            cells = tuple(map(marks.before_state, row.cells))
+            return bool(self.by_statement(row)) and not any(map(self._says_more, cells))
         return any(
             marks.affirms(remarks) or marks.doubts(remarks) or not remarks.strip(f"{_STOPS}|")
             for _, remarks in self.by_statement(row)
         )
+
+    def _says_more(self, text: str) -> bool:
+        said = self.beside(text)
+        return any(map(str.isalnum, text if said is None else said))
 
     def by_name(self, row: Row) -> list[tuple[str | None, str]]:
         """Return the criteria that a row names, ranges included; None for those that are not there."""

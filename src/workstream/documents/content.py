@@ -6,7 +6,7 @@ import re
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from workstream.documents import bookkeeping
+from workstream.documents import bookkeeping, claims
 from workstream.documents.rendering import collapsed, rendered
 from workstream.documents.source import own_text, without_box
 
@@ -59,13 +59,19 @@ def details(source: Source, blocks: Sequence[SyntaxTreeNode], *, ordered: bool =
     return "\n".join(texts if ordered else sorted(texts))
 
 
-def parts(source: Source, block: SyntaxTreeNode, leave_out: Collection[int] = ()) -> Iterator[Part]:
+def parts(
+    source: Source,
+    block: SyntaxTreeNode,
+    leave_out: Collection[int] = (),
+    beside: bookkeeping.Beside = claims.beside_names,
+) -> Iterator[Part]:
     """Yield the parts of a block.
 
     Args:
         source: the file.
         block: the block.
         leave_out: the lines at which items, and lines of code, begin that are left out.
+        beside: what the cell of a table says beside the criterion that it names or repeats.
 
     """
     line = source.line(block)
@@ -77,13 +83,14 @@ def parts(source: Source, block: SyntaxTreeNode, leave_out: Collection[int] = ()
         yield Part((collapsed(_COMMENT.sub(" ", block.content)),), line, code=True)
     elif block.type == "heading":
         yield Part((_NUMBER.sub("", own_text(block)),), line)
-    elif block.type == "tr":
-        yield Part(tuple(_unticked(own_text(cell)) for cell in block.children), line)
+    elif block.type == "table":
+        for row, cells in bookkeeping.rows(block, beside):
+            yield Part(tuple(map(_unticked, cells)), source.line(row))
     elif block.type == "paragraph":
         yield Part((_unticked(own_text(block)),), line)
     else:
         for child in block.children:
-            yield from parts(source, child, leave_out)
+            yield from parts(source, child, leave_out, beside)
 
 
 def _code(source: Source, block: SyntaxTreeNode, leave_out: Collection[int]) -> Iterator[Part]:

@@ -54,7 +54,7 @@ class Context:
         }
         defined = self._own | self._constraints | self._commands
         is_report = bookkeeping.marked(
-            blocks, self._speaks, lambda block: any(source.line(node) in defined for node in block.walk()), title
+            blocks, self._known.beside, lambda block: any(source.line(node) in defined for node in block.walk()), title
         )
         reports = list(_spans(source, blocks, is_report))
         self._parts = tuple(self._around(source, blocks, is_report))
@@ -85,20 +85,18 @@ class Context:
             if block.type == "heading" and source.line(block) in self._own:
                 beyond = end_of_section(blocks, number)
             else:
-                yield from parts(source, block, leave_out)
-
-    def _speaks(self, cells: tuple[str, ...]) -> bool:
-        row = claims.Row("", cells, _NOWHERE, None, expected=False)
-        return claims.refers(" | ".join(cells)) or bool(self._known.by_statement(row))
+                yield from parts(source, block, leave_out, self._known.beside)
 
     def _compared(self, part: Part) -> str:
         """Return what is compared of a part; nothing if it only says how far a criterion is."""
         if part.code:
             return part.text
         constrains = part.line in self._constraints
-        if not constrains and self._known.restated(claims.Row("", part.cells, _NOWHERE, None, expected=False)):
+        row = claims.Row("", part.cells, _NOWHERE, None, expected=False)
+        if not constrains and self._known.restated(row):
             return ""
-        cells = (_stateless(cell) for cell in part.cells)
+        about = len(part.cells) > 1 and self._known.by_statement(row)
+        cells = (marks.before_state(cell) if about else _stateless(cell) for cell in part.cells)
         text = collapsed(" | ".join(rendered(_MARKS.sub(" ", cell)) for cell in cells))
         return without_name(text, Kind.CONSTRAINT) if constrains else text
 

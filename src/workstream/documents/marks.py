@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import re
 from typing import TYPE_CHECKING
 
@@ -73,6 +74,12 @@ _SAYS_MET = re.compile(
     rf"^[\W_]*(?:(?:is|are|was|all|fully)\s+)*{_MET}[\W_]*$|^[\W_]*(?-i:PASS(?:ED)?|MET|DONE|COMPLETED?|VERIFIED)\b",
     re.IGNORECASE,
 )
+_STATE_ALONE = re.compile(
+    rf"^[\W_]*(?:is\s+|still\s+)?(?:{_UNMET}|{_MET}|failed|fails?|missing|open|none|no|yes|n/a|unknown)[\W_]*$"
+    rf"|^[\W_]*(?:could\s+|was\s+)?(?:{_NEVER}|un(?:validated|verified|tested|proven|confirmed|checked|met)\b)"
+    r"|^[\W_]*(?-i:PASS(?:ED)?|MET|DONE|COMPLETED?|VERIFIED|FAIL(?:ED)?)\b",
+    re.IGNORECASE,
+)
 _TICKED = re.compile(r"(?<!\S)\[[xX]\](?!\S)")
 _BETWEEN = re.compile(rf"[|:;,()\[\]]|\s(?:{_DASH}|--?)\s|{_CHECK}")
 _PIECES = 50
@@ -101,6 +108,21 @@ def doubts(text: str, *, named: bool = False) -> bool:
     pieces = _pieces(text)
     remarks = pieces[2:] if named else pieces
     return any(map(_UNMET_ALONE.match, pieces)) or any(map(_SAYS_UNMET.search, remarks))
+
+
+def before_state(text: str) -> str:
+    """Return a text up to the first mark, box or part that says how far something is; open brackets are closed."""
+    marked = (pattern.search(text) for pattern in (CHECKS, WARNINGS, _TICKED))
+    end = min((found.start() for found in marked if found), default=len(text))
+    begin = separator = 0
+    for between in itertools.islice(_BETWEEN.finditer(text), _PIECES):
+        if _STATE_ALONE.match(text[begin : between.start()]):
+            break
+        separator, begin = between.span()
+    else:
+        separator = separator if _STATE_ALONE.match(text[begin:]) else end
+    before = text[: min(separator, end)].rstrip(" ,;:")
+    return before + ")" * (before.count("(") - before.count(")"))
 
 
 def _pieces(text: str) -> list[str]:

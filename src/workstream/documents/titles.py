@@ -74,11 +74,21 @@ _EXAMPLE = re.compile(
     _BEFORE + r"(?:[a-z]+[^a-z]+){0,2}(?:examples?|samples?|templates?)\b" + _REMARK_END, re.IGNORECASE
 )
 _OUTPUT = re.compile(_BEFORE + r"(?:examples?|expected|sample|output)\b", re.IGNORECASE)
+# Not `status page`, `status codes`: what is behind the word goes on about the status.
+_STATUS_ALONE = (
+    r"status\b(?!\s+(?!(?:report|table|summary|overview|update|matrix|list|check|log|after|as|at|before|by|for|from|in"
+    r"|of|on|per|since|until|with)\b)[a-z])"
+)
 _REPORT = re.compile(
-    r"\b(?:execution report|review results?|goal status|ac status|(?:acceptance|success) criteria status)\b",
+    r"\b(?:execution report|review results?|(?:goal|ac|(?:acceptance|success) criteria) " + _STATUS_ALONE + r")\b",
     re.IGNORECASE,
 )
-_STATUS = re.compile(r"\b(?:goals?|ac|acceptance|criteria)\b.{0,80}\bstatus\b", re.IGNORECASE)
+# The status of the criteria: not what they are for, `Criteria for the HTTP status`, unless a mark parts the two.
+_STATUS = re.compile(
+    r"\b(?:goals?|ac|acceptance|criteria)\b"
+    r"(?:(?:(?!\b(?:for|of|on|in|about|to|with|by)\b).){0,80}|.{0,80}(?:[:(\u2013\u2014]|\s-\s)\s*)\b" + _STATUS_ALONE,
+    re.IGNORECASE,
+)
 # Sections and lines of which the only use is to say how far the work is, and who did what.
 _BOOKKEEPING = re.compile(
     _BEFORE

@@ -197,6 +197,65 @@ def test_what_only_looks_like_a_report_is_part_of_the_meaning(definition: str) -
     assert context(changed) != context(text)
 
 
+LIMITS = {
+    "behind a name": "| AC | How it is measured | Verified |\n| --- | --- | --- |\n| AC1 | within 100 ms | {} |\n",
+    "behind a statement": "| | | |\n| --- | --- | --- |\n| Letters arrive | 100 ms | {} |\n",
+    "with a name": "| AC | Status |\n| --- | --- |\n| AC1: within 100 ms | {} |\n",
+    "with a mark": "| AC | how soon | |\n| --- | --- | --- |\n| ✅ AC1 | 100 ms ✅ | {} |\n",
+    "beside notes": "| AC | Limit | Status | Verified by | Date | Notes |\n| --- | --- | --- | --- | --- | --- |\n"
+    "| AC1 | 100 ms | {} | {} | {} | {} |\n",
+    "beside other rows": "| | | |\n| --- | --- | --- |\n| Letters arrive | 100 ms | {} |\n| in all | 1 | |\n",
+}
+
+
+@pytest.mark.parametrize("table", LIMITS)
+def test_a_limit_beside_a_state_is_part_of_the_meaning(table: str) -> None:
+    """Another limit promises something else; another state, and who saw it and when, does not."""
+    text = f"{TEXT}### More\n\n{LIMITS[table]}"
+    states = ["⚠️ later", "✅", "❌ failed, see log", "✅ seen by Ann, 2026-01-02"]
+
+    contexts = {context(text.replace("{}", state)) for state in states}
+    assert len(contexts) == 1
+    assert context(text.replace("{}", "✅").replace("100 ms", "5000 ms")) not in contexts
+
+
+@pytest.mark.parametrize(
+    "table",
+    [
+        (
+            "| AC | Status | Evidence | Verified by | Date | Notes |\n| --- | --- | --- | --- | --- | --- |\n"
+            "| AC1 | ✅ in 90 ms | run 12 | Ann | 2026-01-02 | on 3 nodes |\n| AC2 | open | | | | |\n\n"
+        ),
+        "| | on all nodes |\n| --- | --- |\n| AC1, AC2 | ✅ (100 of 100) |\n\n",
+        "| what | Result | Seen on |\n| --- | --- | --- |\n| Letters arrive | PASS: 12 of 12 | node 3 ✅ |\n\n",
+    ],
+)
+def test_a_table_that_only_says_how_criteria_stand_is_bookkeeping(table: str) -> None:
+    """Names, states, evidence, dates, people and notes may come and go."""
+    assert context(TEXT + table) == CONTEXT
+
+
+@pytest.mark.parametrize(
+    ("title", "counts"),
+    [
+        ("Criteria for the HTTP status", True),
+        ("Criteria for the HTTP-status", True),
+        ("Goals of the status page", True),
+        ("AC status codes", True),
+        ("Acceptance criteria for letters: status", False),
+        ("Goals and their status", False),
+        ("AC Status Report (2026-01-02)", False),
+        ("Goal status after round 2", False),
+    ],
+)
+def test_only_the_status_of_criteria_is_bookkeeping(title: str, *, counts: bool) -> None:
+    """What criteria of a status are about is part of their meaning."""
+    text = f"{TEXT}### {title}\n\nWithin 100 ms.\n"
+
+    assert (context(text) != CONTEXT) is counts
+    assert (context(text.replace("100", "5000")) != context(text)) is counts
+
+
 @pytest.mark.parametrize(
     "text",
     [

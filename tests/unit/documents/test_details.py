@@ -95,6 +95,16 @@ def test_a_report_below_a_criterion_is_no_part_of_it() -> None:
     assert read(text).details == read(text + report).details == "soon"
 
 
+def test_a_limit_beside_a_state_below_a_criterion_is_part_of_it() -> None:
+    """Of a table that says how it stands, the state alone is none."""
+    text = (
+        HEAD + "- [ ] Letters arrive\n\n  | AC | Limit | Status |\n  | --- | --- | --- |\n  | AC1 | 100 ms | open |\n"
+    )
+
+    assert text_sha256(read(text)) == text_sha256(read(text.replace("open", "✅ done")))
+    assert text_sha256(read(text)) != text_sha256(read(text.replace("100 ms", "5000 ms")))
+
+
 def test_white_space_in_a_command_is_part_of_it() -> None:
     """What a shell takes for two commands is not what it takes for one."""
     text = "## WS-007-01: Mail\n\n### Completion Criteria\n\n```sh\necho 'a  b'\n```\n"
