@@ -7,6 +7,7 @@ from dataclasses import replace
 from typing import TYPE_CHECKING, TypeVar
 
 from workstream import errors
+from workstream.evidence.freshness import fixtures
 from workstream.evidence.records import Event, Execution, Link, Observation, Outcome, Selection
 
 if TYPE_CHECKING:
@@ -52,6 +53,11 @@ def _changes(first: Log, second: Log) -> Iterator[str]:
     for subject in second.subjects:
         if described.get((subject.name, subject.path), subject.value) != subject.value:
             yield f"{subject.name}{f' ({subject.path})' if subject.path else ''} changed"
+    # Which other files a run tells depends on what it imported.
+    alone = {subject.path for subject in first.subjects} ^ {subject.path for subject in second.subjects}
+    for path in fixtures(first.manifest):
+        if path in alone:
+            yield f"{path} was there for one of them alone"
 
 
 def _joined(first: Log, second: Log) -> Log:

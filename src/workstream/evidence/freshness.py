@@ -152,14 +152,19 @@ def _new_modules(basis: Basis, root: Path) -> Iterator[Change]:
 def _new_fixtures(basis: Basis, root: Path) -> Iterator[Change]:
     """Yield the conftest files that tests would read now and that were not there: they may change what a test does."""
     known = {subject.path for subject in basis.subjects}
+    for name, tests in fixtures(basis.manifest).items():
+        if name not in known and (root / name).is_file():
+            yield Change(name, f"{name} was added since", frozenset(tests))
+
+
+def fixtures(manifest: Sequence[Manifest]) -> dict[str, set[str]]:
+    """Return the conftest files that tests read where they are there, each with the tests; a run tells all that are."""
     reading: dict[str, set[str]] = {}
-    for line in basis.manifest:
+    for line in manifest:
         path = Path(line.source_path)
         for folder in () if ".." in path.parts else path.parents:
             reading.setdefault(str(folder / "conftest.py"), set()).add(line.test)
-    for name, tests in reading.items():
-        if name not in known and (root / name).is_file():
-            yield Change(name, f"{name} was added since", frozenset(tests))
+    return reading
 
 
 def _changed_inputs(basis: Basis, root: Path) -> Iterator[Change]:

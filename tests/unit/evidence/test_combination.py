@@ -103,6 +103,37 @@ def test_nothing_may_have_changed_between_them(
         together((first, second), tmp_path)
 
 
+@pytest.mark.parametrize("name", ["conftest.py", "tests/conftest.py"])
+@pytest.mark.parametrize("later", [True, False])
+def test_no_conftest_file_may_have_come_or_gone_between_them(
+    story: type[Story], tmp_path: Path, name: str, *, later: bool
+) -> None:
+    """Each run tells all that its tests read: one that a single run knows was not there for the other."""
+    parts = (suite(story), suite(story))
+    parts[later].described(records.SUITE, "abc", name)
+    with pytest.raises(errors.EvidenceError, match=f"{name} was there for one of them alone"):
+        together(parts, tmp_path)
+
+
+def test_a_helper_that_one_of_them_imported_is_no_change(story: type[Story], tmp_path: Path) -> None:
+    """What a test imports while it runs, only its run tells; and what a conftest file elsewhere says, no test reads."""
+    parts = (suite(story), suite(story))
+    for part in parts:
+        part.described(records.SUITE, "abc", "tests/conftest.py")
+    parts[0].described(records.SUITE, "abc", "tests/help.py")
+    parts[1].described(records.SUITE, "abc", "tests/late.py").described(records.SUITE, "abc", "more/conftest.py")
+    assert {subject.path for subject in together(parts, tmp_path).subjects} > {"tests/help.py", "tests/late.py"}
+
+
+def suite(story: type[Story]) -> Story:
+    """Return the beginning of a run on a suite that has its test in a folder."""
+    told = story("one")
+    told.lines.append(
+        records.Manifest(test=A, criterion_id="AC1", level=records.Level.CLUSTER, source_path="tests/test_a.py")
+    )
+    return told
+
+
 def test_what_is_drawn_of_the_parts_stands_together(parts: tuple[Story, Story], tmp_path: Path) -> None:
     """Events and connections of both, with the attempts numbered on; and every look at the cluster."""
     for part in parts:

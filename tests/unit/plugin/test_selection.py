@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from workstream import errors
+from workstream import errors, evidence
 from workstream.evidence import freshness
 from workstream.plugin import dropped
 
@@ -543,6 +543,32 @@ def test_the_files_of_a_suite_are_inputs_without_anybody_describing_them(suite: 
     suite.run(own_process=True)
     found = {one.path for one in suite.log().subjects if one.name == "file of the suite"}
     assert found == {"conftest.py", "helper.py", "late.py"}
+
+
+@pytest.mark.parametrize("added", [True, False])
+def test_a_conftest_file_that_came_between_two_parts_keeps_them_apart(suite: Suite, *, added: bool) -> None:
+    """Every part tells all conftest files of the suite, and only the helpers that it imports."""
+    for name in ("there", "later"):
+        (suite.path / name).mkdir()
+    suite.write({"one": "", "two": ""})
+    suite.add("there/test_one.py", "one", "def test_one(evidence):\n    evidence.record('answer', 42)\n")
+    importing = "def test_two(evidence):\n    import late\n    evidence.record('answer', late.answer)\n"
+    suite.add("later/test_two.py", "two", importing)
+    (suite.path / "there" / "conftest.py").write_text("import pytest\n")
+    (suite.path / "late.py").write_text("answer = 42\n")
+    append(suite, "pytest.ini", "pythonpath = .\n")
+    assert suite.run("-k", "one", own_process=True).ret == PART
+    first = suite.log().path.rename(suite.path / "one.jsonl")
+    if added:
+        (suite.path / "there" / "conftest.py").rename(suite.path / "later" / "conftest.py")
+    assert suite.run("later", own_process=True).ret == PART
+    logs = [evidence.read(first), suite.log()]
+    if added:
+        with pytest.raises(errors.EvidenceError, match=r"there/conftest\.py was there for one of them alone"):
+            evidence.combined(logs)
+    else:
+        verdicts = evidence.verdicts(evidence.combined(logs), suite.read())
+        assert [str(one.state) for one in verdicts] == ["proven", "proven"]
 
 
 RUNNING = """
