@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import itertools
 import os
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -139,14 +138,14 @@ def _changed_modules(basis: Basis, root: Path) -> Iterator[Change]:
 def _new_modules(basis: Basis, root: Path) -> Iterator[Change]:
     """Yield the modules that speak of the document's criteria and that the run did not know: it would have said so."""
     known = {line.source_path for line in basis.manifest} | {subject.path for subject in basis.subjects}
-    files = {folder: list(modules.python_files(root / folder)) for folder in basis.test_paths}
+    folders = (root / folder for folder in (".", *basis.test_paths))  # test paths may stand outside
+    files = list(dict.fromkeys(path for folder in folders for path in modules.python_files(folder)))
     suite = [root / path for path in known if path.endswith(".py")]
-    helpers = modules.naming({*suite, *itertools.chain(*files.values())}, basis.document_id)
-    for paths in files.values():
-        for path in paths:
-            name = os.path.relpath(path, root)
-            if name not in known and modules.speaks_of(path, basis.document_id, helpers) is not None:
-                yield Change(name, f"{name}, which speaks of its criteria, was added since")
+    given = modules.naming({*suite, *files}, basis.document_id)
+    for path in files:
+        name = os.path.relpath(path, root)
+        if name not in known and modules.speaks_of(path, basis.document_id, given) is not None:
+            yield Change(name, f"{name}, which speaks of its criteria, was added since")
 
 
 def _new_fixtures(basis: Basis, root: Path) -> Iterator[Change]:

@@ -16,6 +16,7 @@ import shlex
 import sys
 import sysconfig
 from concurrent.futures import ThreadPoolExecutor
+from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -247,14 +248,27 @@ class Inventory:
     def _speaks(self, module: pytest.Module) -> bool:
         """Whether a module has to do with criteria at all."""
         ours = (item for item in self._items if item.getparent(pytest.Module) is module)
-        return any(item.get_closest_marker(MARKER) for item in ours) or MARKER.encode() in _bytes(module.path)
+        return any(item.get_closest_marker(MARKER) for item in ours) or self._says(module.path)
 
     def _is_none(self, report: pytest.CollectReport) -> bool:
         """Whether what could not be read is something that was left out, and has nothing to do with criteria."""
         path = self._config.rootpath / report.nodeid
-        return any(
-            ignored == path or ignored in path.parents for ignored in self._left_out
-        ) and MARKER.encode() not in _bytes(path)
+        left_out = any(ignored == path or ignored in path.parents for ignored in self._left_out)
+        return left_out and not self._says(path)
+
+    def _says(self, path: Path) -> bool:
+        """Whether a file holds the marker, or marks tests with what another one gives."""
+        said = (modules.speaks_of(path, one, given) is not None for one, given in self._given.items())
+        return MARKER.encode() in _bytes(path) or any(said)
+
+    @cached_property
+    def _files(self) -> list[Path]:
+        return list(modules.python_files(self._project.around))
+
+    @cached_property
+    def _given(self) -> dict[str, modules.Given]:
+        """What the project's modules give that may mark a test, by the document's id."""
+        return {one: modules.naming(self._files, one) for one in self._project.by_id}
 
     def _unread(self) -> Iterator[str]:
         """Yield which conftest files and plugins of the project this process did not read: they may mark tests."""
@@ -274,15 +288,15 @@ class Inventory:
     def _astray(self) -> dict[str, list[str]]:
         """Return which files speak of criteria of our documents, and were not collected; by the document's id."""
         elsewhere = {code.co_filename for function in self._functions if (code := getattr(function, "__code__", None))}
-        paths = list(modules.python_files(self._project.around))
-        helpers = {one: modules.naming(paths, one) for one in self._project.by_id}
+        classes = {base for item in self._items for base in getattr(getattr(item, "cls", None), "__mro__", ())}
+        elsewhere |= {str(getattr(sys.modules.get(one.__module__), "__file__", "")) for one in classes}
         found: dict[str, list[str]] = {}
         where = ", ".join(map(self._relative, self._project.test_paths))
-        for path in paths:
+        for path in self._files:
             if path in self._modules or str(path) in elsewhere:
                 continue
             for one in self._project.by_id:
-                line = modules.speaks_of(path, one, helpers[one])
+                line = modules.speaks_of(path, one, self._given[one])
                 if line is not None:
                     found.setdefault(one, []).append(
                         f"{self._relative(path)}:{line} speaks of a criterion of {one}, and stands outside of what "

@@ -99,6 +99,82 @@ def test_a_new_module_that_is_marked_by_a_helper_nobody_imported_makes_everythin
     assert states(told, tmp_path) == ["stale", "stale"]
 
 
+LIMIT = 'limit = pytest.mark.criterion("WS-900", "one")\nslow = pytest.mark.slow\n'
+CONTRACT = """
+@pytest.mark.criterion("WS-900", "one")
+class Contract:
+    def test_it(self): ...
+
+class Plain:
+    def test_it(self): ...
+"""
+HELPERS = {
+    "base.py": CONTRACT,
+    "more/base.py": CONTRACT,
+    "second.py": "from base import Contract, Plain\n\nclass Second(Contract): ...\n\nclass Other(Plain): ...\n",
+    "marks/queue.py": LIMIT,
+    "marks/__init__.py": "from .queue import limit, slow as late\n\nhard = [limit]\n",
+    "marks/star.py": "from . import *\n",
+    "made.py": "import marks.queue\n\nMADE = {}\nMADE['limit'] = marks.queue.limit\nOTHER = [marks.queue.slow]\n",
+    "any.py": 'globals().update(limit=pytest.mark.criterion("WS-900", "one"))\n',
+}
+
+
+@pytest.mark.parametrize(
+    ("source", "state"),
+    [
+        ("from base import Contract\n\nclass TestMore(Contract): ...\n", "stale"),
+        ("import more.base as there\n\nclass TestMore(there.Contract): ...\n", "stale"),
+        ("from second import Second\n\nclass TestMore(Second): ...\n", "stale"),
+        ("from second import *\n\nclass Mine(Second): ...\n\nclass TestMore(Mine): ...\n", "stale"),
+        ("from marks import limit\n\n@limit\ndef test(): ...\n", "stale"),
+        ("from marks import hard\n\n@pytest.mark.parametrize('one', hard)\ndef test(one): ...\n", "stale"),
+        ("from marks.star import limit\n\n@limit\ndef test(): ...\n", "stale"),
+        ("import marks.queue\n\n@marks.queue.limit\ndef test(): ...\n", "stale"),
+        ("from made import MADE\n\n@MADE['limit']\ndef test(): ...\n", "stale"),
+        ("from any import limit\n\n@limit\ndef test(): ...\n", "stale"),
+        ("import any\n\n@any.limit\ndef test(): ...\n", "stale"),
+        ("from marks import limit\n\npytestmark: list = [limit]\n\ndef test(): ...\n", "stale"),
+        ("from marks import limit\n\npytestmark = []\npytestmark += [limit]\n\ndef test(): ...\n", "stale"),
+        ("from marks import limit\n\npytestmark = []\npytestmark.append(limit)\n\ndef test(): ...\n", "stale"),
+        ("from marks import limit as pytestmark\n\ndef test(): ...\n", "stale"),
+        ("from base import Plain\n\nclass TestMore(Plain): ...\n", "proven"),
+        ("import base\n\nclass TestMore(base.Plain): ...\n", "proven"),
+        ("from second import Other\n\nclass TestMore(Other): ...\n", "proven"),
+        ("from marks import late\n\n@late\ndef test(): ...\n", "proven"),
+        ("from marks import limit\n\ndef test():\n    print(limit)\n", "proven"),
+        ("from marks.queue import slow\n\npytestmark: list = [slow]\n\ndef test(): ...\n", "proven"),
+        ("from made import OTHER\n\n@OTHER[0]\ndef test(): ...\n", "proven"),
+        ("from queue import Queue\n\nclass TestMore(Queue): ...\n", "proven"),
+        ("from marks import limit\n\nclass Helper(limit.Limited): ...\n", "proven"),
+    ],
+)
+def test_a_new_module_is_told_by_what_marks_its_tests_however_that_came_to_it(
+    told: Story, tmp_path: Path, source: str, state: str
+) -> None:
+    """A marker or a marked base class comes through other modules and names, and what stands beside it does not."""
+    for name, text in HELPERS.items():
+        (tmp_path / name).parent.mkdir(exist_ok=True)
+        (tmp_path / name).write_text(f"import pytest\n\n{text}")
+        told.described(records.SUITE, provenance.path_sha256(tmp_path / name), name)
+    assert states(told, tmp_path) == ["proven", "proven"]
+    (tmp_path / "test_new.py").write_text(f"import pytest\n{source}")
+    assert states(told, tmp_path) == [state, state]
+
+
+@pytest.mark.parametrize("folder", ["tests", "elsewhere"])
+@pytest.mark.parametrize(("text", "state"), [(SPEAKING, "stale"), ("def test(): ...\n", "proven")])
+def test_a_new_module_counts_outside_of_the_test_paths_too(
+    told: Story, tmp_path: Path, folder: str, text: str, state: str
+) -> None:
+    """A run would not have known what it holds."""
+    (tmp_path / "tests").mkdir()
+    (tmp_path / "elsewhere").mkdir()
+    told.lines[1] = records.Selection(options={}, test_paths=("tests",))
+    (tmp_path / folder / "test_new.py").write_text(text)
+    assert states(told, tmp_path) == [state, state]
+
+
 @pytest.mark.parametrize(("folder", "state"), [(".", "stale"), ("chart/../deep", "proven")])
 def test_a_new_conftest_file_makes_stale_what_reads_it(told: Story, tmp_path: Path, folder: str, state: str) -> None:
     """Its fixtures may give a test something else than it was proven with."""

@@ -369,6 +369,18 @@ def test_a_test_that_pytest_passes_over_stops_the_run(suite: Suite, how: str) ->
     result.stderr.re_match_lines([r".*test_more\.py.*: .*(no test runs it as it|pytest does not collect it)"])
 
 
+def test_a_test_that_a_helper_marks_and_pytest_passes_over_stops_the_run(suite: Suite) -> None:
+    """The marker's name need not stand in the module of a test."""
+    (suite.path / "marks.py").write_text("import pytest\n\nlimits = pytest.mark.criterion('WS-900', 'one')\n")
+    suite.write({"one": suite.PROVING})
+    append(suite, "pytest.ini", "pythonpath = .\n")
+    source = f"from marks import limits\n\n@limits\n{HIDDEN['a constructor']('')}"
+    (suite.path / "test_more.py").write_text(source)
+    result = suite.run("-W", "ignore", own_process=True)
+    assert result.ret == pytest.ExitCode.USAGE_ERROR
+    result.stderr.re_match_lines([r".*test_more\.py.*: .*pytest does not collect it"])
+
+
 SHOWN: dict[str, str] = {
     "by a decorator that hides it": (
         "def hiding(function):\n    return lambda evidence: function(evidence)\n\n@hiding\n{test}"
@@ -768,6 +780,23 @@ def test_tests_of_a_base_class_in_a_helper_are_no_tests_that_are_left_out(suite:
     assert suite.run(own_process=True).ret == pytest.ExitCode.OK
 
 
+@pytest.mark.parametrize("used", [False, True])
+def test_a_class_that_a_base_class_marks_is_found_outside_of_the_test_paths(suite: Suite, *, used: bool) -> None:
+    """What it inherits is a test of the criterion, unless a class that is collected inherits it in turn."""
+    (suite.path / "base.py").write_text(
+        "import pytest\n\n\n@pytest.mark.criterion('WS-900', 'one')\nclass Contract:\n    answer = 42\n\n"
+        "    def test(self, evidence):\n        evidence.record('answer', self.answer)\n"
+    )
+    (suite.path / "more.py").write_text("import base\n\n\nclass TestMore(base.Contract):\n    answer = 41\n")
+    suite.write({"one": ""})
+    append(suite, "pytest.ini", "testpaths = test_00.py\npythonpath = .\n")
+    derived = "more.TestMore" if used else "base.Contract"
+    (suite.path / "test_00.py").write_text(f"import base\nimport more\n\n\nclass TestIt({derived}):\n    pass\n")
+    suite.run(own_process=True)
+    assert suite.states() == {"one": "proven" if used else "not-run"}
+    assert [sentence.partition(" speaks")[0] for sentence in unknown(suite)] == ([] if used else ["more.py:4"])
+
+
 def test_a_broken_module_that_speaks_of_criteria_is_told_in_one_line(suite: Suite) -> None:
     """The reason is its own error, whatever was selected."""
     suite.write({"one": suite.PROVING})
@@ -776,6 +805,21 @@ def test_a_broken_module_that_speaks_of_criteria_is_told_in_one_line(suite: Suit
     assert suite.states() == {"one": "blocked"}
     result.stdout.fnmatch_lines(["*blocked: test_more.py could not be collected*No module named 'no_such_module'*"])
     assert "INTERNALERROR" not in result.stdout.str()
+
+
+@pytest.mark.parametrize("given", ["limits", "slow"])
+def test_a_broken_module_that_a_setting_leaves_out_is_missed_if_a_helper_marks_it(suite: Suite, given: str) -> None:
+    """Mended it would be a test of the criterion that was not run; one that is not marked is nobody's business."""
+    (suite.path / "marks.py").write_text(
+        "import pytest\n\nlimits = pytest.mark.criterion('WS-900', 'one')\nslow = pytest.mark.usefixtures()\n"
+    )
+    suite.write({"one": suite.PROVING})
+    source = f"from marks import {given}\nimport no_such_module\n\n@{given}\n{FAILING}"
+    (suite.path / "test_broken.py").write_text(source)
+    append(suite, "conftest.py", "\ncollect_ignore = ['test_broken.py']\n")
+    append(suite, "pytest.ini", "pythonpath = .\n")
+    suite.run(own_process=True)
+    assert suite.states() == {"one": "blocked" if given == "limits" else "proven"}
 
 
 def test_a_path_that_is_not_there_is_told_by_processes_of_xdist_too(suite: Suite) -> None:
