@@ -60,7 +60,7 @@ def accept(path: Path, logs: tuple[Path, ...], *, controls: bool) -> None:
     ticking.require_same(source.log, document)
     ticking.require_whole(source.log, source.verdicts)
     ticking.require_acceptable(source.log, source.verdicts)
-    root = freshness.root_of(source.log.session.document_path, document)
+    root = freshness.root_of(source.log.session.document_path, document, source.log.path)
     kept = accepted.path_of(document.id, root)
     accepted.write(kept, accepted.content_of(accepted.statement(source.log, found, source.verdicts, root)))
     say(f"{kept}: {checklist.summary(source.verdicts)}")
@@ -89,7 +89,7 @@ def _accept_controls(document: Document, logs: tuple[Path, ...]) -> None:
     ticking.require_same(log, document)
     names = {one.control for one in log.rounds if one.control} | {one.control for one in log.taken if one.control}
     matrix = evidence.matrix(log, document, len(names), every=True)
-    root = freshness.root_of(log.session.document_path, document)
+    root = freshness.root_of(log.session.document_path, document, log.path)
     since = freshness.changes(freshness.basis_of(log), root)
     why = next(iter([*reports_matrix.problems(matrix), *(f"{change.what}." for change in since)]), "")
     if why or not matrix.agrees:
@@ -243,7 +243,7 @@ def diff(path: Path, other: Path | None, *, as_json: bool) -> None:
     if kept is None:
         raise errors.EvidenceError(f"Nothing was accepted of {path}.", instead="workstream accept DOCUMENT")
     then = accepted.read(kept).statement
-    root = freshness.root_of(then.subject[0].name, document)
+    root = freshness.root_of(then.subject[0].name, document, kept)
     changes = [*changed.since(then, document, root)]
     logs = sources.logs_of(document, ())
     now = sources.from_logs(document, logs) if logs else None

@@ -48,9 +48,8 @@ def report(path: Path, log: Path | None, output: Path | None) -> None:
 
 def _page(document: documents.Document, log: evidence.Log) -> str:
     if not log.has_controls:
-        return page.html(
-            document, log, freshness.current(log, document, freshness.root_of(log.session.document_path, document))
-        )
+        root = freshness.root_of(log.session.document_path, document, log.path)
+        return page.html(document, log, freshness.current(log, document, root))
     # How many controls there were to be, the log does not say: those that began.
     begun = len({round_.control for round_ in log.rounds if round_.control})
     return page.html(document, log, (), evidence.matrix(log, document, begun, every=False))

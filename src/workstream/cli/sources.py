@@ -115,7 +115,7 @@ def from_logs(document: Document, logs: tuple[Path, ...]) -> Source:
     """
     log = ticking.log_of(logs, document)
     basis, command = freshness.basis_of(log), log.session.command
-    root = freshness.root_of(log.session.document_path, document)
+    root = freshness.root_of(log.session.document_path, document, log.path)
     return Source(logs, freshness.current(log, document, root), basis, command, log)
 
 

@@ -65,19 +65,21 @@ class Change:
         return self.tests is None or not self.tests.isdisjoint(verdict.tests)
 
 
-def root_of(recorded_path: str, document: Document) -> Path:
-    """Return the folder from which recorded paths start, wherever the command runs: the document's place tells it.
+def root_of(recorded_path: str, document: Document, beside: Path) -> Path:
+    """Return the folder from which recorded paths start, wherever the command runs: the place of the document tells it.
 
-    If the document is not where it was, it is the working folder.
+    It is one above the document, the working folder or one above it, or one above what recorded the path, which may
+    have been carried elsewhere; the working folder if the document is not where it was.
 
     Args:
         recorded_path: where the document was.
         document: the document as it is now.
+        beside: the file that recorded it.
 
     """
-    recorded, resolved = Path(recorded_path).parts, document.path.resolve().parts
-    below = len(resolved) - len(recorded)
-    return Path(*resolved[:below]) if below > 0 and resolved[below:] == recorded else Path.cwd()
+    now, here = document.path.resolve(), Path.cwd()
+    folders = (*now.parents, here, *here.parents, *beside.resolve().parents)
+    return next((folder for folder in folders if os.path.relpath(now, folder) == recorded_path), here)
 
 
 def changes(basis: Basis, root: Path) -> tuple[Change, ...]:
@@ -88,6 +90,10 @@ def changes(basis: Basis, root: Path) -> tuple[Change, ...]:
         root: the folder from which its paths start: pytest's root.
 
     """
+    paths = {line.source_path for line in basis.manifest if line.source_path}
+    if paths and not any((root / path).exists() for path in paths):
+        what = f"none of the modules of its tests is found from {root}: call this where pytest's root is"
+        return (Change(min(paths), what),)
     return (
         *_changed_modules(basis, root),
         *_new_modules(basis, root),

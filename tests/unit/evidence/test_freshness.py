@@ -4,7 +4,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from workstream import errors
+from workstream import documents, errors
 from workstream.evidence import freshness, provenance, records
 
 if TYPE_CHECKING:
@@ -223,6 +223,41 @@ def test_only_what_was_proven_becomes_stale(story: type[Story], tmp_path: Path) 
     """What failed has failed, whatever changed since."""
     failed = story("one").bind(T).ran(T, records.Result.FAILED).described("chart", "other", "chart").ended()
     assert states(failed, tmp_path) == ["blocked"]
+
+
+@pytest.mark.parametrize(
+    ("recorded", "places", "found"),
+    [
+        ("docs/WS-900.md", ("elsewhere", "elsewhere"), "."),
+        ("../docs/WS-900.md", (".", "service/build/acceptance/WS-900"), "service"),
+        ("../docs/WS-900.md", ("service/tests", "elsewhere"), "service"),
+        ("former/WS-900.md", ("elsewhere", "service/build/acceptance/WS-900"), "elsewhere"),
+    ],
+    ids=["above the document", "above the evidence", "above the working folder", "the document was moved"],
+)
+def test_paths_start_where_the_one_of_the_document_leads_to_it(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, recorded: str, places: tuple[str, str], found: str
+) -> None:
+    """A service of a repository has its own root of pytest, and its document may stand beside it."""
+    for folder in ("docs", "service/tests", "elsewhere"):
+        (tmp_path / folder).mkdir(parents=True)
+    path = tmp_path / "docs" / "WS-900.md"
+    path.write_text("## WS-900: Story\n\n### Acceptance Criteria\n\n- [ ] one\n")
+    called, left = (tmp_path / place for place in places)
+    monkeypatch.chdir(called)
+    assert freshness.root_of(recorded, documents.read(path), left / "evidence.jsonl") == tmp_path / found
+
+
+def test_where_no_test_is_found_that_is_what_is_told(told: Story, tmp_path: Path) -> None:
+    """Who asks from the wrong folder hears of that, and not that everything changed."""
+    log = told.log(tmp_path)
+    (tmp_path / "elsewhere").mkdir()
+    for verdict in freshness.current(log, told.document, tmp_path / "elsewhere"):
+        assert verdict.state == "stale"
+        assert verdict.reason == (
+            f"It was proven, but none of the modules of its tests is found from {tmp_path / 'elsewhere'}: call this "
+            "where pytest's root is."
+        )
 
 
 def test_of_several_descriptions_every_one_counts(told: Story, tmp_path: Path) -> None:
