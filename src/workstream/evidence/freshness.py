@@ -90,7 +90,7 @@ def changes(basis: Basis, root: Path) -> tuple[Change, ...]:
         root: the folder from which its paths start: pytest's root.
 
     """
-    paths = {line.source_path for line in basis.manifest if line.source_path}
+    paths = {line.source_path for line in basis.manifest if line.source_sha256}
     if paths and not any((root / path).exists() for path in paths):
         what = f"none of the modules of its tests is found from {root}: call this where pytest's root is"
         return (Change(min(paths), what),)
