@@ -70,6 +70,13 @@ def test_a_document_may_have_a_line_above_its_heading() -> None:
     assert (document.id, document.title, len(document.criteria)) == ("WS-007-01", "Letters", 1)
 
 
+def test_a_document_may_have_a_line_above_its_only_other_heading() -> None:
+    """Its criteria may stand below a label, and then that heading is the last one."""
+    document = read("# By hand\n\n## WS-007-01: Letters\n\n**Acceptance Criteria:**\n\n- [ ] Letters leave by noon\n")
+
+    assert (document.id, document.title, len(document.criteria)) == ("WS-007-01", "Letters", 1)
+
+
 @pytest.mark.parametrize(
     ("matter", "document_id"),
     [
