@@ -1226,6 +1226,7 @@ SITUATIONS = {
         def check(answer):
             assert answer["status"] == "good"
 
+        @pytest.mark.filterwarnings("ignore")
         def test(evidence):
             evidence.record("answer", 42)
             thread = threading.Thread(target=check, args=[{}])
@@ -1238,6 +1239,7 @@ SITUATIONS = {
         """
         import threading
 
+        @pytest.mark.filterwarnings("ignore")
         def test(evidence):
             found = []
             thread = threading.Thread(target=lambda: found.append(open("is-not-there").read()))
@@ -1252,6 +1254,7 @@ SITUATIONS = {
         """
         import threading
 
+        @pytest.mark.filterwarnings("ignore")
         def test(evidence):
             evidence.record("answer", 42)
             thread = threading.Thread(target=lambda: pytest.fail("it is 41"))
@@ -1265,6 +1268,7 @@ SITUATIONS = {
         import sys
         import threading
 
+        @pytest.mark.filterwarnings("ignore")
         def test(evidence):
             evidence.record("answer", 42)
             thread = threading.Thread(target=lambda: sys.exit("it is 41"))
@@ -1642,6 +1646,8 @@ SHARED = {
             client.extend(COMPLAINTS)
     """,
     "the teardown of a class": """
+        del pytestmark
+
         class Test:
             complaints = []
 
@@ -1649,15 +1655,19 @@ SHARED = {
             def teardown_class(cls):
                 assert not cls.complaints, "the server complained"
 
+            @pytest.mark.criterion("WS-900", "one")
             def test(self, evidence):
                 evidence.record("answer", 42)
                 self.complaints.extend(COMPLAINTS)
 
+            @pytest.mark.criterion("WS-900", "two")
             def test_other(self, evidence):
                 evidence.record("answer", 42)
     """,
     "the teardown of a class of unittest": """
         import unittest
+
+        del pytestmark
 
         class Test(unittest.TestCase):
             complaints = []
@@ -1670,10 +1680,12 @@ SHARED = {
             def tearDownClass(cls):
                 assert not cls.complaints, "the server complained"
 
+            @pytest.mark.criterion("WS-900", "one")
             def test(self):
                 self.evidence.record("answer", 42)
                 self.complaints.extend(COMPLAINTS)
 
+            @pytest.mark.criterion("WS-900", "two")
             def test_other(self):
                 self.evidence.record("answer", 42)
     """,
