@@ -18,7 +18,7 @@ from typing import TYPE_CHECKING
 
 from pytest_kubernetes.providers.kind import KindManagerBase
 
-from workstream import errors, limits, processes, shortage
+from workstream import errors, files, limits, processes, shortage
 from workstream.cluster import cache, images, prepared_nodes, waiting
 from workstream.cluster.access import Cluster, request_timeout
 from workstream.cluster.engine import HOME_LABEL, filters, labels_of_ours
@@ -67,9 +67,8 @@ class KindCluster(KindManagerBase):
         self._called = name
         self._home = cache.folder() / "clusters" / name
         self._images = images.Images()
-        self._loaded: dict[
-            str, str
-        ] = {}  # of each repository the image that was loaded first: later ones may be broken
+        # Of each repository the image that was loaded first: later ones may be broken on purpose.
+        self._loaded: dict[str, str] = {}
         super().__init__(name, None, self._home / "kubeconfig")
 
     def _set_cluster_name(self, cluster_name: str, provider_config: str | None) -> str:
@@ -101,8 +100,11 @@ class KindCluster(KindManagerBase):
 
     def _kind(self, *arguments: str | Path, limit: limits.Limit) -> processes.Completed:
         variables = {"KIND_EXPERIMENTAL_DOCKER_NETWORK": self._network, "KIND_EXPERIMENTAL_PROVIDER": "docker"}
-        environment = self._engine.environment | self._programs | Environment(variables)
-        return processes.run(["kind", *arguments], limit=limit, environment=environment)
+        # What it keeps for a moment, a whole image say, it leaves there when it is interrupted.
+        with files.temporary("kind", cache.folder()) as folder:
+            variables["TMPDIR"] = str(folder)
+            environment = self._engine.environment | self._programs | Environment(variables)
+            return processes.run(["kind", *arguments], limit=limit, environment=environment)
 
     # What pytest-kubernetes calls.
 
@@ -114,10 +116,10 @@ class KindCluster(KindManagerBase):
         name = self.cluster_name
         arguments = ["create", "cluster", "--name", name, "--image", self._image, "--retain"]
         configuration = recipes() / "kind.yaml"
-        files = ["--config", str(configuration), "--kubeconfig", str(cluster_options.kubeconfig_path)]
+        places = ["--config", str(configuration), "--kubeconfig", str(cluster_options.kubeconfig_path)]
         try:
             with step("cluster", f"creating {self._called}: 1 control plane, 2 workers"):
-                self._kind(*arguments, *files, limit=limits.CLUSTER_CREATE)
+                self._kind(*arguments, *places, limit=limits.CLUSTER_CREATE)
             with step("cluster", "waiting for every node and for CoreDNS"):
                 self._until_ready()
         except BaseException as error:

@@ -59,7 +59,7 @@ def prepare(engine: Engine, node: str, brought: Sequence[str]) -> None:
         base = _base(engine, node)
         before = _prepared(engine, base)
         name = f"{_REPOSITORY}:{cache.digest(_stated(engine, base), *map(engine.image_id, brought))}"
-        with cache.lock("prepared-node"):
+        with cache.lock("node-image"):  # as whoever builds one: there is one helper at a time
             if name not in before:
                 cache.require_space(limits.PREPARED_NODE_BYTES, name)
                 with step("images", f"making a node image that holds {', '.join(brought)}: for the next run"):

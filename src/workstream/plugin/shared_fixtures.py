@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import contextlib
 from typing import TYPE_CHECKING, Any
+from weakref import WeakKeyDictionary
 
 from _pytest.fixtures import FixtureDef, SubRequest
 
@@ -27,19 +28,19 @@ def watched(under_way: Callable[[], Running | None], lose: Callable[[Running, st
         lose: takes a run that has ended, and what a fixture that it used found out since.
 
     """
-    users: dict[int, list[Running]] = {}
+    users: WeakKeyDictionary[FixtureDef[Any], list[Running]] = WeakKeyDictionary()
     told: list[BaseException] = []  # a fixture that another one rests on ends with the same exception once more
     execute, finish = FixtureDef.execute, FixtureDef.finish
 
     def executed(fixture: FixtureDef[Any], request: SubRequest) -> Any:  # noqa: ANN401 - anything
         running = under_way()
-        using = users.setdefault(id(fixture), [])
+        using = users.setdefault(fixture, [])
         if running is not None and running not in using:
             using.append(running)
         return execute(fixture, request)
 
     def finished(fixture: FixtureDef[Any], request: SubRequest) -> None:
-        using = users.pop(id(fixture), [])
+        using = users.pop(fixture, [])
         try:
             finish(fixture, request)
         except BaseException as error:

@@ -167,6 +167,19 @@ def test_an_image_is_loaded_unless_every_worker_has_its_very_content(  # noqa: P
     assert any(line.startswith("kind load") for line in log.read_text().splitlines()) is loads
 
 
+def test_what_kind_leaves_when_it_is_interrupted_goes(
+    pretend: Callable[[str, str], Path], tmp_path: Path, log: Path
+) -> None:
+    """It keeps a whole image in the folder for temporary files, which is one of this call."""
+    pretend("kind", f'mkdir "$TMPDIR/images-tar" && echo "$TMPDIR" >> {log}; exit 1')
+    with pytest.raises(errors.ProgramFailedError):
+        cluster(pretend, tmp_path, CONTAINERD.replace("LISTED", "")).load_image("team/app:1")
+
+    folder = Path(log.read_text().splitlines()[-1])
+    assert folder.is_relative_to(tmp_path / "cache")
+    assert not folder.exists()
+
+
 @pytest.fixture
 def provided(pretend: Callable[[str, str], Path], tmp_path: Path, log: Path) -> Callable[..., Cluster]:
     """Give a cluster whose engine has one image, `sha256:engine`; its nodes have it under the name of its content."""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from threading import Thread
 from typing import TYPE_CHECKING
 
 import pytest
@@ -13,6 +14,9 @@ from workstream.cluster import cache, engine, prepared_nodes
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
     from pathlib import Path
+    from threading import Event
+
+SECONDS = 30  # far more than anything here takes
 
 pytestmark = pytest.mark.usefixtures("enough_room")
 
@@ -138,6 +142,19 @@ def test_none_is_made_for_nothing(docker: Docker, monkeypatch: pytest.MonkeyPatc
     prepared_nodes.prepare(docker.engine, "node:1", [] if why == "nothing was loaded" else ["queue:dev-1"])
 
     assert docker.calls("") == []
+
+
+def test_it_waits_for_whoever_makes_a_node_image(docker: Docker, heard: Callable[[str], Event]) -> None:
+    """Both have a helper of one name, and each removes what it takes for left behind."""
+    waits = heard("waiting for whoever is making node-image")
+    making = Thread(target=prepared_nodes.prepare, args=(docker.engine, "node:1", ["queue:dev-1"]))
+    with cache.lock("node-image"):
+        making.start()
+        assert waits.wait(SECONDS)
+        assert docker.calls("run --detach") == []
+    making.join(SECONDS)
+
+    assert len(docker.prepared) == 1
 
 
 def test_what_goes_wrong_is_told_and_costs_nothing(docker: Docker, caplog: pytest.LogCaptureFixture) -> None:
