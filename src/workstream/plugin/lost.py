@@ -181,7 +181,7 @@ class Lost:
     def _checks(self, error: BaseException | None) -> bool:
         """Whether an exception says that a check failed, or that one came to nothing: not that somebody hung up."""
         if isinstance(error, SystemExit):
-            return error.code not in {None, 0}
+            return error.code not in (None, 0)  # which may be a list, say
         if error is None or isinstance(error, AssertionError | Failed):
             return error is not None
         return not isinstance(error, OSError) and unfinished.asserted(error.__traceback__, self._is_own)

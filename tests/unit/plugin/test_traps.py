@@ -1271,7 +1271,7 @@ SITUATIONS = {
         @pytest.mark.filterwarnings("ignore")
         def test(evidence):
             evidence.record("answer", 42)
-            thread = threading.Thread(target=lambda: sys.exit("it is 41"))
+            thread = threading.Thread(target=lambda: sys.exit(["it is 41"]))
             thread.start()
             thread.join()
         """,
