@@ -28,6 +28,7 @@ if TYPE_CHECKING:
 # test, which plugins check it, or what its fixtures do.
 _FOR_ONE_RUN = re.compile(
     r"(log|junit|verbosity|truncation_limit|tmp_path_retention|faulthandler)_|(console_output_style|cache_dir|testpaths"
+    r"|strict(_config|_markers)?"  # what --strict and its like make of themselves
     r"|workstream_(testpaths|cluster_name|kube_context|registry|namespace))$"
 )
 

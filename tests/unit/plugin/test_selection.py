@@ -697,6 +697,13 @@ def test_what_one_run_alone_prints_makes_it_no_part(suite: Suite, setting: str) 
     assert suite.states() == {"one": "proven"}
 
 
+def test_options_that_pytest_keeps_as_settings_make_it_no_part(suite: Suite) -> None:
+    """It is strict with what it reads, and leaves nothing out."""
+    suite.write({"one": suite.PROVING})
+    suite.run("--strict-markers", "--strict-config")
+    assert suite.states() == {"one": "proven"}
+
+
 SAVED = """
 import sys
 
