@@ -202,7 +202,7 @@ forget_ended_workers() {
         # As Spark names it: worker_worker-20261231235959-10.0.0.1-7078. All are asked at once: some may never answer.
         if [[ $file =~ /worker_worker-[0-9]+-(.+)-([0-9]+)$ ]]; then
             if ! answers "${BASH_REMATCH[1]}" "${BASH_REMATCH[2]}"; then
-                printf 'entrypoint: removing %s: that worker has ended\n' "$file" >&2
+                printf 'entrypoint: removing %s: nothing answers at the port of that worker\n' "$file" >&2
                 rm -f "$file"
             fi &
         fi

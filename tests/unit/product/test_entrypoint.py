@@ -647,7 +647,7 @@ def test_a_master_waits_for_no_worker_that_has_ended(container: Container, taken
             file.touch()
         _, lines = container.run("master", SPARK_RECOVERY_DIR=str(container.local))
 
-    assert f"entrypoint: removing {ended}: that worker has ended" in lines
+    assert f"entrypoint: removing {ended}: nothing answers at the port of that worker" in lines
     assert {alive, *others} < set(container.local.iterdir())
     assert not ended.exists()
 
