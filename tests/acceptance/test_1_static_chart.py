@@ -13,6 +13,7 @@ import yaml
 
 from support import manifests
 from support.places import CHART, DEFAULT_IMAGE, RELEASE, SHUFFLE_FOLDER, SHUFFLE_PORT
+from workstream import limits, processes
 from workstream.cluster import helm
 from workstream.cluster.helm import Release
 
@@ -681,6 +682,25 @@ def test_helm_test_ends_and_what_failed_can_be_read(defaults: list[Manifest]) ->
     assert pod["spec"]["restartPolicy"] == "Never"
     assert 60 <= pod["spec"]["activeDeadlineSeconds"] < 300, "seconds; Helm waits for 300"
     assert set(policy.split(",")) == {"before-hook-creation", "hook-succeeded"}
+
+
+def test_the_notes_warn_of_what_is_open() -> None:
+    """Who may do what is said while nobody has to show a secret: of the service where there is one, and else not."""
+
+    def notes(values: dict[str, Any]) -> str:
+        asked = ["--namespace", RELEASE.namespace, "--dry-run=client", "--output", "json", "--values", "-"]
+        command = ["helm", "install", RELEASE.name, str(RELEASE.chart), *asked]
+        said = processes.run(command, limit=limits.RELEASE_INSTALL, stdin=json.dumps(values).encode()).stdout
+        return str(json.loads(said)["info"]["notes"])
+
+    as_it_is = notes({})
+    without_service = notes({"shuffleService": {"enabled": False}})
+
+    assert "WARNING: authentication is off" in as_it_is
+    assert f"whoever reaches port {SHUFFLE_PORT} of a node may read and delete the shuffle data there" in as_it_is
+    assert "WARNING: authentication is off" in without_service
+    assert "shuffle data there" not in without_service
+    assert "WARNING" not in notes({"authentication": {"enabled": True}})
 
 
 def test_the_drivers_address_is_that_of_the_masters_pod(defaults: list[Manifest]) -> None:

@@ -132,6 +132,11 @@ def test_the_readme_has_the_table_that_the_values_make() -> None:
         ),
         pytest.param({"sparkConf": {"spark.driver.host": "x"}}, "spark.driver.host", id="one address for all drivers"),
         pytest.param(
+            {"sparkConf": {"spark.driver.bindAddress": "x"}},
+            "one address for every driver",
+            id="one address to which all drivers bind",
+        ),
+        pytest.param(
             {"shuffleService": {"hostPath": "/var/lib/spark-standalone"}}, "must differ", id="one folder for two parts"
         ),
         pytest.param(
