@@ -3,8 +3,9 @@
     python benchmarks/mutants.py src/workstream/evidence src/workstream/plugin --count 200
 
 First all unit tests run once, to learn which of them reaches which line and how long each takes. Then, from as many
-clones of the last commit as there are processors, each mutant runs those tests, the quickest first, until one fails.
-What every mutant came to is kept in a file of its own in the folder: called again, it goes on where it was stopped.
+clones of the last commit as there are processors, each mutant runs those tests, the quickest first, until one fails;
+one that survives these also runs a test of every other function that reaches it, the longest first. What every
+mutant came to is kept in a file of its own in the folder: called again, it goes on where it was stopped.
 
 A mutant is killed if a test fails, or if the tests do not end in the time that they take four times over. The
 others survived those tests that reach them and fit into the seconds that a mutant may take, or are reached by none:
@@ -36,7 +37,8 @@ if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
 
 ROOT = Path(__file__).resolve().parents[1]
-SEED, COUNT, SECONDS = 8, 200, 45.0
+SEED, COUNT = 8, 200
+QUICK, LONG = 40.0, 240.0  # seconds of tests for each
 _OF_ONE_FUNCTION = 3  # tests that differ in their parameters: what these do not notice, the others seldom do
 _STARTUP = 60.0  # seconds that pytest takes at the most beside its tests
 
@@ -356,42 +358,60 @@ class Reach:
         named = {part for context, bits in rows if mutant.line in numbits_to_nums(bits) for part in context.split("|")}
         return sorted(named & self._seconds.keys(), key=self._seconds.__getitem__)
 
-    def chosen(self, tests: Sequence[str], limit: float) -> tuple[list[str], float]:
-        """Return those that fit into some seconds, a few of each function, and how long they take."""
-        total, chosen, functions = 0.0, list[str](), Counter[str]()
+    def chosen(self, tests: Sequence[str], quick: float, long: float) -> Iterator[tuple[list[str], float]]:
+        """Yield which of these are to run, the quickest first, and how long they take; then what else there is.
+
+        Args:
+            tests: tests, the quickest first.
+            quick: how many seconds the first may take together, a few of each function.
+            long: how many seconds the others may take, one of each function that has none among the first.
+
+        """
+        first, functions = list[str](), Counter[str]()
+        left = quick
         for test in tests:
-            functions[test.partition("[")[0]] += 1
-            if functions[test.partition("[")[0]] <= _OF_ONE_FUNCTION and total + self._seconds[test] <= limit:
-                total += self._seconds[test]
-                chosen.append(test)
-        return chosen, total
+            function = test.partition("[")[0]
+            if functions[function] < _OF_ONE_FUNCTION and self._seconds[test] <= left:
+                functions[function] += 1
+                left -= self._seconds[test]
+                first.append(test)
+        yield first, quick - left
+        others, left = list[str](), long
+        for test in reversed(tests):
+            function = test.partition("[")[0]
+            if not functions[function] and self._seconds[test] <= left:
+                functions[function] += 1
+                left -= self._seconds[test]
+                others.append(test)
+        yield others, long - left
 
 
-def tried(mutant: Mutant, place: Place, reach: Reach, limit: float) -> Tried:
+def tried(mutant: Mutant, place: Place, reach: Reach, quick: float, long: float) -> Tried:
     """Run the tests that reach a mutant on it."""
     tests = reach.tests(mutant)
-    chosen, seconds = reach.chosen(tests, limit)
-    if not chosen:
-        return Tried(mutant, "unreached", len(tests), 0)
+    result, ran, said = "unreached", 0, ""
     arguments = place.folder / "tests"
-    arguments.write_text("\n".join(chosen))
     file = place.clone / mutant.path
     content, times = file.read_bytes(), file.stat()
     began = time.monotonic()
     try:
         file.write_bytes(mutated(content, mutant))
-        # Nothing is compiled into a file: Python would take it for the original's, which has the same time.
-        good, said = place.pytest(
-            ["-x", "--tb=line", f"@{arguments}"], _STARTUP + 4 * seconds, {"PYTHONDONTWRITEBYTECODE": "1"}
-        )
+        for chosen, seconds in reach.chosen(tests, quick, long):
+            if chosen and result != "killed":
+                arguments.write_text("\n".join(chosen))
+                ran += len(chosen)
+                # Nothing is compiled into a file: Python would take it for the original's, which has the same time.
+                good, said = place.pytest(
+                    ["-x", "--tb=line", f"@{arguments}"], _STARTUP + 4 * seconds, {"PYTHONDONTWRITEBYTECODE": "1"}
+                )
+                result = "survived" if good else "killed"
     finally:
         file.write_bytes(content)
         os.utime(file, ns=(times.st_atime_ns, times.st_mtime_ns))
-    took = round(time.monotonic() - began, 1)
-    return Tried(mutant, "survived" if good else "killed", len(tests), len(chosen), took, said[-600:])
+    return Tried(mutant, result, len(tests), ran, round(time.monotonic() - began, 1), said[-600:])
 
 
-def try_all(mutants: Sequence[Mutant], places: Sequence[Place], folder: Path, limit: float) -> None:
+def try_all(mutants: Sequence[Mutant], places: Sequence[Place], folder: Path, quick: float, long: float) -> None:
     """Try mutants side by side, and keep what each came to; those that were tried before are passed over."""
     reach = Reach(folder)
     reach.learn(places[0])
@@ -405,7 +425,7 @@ def try_all(mutants: Sequence[Mutant], places: Sequence[Place], folder: Path, li
                 return
             kept = folder / "results" / f"{number:04}.json"
             if not kept.exists():
-                one = tried(mutant, place, reach, limit)
+                one = tried(mutant, place, reach, quick, long)
                 kept.write_text(json.dumps(asdict(one), indent=1))
                 print(
                     f"{number:4} {one.result:9} {one.seconds:5.1f} s  {mutant.path}:{mutant.line} {mutant.kind}",
@@ -425,7 +445,14 @@ def main() -> None:
     parser.add_argument("paths", nargs="+", type=Path, help="files and folders of this repository")
     parser.add_argument("--seed", type=int, default=SEED)
     parser.add_argument("--count", type=int, default=COUNT, help=f"how many are tried (default: {COUNT})")
-    parser.add_argument("--seconds", type=float, default=SECONDS, help=f"of tests for each (default: {SECONDS:g})")
+    parser.add_argument(
+        "--seconds",
+        nargs=2,
+        type=float,
+        default=(QUICK, LONG),
+        metavar=("QUICK", "LONG"),
+        help=f"of tests for each, and of others for each that survives these (default: {QUICK:g} {LONG:g})",
+    )
     parser.add_argument("--folder", type=Path, default=ROOT / "build" / "mutants", help="what is kept, and resumed")
     options = parser.parse_args()
     folder: Path = options.folder.absolute()
@@ -435,7 +462,7 @@ def main() -> None:
         place.prepare()
     clone = places[0].clone
     paths = [clone / path.absolute().relative_to(ROOT) for path in options.paths]
-    try_all(sample(paths, clone, options.seed, options.count), places, folder, options.seconds)
+    try_all(sample(paths, clone, options.seed, options.count), places, folder, *options.seconds)
     results = [json.loads(path.read_text()) for path in sorted((folder / "results").glob("*.json"))]
     for one in results:
         if one["result"] != "killed":

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import importlib.util
+import json
 import subprocess
 import sys
 from pathlib import Path
@@ -134,4 +135,27 @@ def test_mutants_are_small_faults_of_code_that_tests_can_notice(
         "return number + 1 if number in others or number > 0 else None",
         "return number + 1 if number in others and number >= 0 else None",
         "return number + 1 if number in others and number > 1 else None",
+    ]
+
+
+def test_a_mutant_that_survives_the_quick_tests_meets_one_of_every_other_function(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    """First the quickest, a few of each function; then one of each that has none among them, the longest first."""
+    mutants = program("mutants", monkeypatch)
+    took = {"t.py::a": 1, "t.py::b[1]": 1, "t.py::b[2]": 1, "t.py::b[3]": 1, "t.py::b[4]": 1} | {
+        "t.py::c[1]": 20,
+        "t.py::c[2]": 21,
+        "t.py::d": 30,
+        "t.py::e": 300,
+    }
+    (tmp_path / "coverage").mkdir()
+    (tmp_path / "coverage" / "data").touch()
+    (tmp_path / "times.jsonl").write_text("".join(f"{json.dumps([test, took[test], True])}\n" for test in took))
+    reach = mutants.Reach(tmp_path)
+    reach.learn(mutants.Place(tmp_path))
+
+    assert list(reach.chosen(list(took), 10, 60)) == [
+        (["t.py::a", "t.py::b[1]", "t.py::b[2]", "t.py::b[3]"], 4),
+        (["t.py::d", "t.py::c[2]"], 51),
     ]
