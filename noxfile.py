@@ -90,6 +90,14 @@ def browser(session: nox.Session) -> None:
 
 
 @nox.session
+def product(session: nox.Session) -> None:
+    """Try chart and image alone: what Helm renders of the chart, and containers of the image; an engine, no cluster."""
+    _install(session)
+    # `python -m` finds tests.product, too.
+    session.run("python", "-m", "pytest", "tests/product", *session.posargs)
+
+
+@nox.session
 def schemas(session: nox.Session) -> None:
     """Check what the chart renders against the API of several versions of Kubernetes, with kubeconform: no cluster."""
     _install(session)

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from support import containers, image, node_folders, staging
+from support import image, node_folders, staging
 from support.applications import REDUCES, SMALL_MACHINE, Submitter
 from support.install import install
 from support.paused_jobs import pausing
@@ -20,7 +20,6 @@ if TYPE_CHECKING:
     from concurrent.futures import Future
 
     from support.applications import Running
-    from support.containers import Lab
     from support.install import Change
     from support.staging import Place
     from workstream.cluster.access import Cluster
@@ -44,7 +43,7 @@ def image_under_way(world: World, subject: Subject, tmp_path_factory: pytest.Tem
 
 @pytest.fixture(scope="session", autouse=True)
 def image_in_cluster(request: pytest.FixtureRequest, world: World, image_under_way: Future[str]) -> Future[str]:
-    """Begin to bring the image to the nodes as soon as both are there, while the image is checked alone."""
+    """Begin to bring the image to the nodes as soon as both are there, while the first checks go on."""
     wanted = any("cluster" in getattr(item, "fixturenames", ()) for item in request.session.items)
 
     def provide() -> str:
@@ -63,13 +62,6 @@ def spark_image(image_under_way: Future[str], engine: Engine, subject: Subject) 
     subject.describe("image digest", engine.image_id(name))
     subject.describe("Debian packages of the image", packages.split("\n"))
     return name
-
-
-@pytest.fixture(scope="session")
-def lab(spark_image: str, engine: Engine) -> Iterator[Lab]:
-    """Give a place to try containers: the image, and a network of their own."""
-    with containers.lab(engine, spark_image) as found:
-        yield found
 
 
 @pytest.fixture(scope="session")
@@ -168,11 +160,3 @@ def defaults(tools: dict[str, Tool], subject: Subject) -> list[Manifest]:
     del tools  # helm is on PATH once they are there
     subject.describe_input("chart", CHART)
     return helm.template(RELEASE, {})
-
-
-@pytest.fixture(scope="session")
-def switched_off(tools: dict[str, Tool], subject: Subject) -> list[Manifest]:
-    """Give what the chart renders without the shuffle service."""
-    del tools
-    subject.describe_input("chart", CHART)
-    return helm.template(RELEASE, {"shuffleService": {"enabled": False}})

@@ -168,7 +168,7 @@ def test_a_control_that_means_one_worker_finds_it_on_every_cluster_of_ours() -> 
 
 def product_tests() -> dict[str, set[str]]:
     """Return each test of the suite and of the product, with the texts that its markers have."""
-    paths = [*SUITE, *ROOT.glob("tests/unit/product/*.py")]
+    paths = [*SUITE, *ROOT.glob("tests/product/*.py"), *ROOT.glob("tests/unit/product/*.py")]
     nodes = (one for path in paths for one in ast.walk(ast.parse(path.read_text(encoding="utf-8"))))
     return {
         one.name: {
@@ -187,7 +187,7 @@ def reddened() -> dict[str, set[str]]:
         }
         for path in ROOT.glob("tests/controls/*/*.yaml")
     }
-    charts = (ROOT / "tests/acceptance/test_1_static_controls.py").read_text(encoding="utf-8")
+    charts = (ROOT / "tests/product/test_broken_charts.py").read_text(encoding="utf-8")
     for one in ast.walk(ast.parse(charts)):
         if isinstance(one, ast.Call) and ast.unparse(one.func) == "Broken":
             mistake, test = ast.literal_eval(one.args[0]), ast.unparse(one.args[4])

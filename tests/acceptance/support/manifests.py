@@ -3,15 +3,28 @@
 from __future__ import annotations
 
 import json
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import pydantic
+import yaml
 from kubernetes import client
+
+from support.places import CHART
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
+    from pathlib import Path
 
     from workstream.cluster.helm import Manifest
+
+
+FEATURES = sorted((CHART / "ci").glob("*-values.yaml"))
+
+
+def values_of(path: Path) -> dict[str, Any]:
+    """Return the values of a file."""
+    values: dict[str, Any] = yaml.safe_load(path.read_text(encoding="utf-8"))
+    return values
 
 
 def of_kind(manifests: Iterable[Manifest], kind: str) -> list[Manifest]:

@@ -8,9 +8,9 @@ from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
 import pytest
+from tests.product import test_chart as chart_tests
+from tests.product import test_values as values_tests
 
-import test_1_static_chart as chart_tests
-import test_1_static_values as values_tests
 from support.places import CHART, RELEASE
 from workstream.cluster import helm
 
