@@ -159,3 +159,24 @@ def test_a_mutant_that_survives_the_quick_tests_meets_one_of_every_other_functio
         (["t.py::a", "t.py::b[1]", "t.py::b[2]", "t.py::b[3]"], 4),
         (["t.py::d", "t.py::c[2]"], 51),
     ]
+
+
+def test_two_commits_take_turns_and_no_run_is_done_twice(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    """Who was first in a pair is second in the next; a call that was stopped goes on where it was."""
+    speed = program("speed", monkeypatch)
+    done: list[tuple[str, str]] = []
+
+    def run(side: Any, case: str) -> float:  # noqa: ANN401 - a class of the program
+        done.append((side.name, case))
+        return 2.0 if side.name == "before" else 1.0
+
+    monkeypatch.setattr(speed.Side, "run", run)
+    monkeypatch.setattr(speed.Side, "leave", lambda *_: None)
+    sides = [speed.Side(name, "HEAD", tmp_path / name, tmp_path) for name in ("before", "after")]
+    times = speed.Times(tmp_path / "times.jsonl")
+    times.keep("warm", "before", 2.5)
+    speed.measure("warm", sides, 2, times)
+
+    assert done == [("after", "warm"), ("after", "warm"), ("before", "warm")]
+    assert times.of("warm", "before") == [2.5, 2.0]
+    assert times.of("warm", "after") == [1.0, 1.0]
