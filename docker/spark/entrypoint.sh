@@ -5,6 +5,7 @@ set -euo pipefail
 readonly MODES='master, keeper, worker, shuffle, submit'
 readonly LISTENS='.shuffle-service-listens' # a mark in a local directory, with the port behind it
 readonly ARCHIVE=/opt/spark/archive/classes # of what Java need not read and verify: .jar is for the class path, .jsa holds it
+readonly KEPT='.*/\(app\|driver\|worker\)_[^/]*' # what a Master keeps in its directory, for find
 readonly USAGE=64 CANNOT_USE_DIRECTORY=73 BAD_VARIABLE=78 # as in sysexits.h
 
 refuse() { # exit code, what is wrong, what was expected, what to do
@@ -38,6 +39,10 @@ give_what_is_left_to_spark() {
             -o -type f \( -name '.*.lock' -o -name "$LISTENS-*" \) \) \
             -exec chown --recursive --no-dereference spark:spark {} + 2>/dev/null || true
     done
+    if [[ -n ${SPARK_RECOVERY_DIR-} ]]; then
+        find "$SPARK_RECOVERY_DIR" -mindepth 1 -maxdepth 1 ! -uid "$(id -u spark)" -type f \
+            \( -name '.*.lock' -o -regex "$KEPT" \) -exec chown --no-dereference spark:spark {} + 2>/dev/null || true
+    fi
 }
 
 # The kubelet makes a hostPath directory that only root may write to.
@@ -126,8 +131,9 @@ listens() { # process, or a pattern of such; port
     return 1
 }
 
-answers() { # host, port
-    timeout 5 bash -c ': <"/dev/tcp/$1/$2"' bash "$1" "$2" 2>/dev/null
+answers() { # host, an IPv6 address in brackets too; port
+    local host=${1#[}
+    timeout 5 bash -c ': <"/dev/tcp/$1/$2"' bash "${host%]}" "$2" 2>/dev/null
 }
 
 some_master_answers() {
@@ -162,10 +168,10 @@ some_process_here_listens() { # port
 announce_once_it_listens() { # process, port
     while [[ -d /proc/$1 ]]; do
         if listens "$1" "$2"; then
-            printf 'Started external shuffle service on port %d\n' "$2" >&2
             if ((${#local_dirs[@]})); then
                 : >"${local_dirs[0]}/$LISTENS-$2"
             fi
+            printf 'Started external shuffle service on port %d\n' "$2" >&2
             return
         fi
         sleep 0.2
@@ -237,7 +243,7 @@ start_keeper() {
         refuse "$BAD_VARIABLE" 'SPARK_RECOVERY_DIR names no directory' 'the directory of a master' 'set SPARK_RECOVERY_DIR'
     fi
     require_recovery_dir
-    trap 'find "$SPARK_RECOVERY_DIR" -mindepth 1 -maxdepth 1 -type f -regex ".*/\(app\|driver\|worker\)_[^/]*" -delete; exit' TERM
+    trap 'find "$SPARK_RECOVERY_DIR" -mindepth 1 -maxdepth 1 -type f -regex "$KEPT" -delete; exit' TERM
     printf 'entrypoint: keeping %s\n' "$SPARK_RECOVERY_DIR" >&2
     sleep infinity &
     wait

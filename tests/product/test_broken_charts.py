@@ -71,7 +71,7 @@ BROKEN = [
     Broken(
         "a user's number of retries is ignored",
         "_helpers.tpl",
-        "merge (deepCopy .Values.sparkConf) $found",
+        "merge (deepCopy (default dict .Values.sparkConf)) $found",
         "merge $found .Values.sparkConf",
         chart_tests.test_a_user_can_say_another_number_of_retries,
     ),
@@ -121,8 +121,8 @@ BROKEN = [
     Broken(
         "Python that nobody counts",
         "_helpers.tpl",
-        "$beside $python -}}",
-        "$beside -}}",
+        "$beside $python $off -}}",
+        "$beside $off -}}",
         values_tests.test_memory_that_does_not_add_up_is_refused_with_the_sum,
         (("values", values_tests.worker_memory("5375Mi")), ("limit", "5375 MiB"), ("needed", 5376)),
     ),
@@ -201,6 +201,75 @@ BROKEN = [
         "",
         values_tests.test_a_secret_in_a_config_map_is_refused,
         (("name", "spark.ssl.keyPassword"),),
+    ),
+    Broken(
+        "requests of which the API server complains, and nobody before",
+        "_helpers.tpl",
+        "if gt (include $number $asked | float64)",
+        "if gt 0.0",
+        values_tests.test_a_wrong_value_is_refused_by_name,
+        (("values", {"worker": {"resources": {"requests": {"memory": "8Gi"}}}}), ("said", "at most the limit")),
+    ),
+    Broken(
+        "a variable that another value sets as well",
+        "_helpers.tpl",
+        "with get $variables $variable.name",
+        'with ""',
+        values_tests.test_a_wrong_value_is_refused_by_name,
+        (
+            ("values", {"pods": {"env": [{"name": "SPARK_LOCAL_DIRS", "value": "/x"}]}}),
+            ("said", "set shuffleService.hostPath"),
+        ),
+    ),
+    Broken(
+        "a mount that buries the configuration",
+        "_helpers.tpl",
+        '(printf "%s/" $one)',
+        '(printf "/%s/" $one)',
+        values_tests.test_a_wrong_value_is_refused_by_name,
+        (
+            (
+                "values",
+                {
+                    "pods": {
+                        "volumes": [values_tests.VOLUME],
+                        "volumeMounts": [{"name": "mine", "mountPath": "/opt/spark"}],
+                    }
+                },
+            ),
+            ("said", "Take a folder of your own"),
+        ),
+    ),
+    Broken(
+        "executors that no worker can have",
+        "_helpers.tpl",
+        'if gt (include "spark-standalone.ofSpark" $asked | int64)',
+        "if gt 0",
+        values_tests.test_a_wrong_value_is_refused_by_name,
+        (("values", {"sparkConf": {"spark.executor.memory": "3g"}}), ("said", "which is 3g")),
+    ),
+    Broken(
+        "a release that is called 2024",
+        "_helpers.tpl",
+        "{{ $root.Release.Name | quote }}",
+        "{{ $root.Release.Name }}",
+        chart_tests.test_a_name_that_yaml_takes_for_something_else_is_a_text,
+        (("name", "2024"),),
+    ),
+    Broken(
+        "memory off the heaps that nobody counts",
+        "_helpers.tpl",
+        "$beside $python $off",
+        "$beside $python",
+        values_tests.test_memory_that_does_not_add_up_is_refused_with_the_sum,
+        (("values", values_tests.OFF_HEAP), ("limit", "5632 MiB"), ("needed", 6400)),
+    ),
+    Broken(
+        "a test job for nodes that nobody chose",
+        "tests/job.yaml",
+        'with include "spark-standalone.placement" .Values.master.nodes',
+        'with ""',
+        chart_tests.test_the_test_job_starts_where_the_master_may,
     ),
     Broken(
         "a port that the pod's other parts do not hear of",
@@ -469,8 +538,8 @@ BROKEN = [
     Broken(
         "annotations that know one path only",
         "_helpers.tpl",
-        "(default $everywhere $own)",
-        "$everywhere",
+        "(default $everywhere $own | trimSuffix",
+        "($everywhere | trimSuffix",
         chart_tests.test_annotations_follow_another_path_and_leave_users_the_last_word,
     ),
     Broken(

@@ -6,6 +6,7 @@ import base64
 import json
 import re
 import shutil
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 import pytest
@@ -86,7 +87,7 @@ def test_the_master_goes_to_the_nodes_that_the_values_choose(recovery: dict[str,
     assert spec_of(rendered, first).get("nodeSelector") == nodes["selector"]
     for name in {first, "spark-sa-master"}:
         assert spec_of(rendered, name).get("tolerations") == nodes["tolerations"]
-    for name in {*manifests.pod_templates(rendered)} - {first}:
+    for name in {*manifests.pod_templates(rendered)} - {first, "spark-sa-test"}:
         assert "nodeSelector" not in spec_of(rendered, name), "it would contradict the keeper, or is of others"
 
 
@@ -645,6 +646,32 @@ def test_helm_test_ends_and_what_failed_can_be_read(defaults: list[Manifest]) ->
     assert pod["spec"]["restartPolicy"] == "Never"
     assert 60 <= pod["spec"]["activeDeadlineSeconds"] < 300, "seconds; Helm waits for 300"
     assert set(policy.split(",")) == {"before-hook-creation", "hook-succeeded"}
+
+
+@pytest.mark.parametrize("name", ["2024", "true", "null"])
+def test_a_name_that_yaml_takes_for_something_else_is_a_text(name: str) -> None:
+    """Labels, selectors and names of what a user has are texts, whatever a release or a Secret is called."""
+    values = {
+        "fullnameOverride": "spark-sa",
+        "pods": {"priorityClassName": name},
+        "authentication": {"enabled": True, "existingSecret": name},
+        "master": {"recovery": {"existingClaim": name}},
+    }
+    rendered = helm.template(replace(RELEASE, name=name), values)
+
+    assert rendered
+    for one in rendered:
+        assert manifests.misshapen(one) == [], one["kind"]
+        assert one["metadata"]["labels"]["app.kubernetes.io/instance"] == name
+
+
+def test_the_test_job_starts_where_the_master_may() -> None:
+    """Nodes that all have a taint would not take it otherwise."""
+    placed = {"selector": {"disk": "fast"}, "tolerations": [{"key": "only", "operator": "Exists"}]}
+    job = manifests.named(helm.template(RELEASE, {"master": {"nodes": placed}}), "Pod", "spark-sa-test")
+
+    assert job["spec"].get("nodeSelector") == placed["selector"]
+    assert job["spec"].get("tolerations") == placed["tolerations"]
 
 
 def test_the_notes_warn_of_what_is_open() -> None:

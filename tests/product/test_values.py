@@ -16,6 +16,8 @@ from workstream.cluster.helm import Release
 
 pytestmark = pytest.mark.usefixtures("tools")  # helm on PATH
 
+VOLUME = {"name": "mine", "emptyDir": {}}
+LINES = {"of Unix": "\n", "of Windows": "\r\n", "next line": "\x85", "separator": "\u2028", "paragraph": "\u2029"}
 SCHEMA: dict[str, Any] = json.loads((CHART / "values.schema.json").read_text(encoding="utf-8"))
 VALUES: dict[str, Any] = yaml.safe_load(values_table.VALUES.read_text(encoding="utf-8"))
 
@@ -91,7 +93,49 @@ def test_the_readme_has_the_table_that_the_values_make() -> None:
             {"sparkConf": {"spark.executor.pyspark.memory": "9g"}}, "pyspark.memory", id="memory past its own value"
         ),
         pytest.param({"worker": {"resources": {"limits": {"memory": "much"}}}}, "memory", id="no quantity"),
-        pytest.param({"sparkConf": {"spark.x": "1\nspark.y 2"}}, "/sparkConf/spark.x", id="line break in a property"),
+        *(
+            pytest.param({"sparkConf": {"spark.x": f"1{line}spark.y 2"}}, "/sparkConf/spark.x", id=f"line break {name}")
+            for name, line in LINES.items()
+        ),
+        pytest.param(
+            {"sparkConf": {"spark.shuffle.service.port": "1"}},
+            "expected no spark.shuffle.service.port in sparkConf, set shuffleService.port",
+            id="port of the service as a property",
+        ),
+        pytest.param(
+            {"sparkConf": {"spark.worker.preferConfiguredMasterAddress": "false"}},
+            "expected no spark.worker.preferConfiguredMasterAddress",
+            id="address of the Master",
+        ),
+        pytest.param(
+            {"sparkConf": {"spark.executor.memory": "3g"}},
+            "expected worker.memory to be at least what an executor takes, which is 3g",
+            id="executors larger than a worker",
+        ),
+        pytest.param(
+            {"sparkConf": {"spark.executor.memory": "2049MB"}}, "which is 2049MB", id="by one MiB, in another notation"
+        ),
+        pytest.param({"worker": {"memory": "1023m"}}, "which is 1g", id="a worker too small for any executor"),
+        pytest.param(
+            {"sparkConf": {"spark.executor.cores": "3"}},
+            "expected worker.cores to be at least spark.executor.cores of sparkConf, which is 3",
+            id="executors with more cores than a worker",
+        ),
+        pytest.param(
+            {"worker": {"resources": {"requests": {"memory": "8Gi"}}}},
+            "expected worker.resources.requests.memory to be at most the limit, which is 5632Mi",
+            id="request above its limit",
+        ),
+        pytest.param(
+            {"shuffleService": {"resources": {"limits": {"cpu": "0.04"}}}},
+            "expected shuffleService.resources.requests.cpu to be at most the limit, which is 0.04",
+            id="request of cores above its limit",
+        ),
+        pytest.param(
+            {"master": {"resources": {"requests": {"cpu": 2}, "limits": {"cpu": "1500m"}}}},
+            "expected master.resources.requests.cpu",
+            id="thousandths of cores",
+        ),
         pytest.param(
             {"sparkConf": {"spark.authenticate.secret": "x"}}, "spark.authenticate.secret", id="secret in a ConfigMap"
         ),
@@ -107,10 +151,71 @@ def test_the_readme_has_the_table_that_the_values_make() -> None:
             {"shuffleService": {"image": {"tag": "-"}}}, "/shuffleService/image/tag", id="no tag of an image of its own"
         ),
         pytest.param({"enabled": "yes"}, "/enabled", id="word for a condition"),
-        pytest.param({"pods": {"labels": {"app": "x"}}}, "'app'", id="label of the chart's own"),
+        pytest.param({"pods": {"labels": {"app": "x"}}}, "no app in pods.labels", id="label of the chart's own"),
+        pytest.param({"pods": {"labels": {"team": "data platform"}}}, "/pods/labels/team", id="no value of a label"),
+        pytest.param({"pods": {"labels": {"a b": "x"}}}, "'a b'", id="no name of a label"),
+        pytest.param({"pods": {"labels": {"a": "x" * 64}}}, "/pods/labels/a", id="value of a label that is too long"),
+        pytest.param({"pods": {"annotations": {"a/b/c": "x"}}}, "'a/b/c'", id="no name of an annotation"),
+        pytest.param({"pods": {"annotations": {"helm.sh/hook": "x"}}}, "helm.sh/hook", id="annotation that Helm reads"),
         pytest.param({"pods": {"annotations": {"checksum/config": "x"}}}, "checksum/config", id="own annotation"),
-        pytest.param({"pods": {"env": [{"name": "SPARK_MODE"}]}}, "/pods/env/0/name", id="variable of the chart's own"),
-        pytest.param({"pods": {"volumes": [{"name": "local"}]}}, "/pods/volumes/0/name", id="volume of its own"),
+        pytest.param(
+            {"pods": {"env": [{"name": "SPARK_MODE"}]}}, "no SPARK_MODE in pods.env", id="variable of the chart's own"
+        ),
+        pytest.param(
+            {"pods": {"env": [{"name": "SPARK_LOCAL_DIRS", "value": "/x"}]}},
+            "no SPARK_LOCAL_DIRS in pods.env, set shuffleService.hostPath",
+            id="variable that another value sets",
+        ),
+        pytest.param({"pods": {"env": [{"name": "A"}, {"name": "A"}]}}, "one A in pods.env", id="variable twice"),
+        pytest.param({"pods": {"env": [{"name": "A=B"}]}}, "/pods/env/0/name", id="no name of a variable"),
+        pytest.param(
+            {"pods": {"env": [{"name": "A", "value": "x", "valueFrom": {"fieldRef": {"fieldPath": "y"}}}]}},
+            "/pods/env/0",
+            id="variable from two places",
+        ),
+        pytest.param({"pods": {"env": [{"name": "A", "valueFrom": {}}]}}, "/pods/env/0", id="variable from nowhere"),
+        pytest.param(
+            {"pods": {"volumes": [{"name": "local"}]}}, "no local in pods.volumes", id="volume of the chart's own"
+        ),
+        pytest.param({"pods": {"volumes": [{"name": "My_Vol"}]}}, "/pods/volumes/0/name", id="no name of a volume"),
+        pytest.param({"pods": {"volumes": [VOLUME, VOLUME]}}, "one mine in pods.volumes", id="volume twice"),
+        pytest.param(
+            {"pods": {"volumes": [VOLUME | {"secret": {"secretName": "x"}}]}},
+            "/pods/volumes/0",
+            id="volume of two kinds",
+        ),
+        pytest.param(
+            {"pods": {"volumeMounts": [{"name": "work", "mountPath": "/mnt/x"}]}},
+            "expected pods.volumes to have work",
+            id="mount of a volume that some pods have",
+        ),
+        *(
+            pytest.param(
+                {"pods": {"volumes": [VOLUME], "volumeMounts": [{"name": "mine", "mountPath": place}]}},
+                f"got {place}. Take a folder of your own",
+                id=f"mount over {place}",
+            )
+            for place in ("/opt/spark/conf/", "/opt/spark", "/", "/opt/spark/jars", "/tmp/spark-shuffle", "/tmp")
+        ),
+        pytest.param(
+            {"pods": {"volumes": [VOLUME], "volumeMounts": [{"name": "mine", "mountPath": "/mnt/x"}] * 2}},
+            "one at /mnt/x",
+            id="two mounts at one place",
+        ),
+        pytest.param({"pods": {"javaOptions": "-Xss2m -Xmx2g"}}, "no -Xmx in pods.javaOptions", id="heap of daemons"),
+        *(
+            pytest.param({"nodes": {"tolerations": [wrong]}}, "/nodes/tolerations/0", id=f"toleration {wrong}")
+            for wrong in (
+                {},
+                {"operator": "Equal", "value": "x"},
+                {"key": "a", "operator": "Exists", "value": "x"},
+                {"key": "a", "operator": "Exists", "effect": "NoSchedule", "tolerationSeconds": 5},
+            )
+        ),
+        pytest.param({"nodes": {"selector": {"a": "b c"}}}, "/nodes/selector/a", id="selector that no node has"),
+        pytest.param(
+            {"shuffleService": {"hostPath": "/opt/spark/work"}}, "a folder that the image has", id="folder of the image"
+        ),
         pytest.param({"sparkConf": {"spark.x": 1}}, "/sparkConf/spark.x", id="number as property"),
         pytest.param({"image": {"pullPolicy": "Sometimes"}}, "/image/pullPolicy", id="unknown pull policy"),
         pytest.param({"nodes": {"tolerations": [{"taint": "x"}]}}, "taint", id="no toleration"),
@@ -207,6 +312,11 @@ def test_a_folder_of_the_releases_own_is_accepted(folder: str) -> None:
         "spark.hadoop.fs.s3a.access.key",
         "spark.hadoop.fs.s3a.session.token",
         "spark.hadoop.fs.azure.account.key.mine.blob.example",
+        "spark.hadoop.fs.azure.account.oauth2.client.secret.mine.dfs.example",
+        "spark.hadoop.fs.azure.sas.fixed.token.mine.dfs.example",
+        "spark.hadoop.fs.s3a.encryption.key",
+        "spark.sql.catalog.mine.credential",
+        "spark.executorEnv.DB_PASS",
         "spark.io.encryption.secret",
     ],
 )
@@ -237,12 +347,59 @@ def test_a_property_of_any_form_is_accepted(name: str) -> None:
     assert manifests.properties(helm.template(RELEASE, {"sparkConf": {name: "x"}}))[name] == "x"
 
 
+@pytest.mark.parametrize(
+    "values",
+    [
+        pytest.param({"sparkConf": None}, id="properties that are all commented out"),
+        pytest.param({"pods": {"labels": {"app.kubernetes.io/part-of": "x"}}}, id="label that many tools set"),
+        pytest.param({"nodes": {"tolerations": [{"operator": "Exists"}]}}, id="every taint"),
+        pytest.param({"nodes": {"tolerations": [{"key": "a", "value": "b"}]}}, id="taint without an operator"),
+        pytest.param(
+            {
+                "nodes": {
+                    "tolerations": [{"key": "a", "operator": "Exists", "effect": "NoExecute", "tolerationSeconds": 9}]
+                }
+            },
+            id="taint for a while",
+        ),
+        pytest.param(
+            {"worker": {"memory": "512m"}, "sparkConf": {"spark.executor.memory": "512m"}}, id="small executors"
+        ),
+        pytest.param({"worker": {"resources": {"requests": {"memory": "5632Mi"}}}}, id="request that is the limit"),
+        pytest.param(
+            {"pods": {"volumes": [VOLUME], "volumeMounts": [{"name": "mine", "mountPath": "/opt/spark/conf-of-mine"}]}},
+            id="mount beside the configuration",
+        ),
+        pytest.param(
+            {"sparkConf": {"spark.executor.extraJavaOptions": "-Dkey.of.mine=x"}}, id="option that is no secret"
+        ),
+    ],
+)
+def test_a_value_that_means_something_is_accepted(values: dict[str, Any]) -> None:
+    """What is refused leaves room for what users say."""
+    assert helm.template(RELEASE, values)
+
+
+def test_a_secret_among_javas_options_is_refused() -> None:
+    """There, too, it would lie open."""
+    with pytest.raises(errors.ChartError, match="a secret in a ConfigMap") as refused:
+        helm.template(RELEASE, {"sparkConf": {"spark.driver.extraJavaOptions": "-Da=b -Dmy.keyPassword=hidden-word"}})
+
+    assert "spark.driver.extraJavaOptions" in str(refused.value)
+    assert "hidden-word" not in str(refused.value)
+
+
 def worker_memory(limit: object, **values: object) -> dict[str, Any]:
     """Return values for a worker's pod with a limit."""
     return {"worker": {**values, "resources": {"limits": {"memory": limit}}}}
 
 
-@pytest.mark.parametrize("limit", ["5376Mi", "5.25Gi", 5637144576, "5637144576", "5637144.576k", "6G", "1Ti", None])
+OFF_HEAP = {"sparkConf": {"spark.memory.offHeap.enabled": "true", "spark.memory.offHeap.size": "512m"}}
+
+
+@pytest.mark.parametrize(
+    "limit", ["5376Mi", "5.25Gi", 5637144576, "5637144576", "5637144.576k", "6G", "1Ti", "1Ei", None]
+)
 def test_a_limit_that_is_enough_is_accepted(limit: object) -> None:
     """What a worker's pod may take at most fits, to the byte, in every notation; or there is no limit."""
     assert helm.template(RELEASE, worker_memory(limit))
@@ -259,6 +416,13 @@ def test_a_limit_that_is_enough_is_accepted(limit: object) -> None:
         pytest.param({"worker": {"memory": "20g"}}, "5632 MiB", 25088, id="a tenth beside large heaps"),
         pytest.param({"worker": {"pythonMemory": "2g"}}, "5632 MiB", 7424, id="more for Python"),
         pytest.param({"worker": {"daemonMemory": "1g"}}, "5632 MiB", 6144, id="more for the daemon"),
+        pytest.param(OFF_HEAP, "5632 MiB", 6400, id="off the heaps"),
+        pytest.param(
+            {"sparkConf": {**OFF_HEAP["sparkConf"], "spark.memory.offHeap.size": str(512 * 1024**2)}},
+            "5632 MiB",
+            6400,
+            id="off the heaps, in bytes",
+        ),
         pytest.param(worker_memory(0), "0 MiB", 5376, id="no memory at all"),
         pytest.param({"master": {"resources": {"limits": {"memory": "0"}}}}, "0 MiB", 768, id="none for the Master"),
         pytest.param({"master": {"memory": "3g"}}, "3072 MiB", 3328, id="master"),

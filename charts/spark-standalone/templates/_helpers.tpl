@@ -10,8 +10,8 @@
 {{/* Labels that tell one release's parts apart. Call with (list . "component"). */}}
 {{- define "spark-standalone.selectorLabels" -}}
 {{- $root := index . 0 -}}
-app.kubernetes.io/name: {{ $root.Chart.Name }}
-app.kubernetes.io/instance: {{ $root.Release.Name }}
+app.kubernetes.io/name: {{ $root.Chart.Name | quote }}
+app.kubernetes.io/instance: {{ $root.Release.Name | quote }}
 app.kubernetes.io/component: {{ index . 1 }}
 {{- if eq (index . 1) "shuffle" }}
 app: spark-shuffle
@@ -61,7 +61,7 @@ helm.sh/chart: {{ printf "%s-%s" $root.Chart.Name $root.Chart.Version | replace 
 {{- else -}}
 {{- $found = set $found "spark.dynamicAllocation.shuffleTracking.enabled" "true" -}}
 {{- end -}}
-{{- merge (deepCopy .Values.sparkConf) $found | toJson -}}
+{{- merge (deepCopy (default dict .Values.sparkConf)) $found | toJson -}}
 {{- end }}
 
 {{/* Of these properties, what Master, Worker or shuffle service read, as JSON: by what their classes in Spark 3.5.7 name.
@@ -92,7 +92,7 @@ helm.sh/chart: {{ printf "%s-%s" $root.Chart.Name $root.Chart.Version | replace 
 {{- $own := get $properties (printf "spark.metrics.conf.%s.sink.prometheusServlet.path" (index . 1)) -}}
 {{- $found = set $found "prometheus.io/scrape" "true" -}}
 {{- $found = set $found "prometheus.io/port" (toString (get $root.Values (index . 1)).ports.ui) -}}
-{{- $found = set $found "prometheus.io/path" (printf "%s/" (default $everywhere $own)) -}}
+{{- $found = set $found "prometheus.io/path" (printf "%s/" (default $everywhere $own | trimSuffix "/")) -}}
 {{- end -}}
 {{- toJson $found -}}
 {{- end }}
@@ -124,7 +124,7 @@ annotations:
 enableServiceLinks: false
 automountServiceAccountToken: false
 {{- with .Values.pods.priorityClassName }}
-priorityClassName: {{ . }}
+priorityClassName: {{ . | quote }}
 {{- end }}
 {{- with .Values.imagePullSecrets }}
 imagePullSecrets:
@@ -183,7 +183,7 @@ tolerations:
 {{- if .Values.authentication.enabled }}
 - name: authentication
   secret:
-    secretName: {{ default (printf "%s-authentication" $fullname) .Values.authentication.existingSecret }}
+    secretName: {{ default (printf "%s-authentication" $fullname) .Values.authentication.existingSecret | quote }}
     items:
       - key: secret
         path: secret
@@ -198,7 +198,7 @@ tolerations:
 - name: recovery
   {{- if .Values.master.recovery.existingClaim }}
   persistentVolumeClaim:
-    claimName: {{ .Values.master.recovery.existingClaim }}
+    claimName: {{ .Values.master.recovery.existingClaim | quote }}
   {{- else }}
   hostPath:
     path: {{ printf "%s/%s/%s" .Values.master.recovery.hostPath .Release.Namespace (include "spark-standalone.fullname" .) }}
@@ -247,19 +247,43 @@ imagePullPolicy: {{ $found.pullPolicy }}
   {{- end }}
 {{- end }}
 
-{{/* Whole MiB of a quantity in Java's, Spark's or Kubernetes' notation. */}}
-{{- define "spark-standalone.mebibytes" -}}
+{{/* Bytes of a quantity in Java's, Spark's or Kubernetes' notation. */}}
+{{- define "spark-standalone.bytes" -}}
 {{- $text := toString . -}}
 {{- $bytes := dict "k" 1024.0 "m" 1048576.0 "g" 1073741824.0 "t" 1099511627776.0 -}}
 {{- if not (regexMatch "^[1-9][0-9]*[kmgt]$" $text) -}}
-{{- $bytes = dict "Ki" 1024.0 "Mi" 1048576.0 "Gi" 1073741824.0 "Ti" 1099511627776.0 "Pi" 1125899906842624.0 "k" 1e3 "M" 1e6 "G" 1e9 "T" 1e12 "P" 1e15 -}}
+{{- $bytes = dict "Ki" 1024.0 "Mi" 1048576.0 "Gi" 1073741824.0 "Ti" 1099511627776.0 "Pi" 1125899906842624.0 "Ei" 1152921504606846976.0 "k" 1e3 "M" 1e6 "G" 1e9 "T" 1e12 "P" 1e15 "E" 1e18 -}}
 {{- end -}}
 {{- $unit := regexFind "[KMGTPE]i?$|[kmgt]$" $text -}}
-{{- divf (mulf (float64 (trimSuffix $unit $text)) (default 1.0 (get $bytes $unit))) 1048576.0 | floor | int64 -}}
+{{- mulf (float64 (trimSuffix $unit $text)) (default 1.0 (get $bytes $unit)) | printf "%.0f" -}}
+{{- end }}
+
+{{/* Whole MiB of such a quantity. */}}
+{{- define "spark-standalone.mebibytes" -}}
+{{- divf (include "spark-standalone.bytes" . | float64) 1048576.0 | floor | int64 -}}
+{{- end }}
+
+{{/* Thousandths of cores, of a quantity in Kubernetes' notation. */}}
+{{- define "spark-standalone.millicores" -}}
+{{- $text := toString . -}}
+{{- hasSuffix "m" $text | ternary (float64 (trimSuffix "m" $text)) (mulf (float64 $text) 1000.0) | printf "%.3f" -}}
+{{- end }}
+
+{{/* Whole MiB of a size in Spark's own notation, in which a number alone means MiB; 0 if it is none: Spark says so itself. */}}
+{{- define "spark-standalone.ofSpark" -}}
+{{- $text := toString . | lower | trim -}}
+{{- $mebibytes := dict "k" 0.0009765625 "m" 1.0 "g" 1024.0 "t" 1048576.0 -}}
+{{- if regexMatch "^[0-9]{1,15}([kmgt]b?)?$" $text -}}
+{{- $unit := regexFind "[kmgt]" $text | default "m" -}}
+{{- mulf (regexFind "^[0-9]+" $text | float64) (get $mebibytes $unit) | floor | int64 -}}
+{{- else -}}
+0
+{{- end -}}
 {{- end }}
 
 {{/* Numbers that do not add up. What lies beside the heap of a daemon is reckoned as 256 MiB, beside an executor's as Spark
-     does elsewhere: 384 MiB, or a tenth of the heap. At most, every core is an executor with a Python process of its own. */}}
+     does elsewhere: 384 MiB, or a tenth of the heap. At most, every core is an executor with a Python process of its own, and
+     with memory off its heap where sparkConf says so. */}}
 {{- define "spark-standalone.requireMemory" -}}
 {{- $limited := get (default dict .Values.worker.resources.limits) "memory" -}}
 {{- if ne (toString $limited) "" -}}
@@ -270,9 +294,15 @@ imagePullPolicy: {{ $found.pullPolicy }}
 {{- $cores := int64 $worker.cores -}}
 {{- $beside := max (mul $cores 384) (div $heaps 10) -}}
 {{- $python := mul $cores (include "spark-standalone.mebibytes" $worker.pythonMemory | int64) -}}
-{{- $sum := add $daemon 256 $heaps $beside $python -}}
+{{- $properties := default dict .Values.sparkConf -}}
+{{- $off := 0 -}}
+{{- if eq (lower (get $properties "spark.memory.offHeap.enabled")) "true" -}}
+{{- $size := get $properties "spark.memory.offHeap.size" -}}
+{{- $off = mul $cores (include "spark-standalone.ofSpark" (regexMatch "^[0-9]+$" $size | ternary (printf "%dk" (div (int64 $size) 1024)) $size) | int64) -}}
+{{- end -}}
+{{- $sum := add $daemon 256 $heaps $beside $python $off -}}
 {{- if lt $limit $sum -}}
-{{- fail (printf "memory that does not add up: expected worker.resources.limits.memory to be at least %dMi, got %v (%d MiB). A worker's pod may take %d MiB = %d for the daemon (worker.daemonMemory) + 256 beside its heap + %d that it offers to executors (worker.memory) + %d beside their heaps (worker.cores = %d of them) + %d for Python (worker.cores x worker.pythonMemory). Raise the limit or lower one of these: else one task ends the whole pod." $sum $limited $limit $sum $daemon $heaps $beside $cores $python) -}}
+{{- fail (printf "memory that does not add up: expected worker.resources.limits.memory to be at least %dMi, got %v (%d MiB). A worker's pod may take %d MiB = %d for the daemon (worker.daemonMemory) + 256 beside its heap + %d that it offers to executors (worker.memory) + %d beside their heaps (worker.cores = %d of them) + %d for Python (worker.cores x worker.pythonMemory)%s. Raise the limit or lower one of these: else one task ends the whole pod." $sum $limited $limit $sum $daemon $heaps $beside $cores $python (empty $off | ternary "" (printf " + %d off their heaps (worker.cores x spark.memory.offHeap.size)" $off))) -}}
 {{- end -}}
 {{- end -}}
 {{- range $name, $part := dict "master" .Values.master "shuffleService" .Values.shuffleService -}}
@@ -289,6 +319,80 @@ imagePullPolicy: {{ $found.pullPolicy }}
 {{- end -}}
 {{- end }}
 
+{{/* Requests above their limits, which the API server would refuse in the middle of an installation. */}}
+{{- define "spark-standalone.requireResources" -}}
+{{- range $name, $part := dict "master" .Values.master "worker" .Values.worker "shuffleService" .Values.shuffleService -}}
+{{- range $resource, $number := dict "cpu" "spark-standalone.millicores" "memory" "spark-standalone.bytes" -}}
+{{- $asked := get (default dict $part.resources.requests) $resource -}}
+{{- $limit := get (default dict $part.resources.limits) $resource -}}
+{{- if and (ne (toString $asked) "") (ne (toString $limit) "") -}}
+{{- if gt (include $number $asked | float64) (include $number $limit | float64) -}}
+{{- fail (printf "a request above its limit: expected %s.resources.requests.%s to be at most the limit, which is %v, got %v. Raise the limit or lower the request." $name $resource $limit $asked) -}}
+{{- end -}}
+{{- end -}}
+{{- end -}}
+{{- end -}}
+{{- end }}
+
+{{/* What a user adds to every pod and the chart has itself, or that does not go together. What it looks like says the schema. */}}
+{{- define "spark-standalone.requirePods" -}}
+{{- $variables := dict "SPARK_DAEMON_JAVA_OPTS" "pods.javaOptions" "SPARK_DAEMON_MEMORY" "master.memory, worker.daemonMemory or shuffleService.memory" "SPARK_LOCAL_DIRS" "shuffleService.hostPath" "SPARK_RECOVERY_DIR" "master.recovery.hostPath" "SPARK_MASTER_PORT" "master.ports.rpc" "SPARK_MASTER_WEBUI_PORT" "master.ports.ui" "SPARK_WORKER_PORT" "worker.ports.rpc" "SPARK_WORKER_WEBUI_PORT" "worker.ports.ui" "SPARK_WORKER_CORES" "worker.cores" "SPARK_WORKER_MEMORY" "worker.memory" "SPARK_SHUFFLE_SERVICE_PORT" "shuffleService.port" "SPARK_WORKER_OPTS" "sparkConf" -}}
+{{- $ours := list "SPARK_MODE" "SPARK_LOCAL_HOSTNAME" "SPARK_MASTER_URL" "SPARK_AWAIT_MASTER" -}}
+{{- $named := list -}}
+{{- range $variable := .Values.pods.env -}}
+{{- with get $variables $variable.name -}}
+{{- fail (printf "a variable that another value sets: expected no %s in pods.env, set %s." $variable.name .) -}}
+{{- end -}}
+{{- if has $variable.name $ours -}}
+{{- fail (printf "a variable that the chart sets itself: expected no %s in pods.env." $variable.name) -}}
+{{- end -}}
+{{- if has $variable.name $named -}}
+{{- fail (printf "a variable twice: expected one %s in pods.env." $variable.name) -}}
+{{- end -}}
+{{- $named = append $named $variable.name -}}
+{{- end -}}
+{{- range $label := list "app" "app.kubernetes.io/name" "app.kubernetes.io/instance" "app.kubernetes.io/component" -}}
+{{- if hasKey $.Values.pods.labels $label -}}
+{{- fail (printf "a label that the chart sets itself: expected no %s in pods.labels. Take another one." $label) -}}
+{{- end -}}
+{{- end -}}
+{{- range $annotation, $value := .Values.pods.annotations -}}
+{{- if or (eq $annotation "checksum/config") (hasPrefix "helm.sh/" $annotation) -}}
+{{- fail (printf "an annotation that the chart sets itself: expected no %s in pods.annotations." $annotation) -}}
+{{- end -}}
+{{- end -}}
+{{- $volumes := list -}}
+{{- range $volume := .Values.pods.volumes -}}
+{{- if has $volume.name (list "config" "authentication" "events" "recovery" "work" "local") -}}
+{{- fail (printf "a volume that the chart has itself: expected no %s in pods.volumes. Give it another name." $volume.name) -}}
+{{- end -}}
+{{- if has $volume.name $volumes -}}
+{{- fail (printf "a volume twice: expected one %s in pods.volumes." $volume.name) -}}
+{{- end -}}
+{{- $volumes = append $volumes $volume.name -}}
+{{- end -}}
+{{- $places := list -}}
+{{- $taken := list "/opt/spark/archive" "/opt/spark/authentication" "/opt/spark/bin" "/opt/spark/conf" "/opt/spark/events" "/opt/spark/jars" "/opt/spark/recovery" "/opt/spark/work" "/usr/local/bin" .Values.shuffleService.hostPath -}}
+{{- range $mount := .Values.pods.volumeMounts -}}
+{{- if not (has $mount.name $volumes) -}}
+{{- fail (printf "a mount without its volume: expected pods.volumes to have %s, which pods.volumeMounts puts at %s." $mount.name $mount.mountPath) -}}
+{{- end -}}
+{{- $place := clean $mount.mountPath -}}
+{{- range $one := $taken -}}
+{{- if hasPrefix (printf "%s/" (trimSuffix "/" $place)) (printf "%s/" $one) -}}
+{{- fail (printf "a mount over what the chart or its image has there: expected pods.volumeMounts to leave %s as it is, got %s. Take a folder of your own, /mnt/%s for example." $one $mount.mountPath $mount.name) -}}
+{{- end -}}
+{{- end -}}
+{{- if has $place $places -}}
+{{- fail (printf "two mounts at one place: expected one at %s in pods.volumeMounts." $place) -}}
+{{- end -}}
+{{- $places = append $places $place -}}
+{{- end -}}
+{{- if regexMatch "(^|\\s)-Xmx" .Values.pods.javaOptions -}}
+{{- fail "memory past its own value: expected no -Xmx in pods.javaOptions, set master.memory, worker.daemonMemory or shuffleService.memory. Spark starts no daemon with it." -}}
+{{- end -}}
+{{- end }}
+
 {{/* Ports that would be taken twice, in one pod or on one node. Call with a dict of ports by the names of their values. */}}
 {{- define "spark-standalone.requireDistinct" -}}
 {{- if ne (len (uniq (values .))) (len .) -}}
@@ -302,6 +406,9 @@ imagePullPolicy: {{ $found.pullPolicy }}
 {{- $folders := dict "shuffleService.hostPath" .Values.shuffleService.hostPath -}}
 {{- if and .Values.master.recovery.enabled (not .Values.master.recovery.existingClaim) -}}
 {{- $_ := set $folders "master.recovery.hostPath" .Values.master.recovery.hostPath -}}
+{{- end -}}
+{{- if regexMatch "^/opt/spark(/|$)" .Values.shuffleService.hostPath -}}
+{{- fail (printf "a folder that the image has: expected shuffleService.hostPath to be none of its own, /var/lib/spark-shuffle for example, got %s." .Values.shuffleService.hostPath) -}}
 {{- end -}}
 {{- $roots := "^/(bin|boot|dev|etc|lib|lib32|lib64|libx32|proc|root|run|sbin|sys|usr)/" -}}
 {{- $variable := "^/var/(backups|cache|lib|local|lock|log|mail|opt|spool|tmp|run/.*|log/(containers|journal|pods)(/.*)?)$" -}}
@@ -322,20 +429,35 @@ imagePullPolicy: {{ $found.pullPolicy }}
 {{- end -}}
 {{- end }}
 
-{{/* Properties that would lie open in a ConfigMap, by what Spark itself hides in its logs (spark.redaction.regex) where a name
-     ends with it; or that would contradict what the chart says elsewhere. */}}
+{{/* Properties that would lie open in a ConfigMap, by the words that Spark itself hides in its logs (spark.redaction.regex) where
+     a name ends with them, or an account's name follows; or that would contradict what the chart says elsewhere; or with which
+     no application would ever get an executor. */}}
 {{- define "spark-standalone.requireProperties" -}}
-{{- $elsewhere := dict "spark.master.ui.port" "master.ports.ui" "spark.worker.ui.port" "worker.ports.ui" -}}
+{{- $elsewhere := dict "spark.master.ui.port" "master.ports.ui" "spark.worker.ui.port" "worker.ports.ui" "spark.worker.port" "worker.ports.rpc" "spark.shuffle.service.enabled" "shuffleService.enabled" "spark.shuffle.service.port" "shuffleService.port" "spark.local.dir" "shuffleService.hostPath" "spark.worker.cleanup.interval" "worker.cleanup.interval" "spark.worker.cleanup.appDataTtl" "worker.cleanup.keep" "spark.authenticate" "authentication.enabled" "spark.deploy.recoveryMode" "master.recovery.enabled" "spark.deploy.recoveryDirectory" "master.recovery.hostPath" "spark.executor.pyspark.memory" "worker.pythonMemory" "spark.eventLog.enabled" "eventLog.enabled" -}}
+{{- $ours := list "spark.shuffle.service.db.enabled" "spark.shuffle.service.db.backend" "spark.worker.cleanup.enabled" "spark.worker.preferConfiguredMasterAddress" "spark.eventLog.dir" -}}
+{{- $named := "(?i)((secret|passw(or)?d|_pass|credential|sas[.]fixed[.]token|(access|account|encryption|private|secret)[._-]?key)([.].+)?|token)$" -}}
+{{- $said := "(?i)-D[^ =]*(secret|password|token)=" -}}
 {{- range $key, $value := .Values.sparkConf -}}
-{{- if regexMatch "(?i)(secret|password|token|(access|account|secret|private)[._-]?key([.].+)?)$" $key -}}
+{{- if or (regexMatch $named $key) (regexMatch $said $value) -}}
 {{- fail (printf "a secret in a ConfigMap: expected sparkConf to hold no passwords, keys and tokens, got %s. Bring it from a Secret, by pods.env or pods.volumes for example." $key) -}}
 {{- end -}}
 {{- with get $elsewhere $key -}}
 {{- fail (printf "a property that another value sets: expected no %s in sparkConf, set %s." $key .) -}}
 {{- end -}}
+{{- if has $key $ours -}}
+{{- fail (printf "a property that the chart sets itself: expected no %s in sparkConf." $key) -}}
+{{- end -}}
 {{- if has $key (list "spark.driver.host" "spark.driver.bindAddress") -}}
 {{- fail (printf "one address for every driver: expected no %s in sparkConf. The chart's pods say their own; tell a driver elsewhere its own with --conf." $key) -}}
 {{- end -}}
+{{- end -}}
+{{- $asked := get (default dict .Values.sparkConf) "spark.executor.memory" | default "1g" -}}
+{{- if gt (include "spark-standalone.ofSpark" $asked | int64) (include "spark-standalone.mebibytes" .Values.worker.memory | int64) -}}
+{{- fail (printf "executors that no worker can have: expected worker.memory to be at least what an executor takes, which is %s (spark.executor.memory in sparkConf; 1g unless told otherwise), got %s. Applications would wait for ever." $asked .Values.worker.memory) -}}
+{{- end -}}
+{{- $cores := get (default dict .Values.sparkConf) "spark.executor.cores" | default "1" -}}
+{{- if and (regexMatch "^[0-9]{1,9}$" $cores) (gt (int64 $cores) (int64 .Values.worker.cores)) -}}
+{{- fail (printf "executors that no worker can have: expected worker.cores to be at least spark.executor.cores of sparkConf, which is %s, got %v. Applications would wait for ever." $cores .Values.worker.cores) -}}
 {{- end -}}
 {{- end }}
 

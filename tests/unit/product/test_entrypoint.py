@@ -652,6 +652,16 @@ def test_a_master_waits_for_no_worker_that_has_ended(container: Container, taken
     assert not ended.exists()
 
 
+def test_a_master_asks_a_worker_at_an_address_of_ipv6(container: Container) -> None:
+    """Spark writes it in brackets."""
+    with socket.create_server(("::1", 0), family=socket.AF_INET6) as server:
+        alive = container.local / f"worker_worker-20260102030405-[::1]-{server.getsockname()[1]}"
+        alive.touch()
+        container.run("master", SPARK_RECOVERY_DIR=str(container.local))
+
+    assert alive.exists()
+
+
 @pytest.mark.parametrize("of_a_job", ["app_app-20260102030405-0000", "driver_driver-20260102030405-0000"])
 def test_a_master_forgets_no_worker_of_which_somebody_has_to_hear(
     container: Container, taken: socket.socket, of_a_job: str
@@ -727,6 +737,23 @@ def test_root_hands_over_what_drivers_and_former_images_left(container: Containe
     assert sorted(given.split("\n")[:-1]) == sorted(str(container.local / name) for name in names)
     assert own == f"{container.local}\n"
     assert calls.read_text(encoding="utf-8").startswith("--recursive\n")
+
+
+def test_root_hands_over_what_a_master_of_a_former_image_kept(container: Container) -> None:
+    """Its lock and what it knew, as files; nothing else of the directory."""
+    calls = container.local.parent / "calls"
+    container.put("id", '#!/bin/sh\ncase "$*" in "-u spark") echo 99185;; *) echo 0;; esac\n')
+    container.put("chown", f'#!/bin/sh\nfor argument; do echo "$argument"; done >> {calls}\n')
+    container.put("setpriv", "#!/bin/sh\n")
+    names = (".master.lock", "app_app-20260102030405-0000", "driver_d", "worker_w")
+    for name in (*names, "mine"):
+        (container.local / name).touch()
+    (container.local / "app_folder").mkdir()
+    container.run("master", SPARK_RECOVERY_DIR=str(container.local))
+
+    given, own = calls.read_text(encoding="utf-8").split("--no-dereference\nspark:spark\n")[1:]
+    assert sorted(given.split("\n")[:-1]) == sorted(str(container.local / name) for name in names)
+    assert own == f"{container.local}\n"
 
 
 def test_a_probe_of_root_hands_nothing_over(container: Container) -> None:

@@ -109,14 +109,22 @@ def test_other_files_of_the_configuration_are_there(home: Home) -> None:
     assert (folder / "log4j2.properties").read_text() == "x"
 
 
-@pytest.mark.parametrize("secret", ["", "\n"])
-def test_an_empty_secret_starts_nothing(home: Home, secret: str) -> None:
+@pytest.mark.parametrize(
+    ("secret", "what"),
+    [
+        pytest.param("", "is empty", id="nothing"),
+        pytest.param("\n", "is empty", id="a line without anything"),
+        pytest.param("  \t", "is empty", id="white space"),
+        pytest.param("a\nspark.b=c", "has several lines", id="a second line, which Spark would read as a property"),
+    ],
+)
+def test_a_secret_that_is_none_starts_nothing(home: Home, secret: str, what: str) -> None:
     """It would keep nobody out; the message says what to put where."""
     home.secret(secret)
     code, _, complaints = home.load()
 
     assert code == BAD_VARIABLE
-    assert "put a long random text under the key `secret`" in complaints
+    assert f"{what}: put one line of long random text under the key `secret`" in complaints
 
 
 def test_without_a_secret_nothing_starts(home: Home) -> None:
