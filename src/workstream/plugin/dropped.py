@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-import contextlib
 import fnmatch
 import inspect
 from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from workstream.plugin import written
+from workstream.plugin import idle_checks, written
 from workstream.plugin.binding import MARKER
 
 if TYPE_CHECKING:
@@ -115,23 +114,14 @@ def unrun(
             )
 
 
-def never_failing(path: Path, name: str) -> Iterator[str]:
-    """Yield the checks of a file that cannot fail, whatever warnings are switched off.
+def idle(path: Path, name: str, module: ModuleType | None = None) -> Iterator[str]:
+    """Yield the checks of a file that check nothing, whatever warnings are switched off.
 
     Args:
         path: the file.
         name: how it is told.
+        module: what it is when it has run; None if it has not.
 
     """
-    for line, why in written.never_failing(path):
+    for line, why in [*idle_checks.never_failing(path), *(idle_checks.never_begun(path, module) if module else ())]:
         yield f"{name}:{line}: {why}"
-
-
-def never_begun(module: pytest.Module) -> Iterator[str]:
-    """Yield where tests of a module call a generator, or what makes a context, and nobody goes through it."""
-    for line, called in written.called(module.path):
-        function: Any = written.held(module.obj, called)
-        if written.held(function, "__globals__") is vars(contextlib):  # what @contextmanager makes
-            function = inspect.unwrap(function)
-        if inspect.isgeneratorfunction(function) or inspect.isasyncgenfunction(function):
-            yield f"{module.nodeid}:{line}: nobody takes what {called}() would yield, so it never runs"

@@ -239,10 +239,9 @@ class Inventory:
                 continue
             bindings.problems += dropped.hidden(module, self._functions, self._config)
             bindings.problems += dropped.unrun(path, module, speaking, self._config)
-            bindings.problems += dropped.never_begun(module)
-            asserting.add(path)
+            bindings.problems += dropped.idle(path, self._relative(path), module.obj)
         for path in sorted(asserting):
-            bindings.problems += dropped.never_failing(path, self._relative(path))
+            bindings.problems += dropped.idle(path, self._relative(path))
         return bindings
 
     def _speaks(self, module: pytest.Module) -> bool:

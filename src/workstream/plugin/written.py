@@ -46,8 +46,8 @@ class Written:
 @functools.cache
 def functions(path: Path) -> tuple[Written, ...]:
     """Return the functions that are written in a file; none if it is not Python, which pytest reports."""
-    tree = _tree(path)
-    return tuple(_functions(tree.body, ())) if tree else ()
+    module = tree(path)
+    return tuple(_functions(module.body, ())) if module else ()
 
 
 def _functions(statements: Sequence[ast.stmt], classes: tuple[str, ...]) -> Iterator[Written]:
@@ -59,7 +59,7 @@ def _functions(statements: Sequence[ast.stmt], classes: tuple[str, ...]) -> Iter
         elif isinstance(statement, ast.ClassDef):
             yield from _functions(statement.body, (*classes, statement.name))
         else:
-            yield from _alternatives([list(_functions(branch, classes)) for branch in _branches(statement)])
+            yield from _alternatives([list(_functions(branch, classes)) for branch in branches(statement)])
 
 
 def _alternatives(branches: Sequence[Sequence[Written]]) -> Iterator[Written]:
@@ -71,7 +71,7 @@ def _alternatives(branches: Sequence[Sequence[Written]]) -> Iterator[Written]:
             yield Written(one.name, one.place, one.line, one.marked, one.inside, one.instead | instead)
 
 
-def _branches(statement: ast.stmt) -> Iterator[Sequence[ast.stmt]]:
+def branches(statement: ast.stmt) -> Iterator[Sequence[ast.stmt]]:
     """Yield the blocks of a compound statement."""
     for field in ("body", "orelse", "finalbody"):
         yield getattr(statement, field, [])
@@ -93,60 +93,9 @@ def marks(node: ast.FunctionDef | ast.AsyncFunctionDef | ast.ClassDef) -> list[a
     ]
 
 
-def never_failing(path: Path) -> Iterator[tuple[int, str]]:
-    """Yield the checks of a file that cannot fail, each with its line and why; in tests, forgotten ones."""
-    tree = _tree(path)
-    for node in ast.walk(tree) if tree else ():
-        if isinstance(node, ast.Assert) and (what := _always_true(node.test)):
-            yield node.lineno, f"this asserts {what}, which is always true: write `assert condition, message`"
-        elif isinstance(node, ast.Expr) and _is_lazy(node.value):
-            yield node.lineno, "nobody takes what this would yield, so it never runs: write a `for` loop"
-        elif isinstance(node, _Function) and node.name.startswith("test"):
-            yield from ((line, "this compares, and asserts nothing: write `assert`") for line in _unasked(node.body))
-
-
-def called(path: Path) -> Iterator[tuple[int, str]]:
-    """Yield the calls that are statements in tests of a file, each with its line and what it calls, a plain name."""
-    tree = _tree(path)
-    tests = (node for node in ast.walk(tree) if isinstance(node, _Function)) if tree else ()
-    for node in (node for test in tests if test.name.startswith("test") for node in ast.walk(test)):
-        if isinstance(node, ast.Expr) and isinstance(node.value, ast.Call) and isinstance(node.value.func, ast.Name):
-            yield node.lineno, node.value.func.id
-
-
-def _always_true(test: ast.expr) -> str:
-    """Return what an expression is that is always true; nothing if it may be false, or says `True` itself."""
-    if isinstance(test, ast.BoolOp) and isinstance(test.op, ast.Or):
-        literal = any(isinstance(value, ast.Constant) and value.value for value in test.values)
-        return "`or` with something" if literal else next(filter(None, map(_always_true, test.values)), "")
-    if isinstance(test, ast.Tuple | ast.List | ast.Set):
-        filled = any(not isinstance(element, ast.Starred) for element in test.elts)
-        return f"a {type(test).__name__.lower()}" if filled else ""
-    if isinstance(test, ast.Dict):
-        return "a mapping" if any(test.keys) else ""  # `**` has no key
-    if isinstance(test, ast.Constant):
-        return "a text" if isinstance(test.value, str | bytes) and test.value else ""
-    return "a function" if isinstance(test, ast.Lambda) else "something that is not run" if _is_lazy(test) else ""
-
-
-def _is_lazy(value: ast.expr) -> bool:
-    """Whether an expression does nothing until somebody takes what it yields."""
-    calls = isinstance(value, ast.Call) and isinstance(value.func, ast.Name) and value.func.id in {"map", "filter"}
-    return calls or isinstance(value, ast.GeneratorExp)
-
-
-def _unasked(statements: Sequence[ast.stmt]) -> Iterator[int]:
-    """Yield the lines of comparisons that are statements; not below `with` and `try`, which may expect an error."""
-    for statement in statements:
-        if isinstance(statement, ast.Expr) and isinstance(statement.value, ast.Compare):
-            yield statement.lineno
-        elif not isinstance(statement, ast.With | ast.AsyncWith | ast.Try | ast.ClassDef | _Function):
-            for block in _branches(statement):
-                yield from _unasked(block)
-
-
 @functools.cache
-def _tree(path: Path) -> ast.Module | None:
+def tree(path: Path) -> ast.Module | None:
+    """Return what a file says; None if it is not Python, which pytest reports."""
     try:
         return ast.parse(path.read_bytes())
     except (OSError, SyntaxError, ValueError, RecursionError):

@@ -447,12 +447,24 @@ IDLE = {
     "map(verify, [41])": "nobody takes what this would yield",
     "number == 42": "this compares, and asserts nothing",
     "if number: number == 42": "this compares, and asserts nothing",
+    "all(number == 42 for number in [41])": "this compares, and asserts nothing",
+    "any([number])": "this compares, and asserts nothing",
+    "not number": "this compares, and asserts nothing",
+    "number == 4 and number > 7": "this compares, and asserts nothing",
+    "with number.subTest(): number == 7": "this compares, and asserts nothing",
+    "number.assert_called_once": "this checks only when it is called",
+    "pytest.fail": "this checks only when it is called",
+    "AssertionError('the answer')": "this makes an error, and raises none",
+    "pytest.raises(ValueError)": "this expects an error of nothing",
+    "number.assertRaises(ValueError)": "this expects an error of nothing",
+    "number.assertRaisesRegex(ValueError, 'answer')": "this expects an error of nothing",
 }
 CHECKING = """
 import pytest
 
 assert True, 'it is'
 41 == 42
+def filter(names): return names
 
 
 def test(numbers, names, evidence):
@@ -464,6 +476,11 @@ def test(numbers, names, evidence):
     with pytest.raises(TypeError):
         numbers < 42
     list(map(evidence.record, names, numbers))
+    pytest.raises(TypeError, int, None)
+    names or pytest.fail("nobody")
+    names.assertRaises(ValueError, int, "x")
+    names.assert_called_once()
+    filter(names)
 
 
 def test_one(number):
@@ -476,9 +493,9 @@ def test_a_statement_that_checks_nothing_is_found(tmp_path: Path, statement: str
     honest, idle = tmp_path / "test_honest.py", tmp_path / "test_idle.py"
     honest.write_text(f"{CHECKING}    assert number == 42\n")
     idle.write_text(f"{CHECKING}    {statement}\n")
-    assert list(dropped.never_failing(honest, "test_honest.py")) == []
-    (problem,) = dropped.never_failing(idle, "test_idle.py")
-    assert problem.startswith(f"test_idle.py:20: {IDLE[statement]}")
+    assert list(dropped.idle(honest, "test_honest.py")) == []
+    (problem,) = dropped.idle(idle, "test_idle.py")
+    assert problem.startswith(f"test_idle.py:26: {IDLE[statement]}")
 
 
 @pytest.mark.parametrize("file", ["test_00.py", "helper.py"])
@@ -493,8 +510,55 @@ def test_an_assertion_that_cannot_fail_stops_the_run(suite: Suite, file: str) ->
     result.stderr.fnmatch_lines([f"*{file}:*: this asserts something that is not run, which is always true*"])
 
 
+STEPS = """
+from pytest_bdd import given, then, when
+
+
+@given("an answer", target_fixture="answer")
+def answer():
+    return 41
+
+
+@when("nobody looks")
+def nobody():
+    return 41
+
+
+@then("it is there", target_fixture="found")
+def found(answer):
+    return answer
+
+
+@then("it is right")
+def right(answer):
+    def is_right():
+        return answer == 42
+
+    assert is_right()
+    return
+"""
+
+
+@pytest.mark.parametrize(
+    ("step", "said"),
+    [
+        ("def it(answer):\n    return answer == 42", "31: nobody looks at what a step returns"),
+        ("async def it(answer):\n    assert answer == 42", "30: pytest-bdd awaits no step"),
+    ],
+)
+def test_a_step_whose_check_nobody_hears_is_found(tmp_path: Path, step: str, said: str) -> None:
+    """Of a scenario of pytest-bdd only what is asserted counts."""
+    honest, file = tmp_path / "test_honest.py", tmp_path / "test_steps.py"
+    honest.write_text(STEPS)
+    assert list(dropped.idle(honest, "test_honest.py")) == []
+    file.write_text(f"{STEPS}\n\n@then('it is 42')\n{step}\n")
+    (problem,) = dropped.idle(file, "test_steps.py")
+    assert problem.startswith(f"test_steps.py:{said}")
+
+
 GENERATORS = """
 import contextlib
+import helper
 
 def verify():
     assert 41 == 42
@@ -509,23 +573,62 @@ def verified():
     assert 41 == 42
     yield
 
+class TestMore:
+    def verify_here(self):
+        assert 41 == 42
+        yield
+
+    @pytest.fixture
+    def taken(self):
+        return list
+
+    def test_more(self, taken, evidence):
+        evidence.record("answer", 42)
+        with pytest.raises(AssertionError):
+            taken(self.verify_here())
+        found = verify()
+        with pytest.raises(AssertionError):
+            next(found)
+        # here
+
 def test(evidence):
     evidence.record("answer", 42)
     with pytest.raises(AssertionError):
         next(verify())
     with pytest.raises(AssertionError), verified():
         pass
+    # here, too
 """
+
+
+# Where a call is written, and what is called.
+UNTAKEN = {
+    "    verify()": "verify",
+    "    verify_later()": "verify_later",
+    "    verified()": "verified",
+    "    helper.verify()": "helper.verify",
+    "    assert verify()": "verify",
+    "    found = verify()": "verify",
+    "        self.verify_here()": "self.verify_here",
+}
 
 
 def test_a_generator_that_a_test_calls_and_nobody_takes_stops_the_run(suite: Suite) -> None:
     """What yields does nothing until somebody goes through it, and a context nothing until it is entered."""
     suite.write({"one": GENERATORS})
+    (suite.path / "helper.py").write_text("def verify():\n    assert 41 == 42\n    yield\n")
     assert suite.run(own_process=True).ret == pytest.ExitCode.OK
-    append(suite, "test_00.py", "    verify()\n    verify_later()\n    verified()\n")
+    module = suite.path / "test_00.py"
+    honest = module.read_text()
+    for statement in UNTAKEN:
+        place = "        # here\n" if statement.startswith("     ") else "    # here, too\n"
+        module.write_text(module.read_text().replace(place, f"{statement}\n{place}"))
+    assert module.read_text() != honest
     result = suite.run(own_process=True)
     assert result.ret == pytest.ExitCode.USAGE_ERROR
-    for number, name in enumerate(("verify", "verify_later", "verified"), start=27):
+    lines = module.read_text().splitlines()
+    for statement, name in UNTAKEN.items():
+        number = lines.index(statement) + 1
         assert f"test_00.py:{number}: nobody takes what {name}() would yield, so it never runs" in result.stderr.str()
 
 
