@@ -144,8 +144,9 @@ def _changed_modules(basis: Basis, root: Path) -> Iterator[Change]:
 def _new_modules(basis: Basis, root: Path) -> Iterator[Change]:
     """Yield the modules that speak of the document's criteria and that the run did not know: it would have said so."""
     known = {line.source_path for line in basis.manifest} | {subject.path for subject in basis.subjects}
-    folders = (root / folder for folder in (".", *basis.test_paths))  # test paths may stand outside
-    files = list(dict.fromkeys(path for folder in folders for path in modules.python_files(folder)))
+    apart = [root / folder for folder in basis.test_paths if folder != "."]  # and they may stand outside
+    of_tests = (path for folder in apart for path in modules.python_files(folder, of_tests=True))
+    files = list(dict.fromkeys([*modules.python_files(root), *of_tests]))
     suite = [root / path for path in known if path.endswith(".py")]
     given = modules.naming({*suite, *files}, basis.document_id)
     for path in files:

@@ -18,8 +18,10 @@ if TYPE_CHECKING:
     Given = Mapping[str, AbstractSet[str]]
 
 _Definition = ast.FunctionDef | ast.AsyncFunctionDef | ast.ClassDef
-# Names of folders that are no project's own, or are made by programs.
-NO_PROJECT = {"__pycache__", "node_modules", "site-packages", "build", "dist"}
+# Names of folders that are no project's own; of those that programs make, and where there may be tests all the same.
+_OTHERS = {"__pycache__", "node_modules", "site-packages"}
+NO_PROJECT = _OTHERS | {"build", "dist"}
+_KEPT = {".git", ".hg", ".nox", ".svn", ".tox"}
 _MARKS = "pytestmark"
 _ANY = "*"
 
@@ -148,12 +150,19 @@ def _dotted(node: ast.AST) -> str:
     return node.id if isinstance(node, ast.Name) else ""
 
 
-def python_files(folder: Path) -> Iterator[Path]:
-    """Yield the files of Python below a folder that may be the project's own."""
+def python_files(folder: Path, *, of_tests: bool = False) -> Iterator[Path]:
+    """Yield the files of Python below a folder that may be the project's own.
+
+    Args:
+        folder: the folder.
+        of_tests: whether it is one for tests: then also in folders into which pytest looks only when it is told to.
+
+    """
     for place, folders, names in os.walk(folder):
         folders[:] = [
             name
             for name in folders
-            if not name.startswith(".") and name not in NO_PROJECT and not Path(place, name, "pyvenv.cfg").exists()
+            if not (name in _OTHERS | _KEPT if of_tests else name.startswith(".") or name in NO_PROJECT)
+            and not Path(place, name, "pyvenv.cfg").exists()
         ]
         yield from (Path(place, name) for name in names if name.endswith(".py"))

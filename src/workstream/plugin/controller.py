@@ -18,7 +18,7 @@ from workstream import documents, errors, evidence, files, processes, progress, 
 from workstream.cluster.access import STAYS
 from workstream.evidence import accepted_controls, provenance, records
 from workstream.evidence import log as evidence_log
-from workstream.plugin import inventory, outcomes, result, scheduling, terminal
+from workstream.plugin import inventory, outcomes, own_options, result, scheduling, terminal
 from workstream.plugin.exchange import MESSAGE, Collected, EnvironmentFailure, Message, collected_by
 from workstream.plugin.log import RunLog, RunLogs
 from workstream.plugin.result import Result
@@ -159,6 +159,8 @@ class Controller(Session):
         known = [*suite.unknown, *suite.astray.get(document_id, ())]
         yield from known
         yield from self.project.only_of_this_run()
+        for name in own_options.plugins(self.config, lambda path: inventory.is_own(path, self.project.folder)):
+            yield f"The plugin {name}, a module of the project, was taken for this run alone."
         if outside and not known:
             where = ", ".join(suite.test_paths)
             yield (

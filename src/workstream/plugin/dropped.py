@@ -8,13 +8,16 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from workstream.plugin import idle_checks, written
+from workstream.plugin import idle_checks, lost_marks, written
 from workstream.plugin.binding import MARKER
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Sequence
     from pathlib import Path
     from types import ModuleType
+
+
+_MEANT = ("Test", "Tests", "TestCase")  # how classes of tests are called elsewhere
 
 
 def hidden(module: pytest.Module, functions: Sequence[object], config: pytest.Config) -> Iterator[str]:
@@ -50,7 +53,7 @@ def _candidates(module: ModuleType, config: pytest.Config) -> Iterator[tuple[str
 
 
 def _candidates_of_class(cls: type, config: pytest.Config, *, whole: bool) -> Iterator[tuple[str, object, bool]]:
-    tests = _matches(cls.__name__, config.getini("python_classes"))
+    tests = _matches(cls.__name__, config.getini("python_classes")) or cls.__name__.endswith(_MEANT)
     whole = _is_marked(cls) or (whole and tests)
     for name in dir(cls):
         value = inspect.getattr_static(cls, name, None)
@@ -115,7 +118,7 @@ def unrun(
 
 
 def idle(path: Path, name: str, module: ModuleType | None = None) -> Iterator[str]:
-    """Yield the checks of a file that check nothing, whatever warnings are switched off.
+    """Yield the checks of a file that check nothing, and its markers that mark nothing, whatever warnings are off.
 
     Args:
         path: the file.
@@ -123,5 +126,6 @@ def idle(path: Path, name: str, module: ModuleType | None = None) -> Iterator[st
         module: what it is when it has run; None if it has not.
 
     """
-    for line, why in [*idle_checks.never_failing(path), *(idle_checks.never_begun(path, module) if module else ())]:
+    untaken = idle_checks.never_begun(path, module) if module else ()
+    for line, why in [*idle_checks.never_failing(path), *untaken, *lost_marks.never_arriving(path)]:
         yield f"{name}:{line}: {why}"

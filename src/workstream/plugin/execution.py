@@ -63,6 +63,9 @@ class Watch:
     @pytest.hookimpl(wrapper=True, trylast=True)
     def pytest_runtest_setup(self) -> Generator[None, object, object]:
         """See how the setup ends."""
+        gc.collect(_YOUNG)  # what earlier tests left behind is not this one's
+        if self.running is not None:
+            self.running.lost.clear()
         with self._ending("setup"):
             return (yield)
 
@@ -179,8 +182,9 @@ class Watch:
 
         """
         generation = _OLD if old else _YOUNG
-        gc.collect(generation)  # what earlier tests left behind is not this one's
-        running.lost.clear()
+        of_setup = [*running.lost]
+        gc.collect(generation)  # likewise
+        running.lost[:] = of_setup
         running.bodies += 1
         running.depth += 1
         try:

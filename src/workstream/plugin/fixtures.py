@@ -94,9 +94,10 @@ def world(request: pytest.FixtureRequest) -> World:
 
 
 @pytest.fixture(scope="session")
-def cluster(request: pytest.FixtureRequest, subject: Subject) -> Cluster:
+def cluster(request: pytest.FixtureRequest) -> Cluster:
     """The cluster, once it is ready; `kubectl` and `helm` of a test that asks for it act on it."""
     session = request.config.stash[SESSION]
+    subject = Subject(session)  # a suite may have a fixture of this name
     world, ready_cluster = session.world, session.world.cluster()
     session.process_environment.ask("cluster", request)
     subject.describe("Kubernetes", ready_cluster.version)

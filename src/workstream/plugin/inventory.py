@@ -262,7 +262,10 @@ class Inventory:
 
     @cached_property
     def _files(self) -> list[Path]:
-        return list(modules.python_files(self._project.around))
+        around = self._project.around
+        apart = (path for path in self._project.test_paths if path not in {around, self._project.folder})
+        of_tests = (path for folder in apart for path in modules.python_files(folder, of_tests=True))
+        return list(dict.fromkeys([*modules.python_files(around), *of_tests]))
 
     @cached_property
     def _given(self) -> dict[str, modules.Given]:

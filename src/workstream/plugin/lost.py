@@ -8,6 +8,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import functools
+import logging
 import mmap
 import os
 import socketserver
@@ -18,6 +19,7 @@ import warnings
 from concurrent.futures import Future
 from multiprocessing.pool import ApplyResult, IMapIterator
 from multiprocessing.process import BaseProcess
+from pathlib import Path
 from typing import TYPE_CHECKING, Any, NoReturn
 from weakref import WeakKeyDictionary
 
@@ -28,12 +30,13 @@ from workstream.text import one_line
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
-    from pathlib import Path
     from types import CoroutineType
 
     from workstream.plugin.running import Running
 
 
+# What logs an error and tries again, or is watched as what it is.
+_TELLING = {"asyncio", "backoff", "concurrent", "retrying", "tenacity"}
 _AT_WORK = "is still at work, and nobody will hear what it asserts"
 _UNCAUGHT = 1  # the exit code of a process of Python that an exception ended
 
@@ -72,6 +75,7 @@ class Lost:
         self._replace(warnings, "_warn_unawaited_coroutine", self._unawaited)  # Python calls it by this name
         self._replace(asyncio.BaseEventLoop, "call_exception_handler", self._handled)
         self._replace(socketserver.BaseServer, "finish_request", self._asserting("a server"))
+        self._watch_logging()
         self._watch_futures()
         self._watch_pools()
         self._watch_processes()
@@ -120,6 +124,9 @@ class Lost:
         made = {one: owner for owner, one in self._pending.values() if isinstance(one, BaseProcess)}
         for process in unfinished.processes({one: self._targets.get(one) for one in made}, self._is_own):
             yield made[process], f"The process {process.name} {_AT_WORK}"
+        owners = [one for one, _ in [*self._failures.values(), *self._pending.values()]]
+        for owner in dict.fromkeys([*owners, *filter(None, self._tasks.values())]):
+            yield from ((owner, failure) for failure in self.unasked(owner))
 
     def _owner(self) -> Running | None:
         """Return the run whose body is running."""
@@ -161,7 +168,9 @@ class Lost:
 
     def _handled(self, original: Callable[..., None], loop: object, context: dict[str, Any]) -> None:
         if context.get("exception") is not None:
-            self._lose(f"An exception was lost in asyncio: {in_one_line(context['exception'])}", None)
+            task = context.get("task") or context.get("future")
+            owner = self._tasks.get(task) if isinstance(task, asyncio.Task) else None
+            self._lose(f"An exception was lost in asyncio: {in_one_line(context['exception'])}", owner)
         original(loop, context)
 
     def _asserting(self, where: str) -> Callable[..., Any]:
@@ -184,7 +193,33 @@ class Lost:
             return error.code not in (None, 0)  # which may be a list, say
         if error is None or isinstance(error, AssertionError | Failed):
             return error is not None
-        return not isinstance(error, OSError) and unfinished.asserted(error.__traceback__, self._is_own)
+        return not _is_hung_up(error) and unfinished.asserted(error.__traceback__, self._is_own)
+
+    # What others catch, and only log
+
+    def _watch_logging(self) -> None:
+        def handled(original: Callable[..., None], logger: logging.Logger, record: logging.LogRecord) -> None:
+            error = record.exc_info[1] if record.exc_info else None
+            path = Path(record.pathname)
+            swallowed = record.levelno >= logging.ERROR and not self._is_own(path) and _TELLING.isdisjoint(path.parts)
+            if swallowed and isinstance(error, AssertionError | Failed) and self._is_of_test(error):
+                self._lose(f"An exception was only logged: {in_one_line(error)}", None)
+            original(logger, record)
+
+        def failed(original: Callable[..., None], handler: logging.Handler, record: logging.LogRecord) -> None:
+            error = sys.exc_info()[1]
+            if error is not None and self._checks(error):
+                self._lose(f"An exception was lost in a handler of logging: {in_one_line(error)}", None)
+            original(handler, record)
+
+        self._replace(logging.Logger, "handle", handled)
+        self._replace(logging.Handler, "handleError", failed)
+
+    def _is_of_test(self, error: BaseException) -> bool:
+        """Whether an exception came through the module of the test that is running: a handler, say, that it serves."""
+        running = self._under_way()
+        module = Path(running.test.partition("::")[0]).name if running is not None else ""
+        return any(Path(one.filename).name == module for one in traceback.extract_tb(error.__traceback__))
 
     # Futures, pools and processes: what somebody has to ask
 
@@ -291,6 +326,13 @@ def _failure(made: Any) -> str:  # noqa: ANN401 - they have no class in common
         told = made._error_callback is not None  # noqa: SLF001
         failed = [made._value] if made.ready() and not made._success and not told else []  # noqa: SLF001
     return f"A failure was lost in a pool: {in_one_line(failed[0])}" if failed else ""
+
+
+def _is_hung_up(error: BaseException) -> bool:
+    """Whether an exception says that a connection of a server ended, as it may; a client that finds none says more."""
+    if isinstance(error, ConnectionRefusedError):
+        return False
+    return type(error) is OSError or isinstance(error, ConnectionError | TimeoutError | InterruptedError)
 
 
 def _is_unasked(task: asyncio.Task[Any]) -> bool:

@@ -3,6 +3,9 @@
 from __future__ import annotations
 
 import argparse
+import itertools
+import os
+import shlex
 import sys
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -10,7 +13,7 @@ from typing import TYPE_CHECKING, Any
 from workstream.plugin import PARSER
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Iterator
 
     import pytest
 
@@ -32,6 +35,23 @@ def given(config: pytest.Config, is_own: Callable[[Path], bool]) -> dict[str, An
             known = {"parser": options, "pluginmanager": config.pluginmanager}
             caller.function(*(known[name] for name in caller.argnames))
     return {name: value for name, value in options.defaults.items() if config.getoption(name, value) != value}
+
+
+def plugins(config: pytest.Config, is_own: Callable[[Path], bool]) -> Iterator[str]:
+    """Yield the modules of the project that the command line or the environment makes plugins of this run alone.
+
+    Args:
+        config: pytest's.
+        is_own: whether a file belongs to the project.
+
+    """
+    said = [*map(str, config.invocation_params.args), *shlex.split(os.environ.get("PYTEST_ADDOPTS", ""))]
+    behind = [after for before, after in itertools.pairwise(said) if before == "-p"]
+    joined = [one[2:] for one in said if one.startswith("-p") and one[2:3].isidentifier()]
+    for name in map(str.strip, [*behind, *joined, *os.environ.get("PYTEST_PLUGINS", "").split(",")]):
+        file = getattr(sys.modules.get(name), "__file__", None)
+        if file and is_own(Path(file)) and name not in config.getini("addopts"):
+            yield name
 
 
 class _Options:

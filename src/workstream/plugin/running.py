@@ -23,7 +23,7 @@ class Running:
         depth: how many of them are running now.
         ended: how each phase ended that began.
         parts: exceptions that ended subtests.
-        lost: what failed where nobody looks, since the body began.
+        lost: what failed where nobody looks, since the setup began.
 
     """
 

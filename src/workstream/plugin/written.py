@@ -23,14 +23,14 @@ _FURTHEST = 100  # objects behind a decorator that are looked at for the functio
 
 @dataclass(frozen=True)
 class Written:
-    """A function that is written in a module, and in no other function.
+    """A function that is written in a module; in another function, one that is marked.
 
     Attributes:
         name: its name.
-        place: the classes around it and its name, as node ids have them.
+        place: what is around it and its name, as node ids have them.
         line: where its code begins: its first decorator.
         marked: whether a decorator makes a criterion's marker.
-        inside: the name of the class around it; empty if there is none.
+        inside: the name of what is around it; empty if there is nothing.
         instead: the lines of functions of its name that the module has in its place where a condition says so.
 
     """
@@ -56,6 +56,8 @@ def _functions(statements: Sequence[ast.stmt], classes: tuple[str, ...]) -> Iter
             place = "::".join([*classes, statement.name])
             around = classes[-1] if classes else ""
             yield Written(statement.name, place, _first_line(statement), bool(marks(statement)), around)
+            # One in another function is a test only if it says so, and something brings it out.
+            yield from (one for one in _functions(statement.body, (*classes, statement.name)) if one.marked)
         elif isinstance(statement, ast.ClassDef):
             yield from _functions(statement.body, (*classes, statement.name))
         else:

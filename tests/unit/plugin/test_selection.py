@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import textwrap
 import zipfile
 from typing import TYPE_CHECKING
@@ -355,6 +356,11 @@ HIDDEN: dict[str, Callable[[str], str]] = {
     ),
     "no function of its own": lambda mark: f"test_more = {mark}(lambda evidence: check(evidence))\n",
     "a part of one": lambda mark: f"import functools\n\ntest_more = {mark}(functools.partial(print, 1))\n",
+    "its class is named as elsewhere": lambda _: "class QueueTests:\n    def test_more(self):\n        assert False\n",
+    "it stands in another function": lambda mark: (
+        "def test_it(evidence):\n    evidence.record('answer', 42)\n\n"
+        f"    @{mark}\n    def test_more(evidence):\n        assert False\n"
+    ),
     "its class's name": lambda mark: f"class It:\n    @{mark}\n    def test_more(self):\n        assert False\n",
 }  # fmt: skip
 
@@ -381,6 +387,91 @@ def test_a_test_that_a_helper_marks_and_pytest_passes_over_stops_the_run(suite: 
     result.stderr.re_match_lines([r".*test_more\.py.*: .*pytest does not collect it"])
 
 
+# Markers that no test gets, in which file, and what is said of them.
+UNMARKED = {
+    "a second list": (
+        "test_more.py",
+        "pytestmark = pytest.mark.criterion('WS-900', 'one')\npytestmark = [pytest.mark.filterwarnings('ignore')]",
+        ":3: line 4 gives pytestmark another value",
+    ),
+    "another name": ("test_more.py", "pytestmarks = [pytest.mark.criterion('WS-900', 'one')]", ":3: pytest knows no"),
+    "another name in a class": (
+        "test_more.py",
+        "class TestIt:\n    pytest_mark = pytest.mark.criterion('WS-900', 'one')\n",
+        ":4: pytest knows no pytest_mark",
+    ),
+    "a conftest file": ("conftest.py", "pytestmark = pytest.mark.criterion('WS-900', 'one')", "takes no pytestmark"),
+}
+
+
+@pytest.mark.parametrize("how", UNMARKED)
+def test_a_marker_that_no_test_gets_stops_the_run(suite: Suite, how: str) -> None:
+    """A criterion would be proven by the others alone."""
+    name, source, said = UNMARKED[how]
+    suite.write({"one": suite.PROVING})
+    append(suite, name, f"import pytest\n\n{source}\n\n{FAILING}" if name != "conftest.py" else f"\n{source}\n")
+    result = suite.run(own_process=True)
+    assert result.ret == pytest.ExitCode.USAGE_ERROR
+    assert said in result.stderr.str()
+
+
+def test_a_marker_that_a_test_gets_on_another_way_is_none_that_is_lost(suite: Suite) -> None:
+    """A name of one's own for a marker, and a list that grows."""
+    source = (
+        "pytest_marker = pytest.mark.criterion('WS-900', 'two')\n"
+        "pytestmark = pytestmark + [pytest.mark.filterwarnings('ignore')]\n\n"
+        f"@pytest_marker\n{suite.PROVING}"
+    )
+    suite.write({"one": source, "two": suite.PROVING})
+    module = suite.path / "test_00.py"
+    module.write_text(module.read_text().replace("pytestmark = pytest.mark", "pytestmark = [pytest.mark", 1))
+    text = module.read_text()
+    first = next(line for line in text.splitlines() if line.startswith("pytestmark = ["))
+    module.write_text(text.replace(first, f"{first}]", 1))
+    assert suite.run(own_process=True).ret == pytest.ExitCode.OK
+
+
+@pytest.mark.parametrize("folder", ["build", "dist", ".ci"])
+def test_tests_in_a_folder_that_pytest_passes_over_are_missed(suite: Suite, folder: str) -> None:
+    """By its settings pytest looks into no folder of that name, also where the project has its tests."""
+    suite.write({"one": suite.PROVING})
+    append(suite, "pytest.ini", "testpaths = tests\n")
+    (suite.path / "tests" / folder).mkdir(parents=True)
+    (suite.path / "test_00.py").rename(suite.path / "tests" / "test_00.py")
+    suite.run()
+    assert suite.states() == {"one": "proven"}
+    mark = "@pytest.mark.criterion('WS-900', 'one')"
+    (suite.path / "tests" / folder / "test_more.py").write_text(f"import pytest\n\n{mark}\n{FAILING}")
+    suite.run()
+    assert suite.states() == {"one": "not-run"}
+    assert f"tests/{folder}/test_more.py:3 speaks of" in unknown(suite)[0]
+
+
+@pytest.mark.parametrize("arguments", [("-p", "quick"), ("-pquick",), ()], ids=["-p", "-pquick", "PYTEST_PLUGINS"])
+def test_a_plugin_for_one_run_alone_makes_it_a_part(
+    suite: Suite, monkeypatch: pytest.MonkeyPatch, arguments: tuple[str, ...]
+) -> None:
+    """A module of the project that is no plugin of every run may leave out what it likes."""
+    suite.write({"one": suite.PROVING})
+    (suite.path / "quick.py").write_text("QUICK = True\n")
+    monkeypatch.setenv("PYTHONPATH", f"{suite.path}:{os.environ.get('PYTHONPATH', '')}")
+    if not arguments:
+        monkeypatch.setenv("PYTEST_PLUGINS", "quick")
+    suite.run(*arguments, own_process=True)
+    assert suite.states() == {"one": "not-run"}
+    assert "The plugin quick, a module of the project, was taken for this run alone." in unknown(suite)[0]
+
+
+def test_a_plugin_of_every_run_makes_it_no_part(suite: Suite, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The project says so in its settings, and what is installed is nobody's choice."""
+    suite.write({"one": suite.PROVING})
+    append(suite, "pytest.ini", "addopts = -p quick\n")
+    (suite.path / "quick.py").write_text("QUICK = True\n")
+    monkeypatch.setenv("PYTHONPATH", f"{suite.path}:{os.environ.get('PYTHONPATH', '')}")
+    suite.run("-p", "quick", "-p", "xdist", own_process=True)
+    assert suite.states() == {"one": "proven"}
+
+
 SHOWN: dict[str, str] = {
     "by a decorator that hides it": (
         "def hiding(function):\n    return lambda evidence: function(evidence)\n\n@hiding\n{test}"
@@ -392,6 +483,9 @@ SHOWN: dict[str, str] = {
     ),
     "in one of two branches": "if __name__:\n{indented}else:\n{indented}",
     "where something else cannot be imported": "try:\n    import json\n{indented}except ImportError:\n{indented}",
+    "by what makes it": (
+        "def made():\n    @pytest.mark.criterion('WS-900', 'one')\n{indented}    return test\n\ntest_made = made()\n"
+    ),
     "beside a fixture with a test's name": "{test}\n@pytest.fixture\ndef test_client():\n    return 1\n",
     "beside a method with a test's name": "{test}\nclass Client:\n    def test_it(self):\n        return 1\n",
     "beside a base class whose method it defines anew": (

@@ -831,6 +831,7 @@ SITUATIONS = {
     ),
     "a fixture asks for the cluster, once for two tests": (
         """
+        del pytestmark
         pytestmark = pytest.mark.criterion(
             "WS-900", "a fixture asks for the cluster, once for two tests", level="cluster"
         )
@@ -1247,6 +1248,140 @@ SITUATIONS = {
             thread.join()
             evidence.record("answers", found)
             assert all(one == "good" for one in found)
+        """,
+        "failed",
+    ),
+    "a thread of its setup fails": (
+        """
+        import threading
+
+        def check():
+            assert 41 == 42
+
+        @pytest.fixture
+        def guest():
+            thread = threading.Thread(target=check)
+            thread.start()
+            thread.join()
+
+        @pytest.mark.filterwarnings("ignore")
+        def test(evidence, guest):
+            evidence.record("answer", 42)
+        """,
+        "failed",
+    ),
+    "a thread that asks whether somebody is there finds nobody": (
+        """
+        import socket, threading, urllib.request
+
+        def ask(port):
+            while True:
+                assert urllib.request.urlopen(f"http://127.0.0.1:{port}").status == 200
+
+        @pytest.mark.filterwarnings("ignore")
+        def test(evidence):
+            evidence.record("answer", 42)
+            with socket.socket() as taken:
+                taken.bind(("127.0.0.1", 0))
+                thread = threading.Thread(target=ask, args=[taken.getsockname()[1]], daemon=True)
+                thread.start()
+                thread.join()
+        """,
+        "failed",
+    ),
+    "a thread that waits for somebody waits in vain": (
+        """
+        import socket, threading
+
+        def serve(server):
+            server.settimeout(0.01)
+            client, _ = server.accept()
+            assert client.recv(5) == b"hello"
+
+        @pytest.mark.filterwarnings("ignore")
+        def test(evidence):
+            evidence.record("answer", 42)
+            with socket.create_server(("127.0.0.1", 0)) as server:
+                thread = threading.Thread(target=serve, args=[server], daemon=True)
+                thread.start()
+                thread.join()
+        """,
+        "proven",
+    ),
+    "an assertion was only logged": (
+        """
+        import logging, sys
+
+        def served(handler):  # as a server does that answers 500
+            try:
+                handler()
+            except Exception:
+                logger = logging.getLogger("server")
+                error = sys.exc_info()
+                logger.handle(logger.makeRecord("server", logging.ERROR, "/server.py", 1, "error", (), error))
+
+        def handler():
+            assert 41 == 42
+
+        def test(evidence):
+            evidence.record("answer", 42)
+            served(handler)
+        """,
+        "failed",
+    ),
+    "logs itself what it asks again": (
+        """
+        import logging
+
+        def test(evidence):
+            for answer in (41, 42):
+                try:
+                    assert answer == 42
+                except AssertionError:
+                    logging.exception("not yet")
+            evidence.record("answer", answer)
+        """,
+        "proven",
+    ),
+    "an assertion was lost in a handler of logging": (
+        """
+        import logging
+
+        class Checking(logging.Handler):
+            def emit(self, record):
+                try:
+                    assert record.getMessage() == "42"
+                except Exception:
+                    self.handleError(record)
+
+        def test(evidence):
+            evidence.record("answer", 42)
+            Checking().handle(logging.makeLogRecord({"msg": "41"}))
+        """,
+        "failed",
+    ),
+    "a pool's result fails when its test is over": (
+        """
+        import threading
+        from multiprocessing.pool import ThreadPool
+
+        ended = threading.Event()
+
+        def check():
+            ended.wait()
+            assert 41 == 42
+
+        @pytest.fixture(scope="session")
+        def pool():
+            with ThreadPool(1) as pool:
+                yield pool
+                ended.set()
+                pool.close()
+                pool.join()
+
+        def test(evidence, pool):
+            evidence.record("answer", 42)
+            pool.apply_async(check)
         """,
         "failed",
     ),
