@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 
 _ROWS = {"bullet_list", "ordered_list", "table"}
 _LOWEST = 6  # the level of the last kind of heading
-_STATES = r"status|verdict|done|met|passed|proven|verified|validated"
+_STATES = r"status|verdict|done|met|passed|proven|verified|validated|complete[d]?|finished|implemented|ready"
 _STATE = re.compile(rf"^\W*(?:{_STATES})\W*$", re.IGNORECASE)
 # Heads of columns that say how a criterion stands: its state, what showed it, when, who looked, and notes.
 _HOW_IT_STANDS = re.compile(
@@ -113,14 +113,12 @@ def rows(
         beside: what a cell says beside the criterion that it names or repeats; None if it speaks of none.
 
     """
-    found = [
-        (node, tuple(without_box(own_text(cell)) for cell in node.children))
-        for node in table.walk()
-        if node.type == "tr"
-    ]
+    written = [(node, tuple(map(own_text, node.children))) for node in table.walk() if node.type == "tr"]
+    found = [(node, tuple(map(without_box, cells))) for node, cells in written]
     (_, head), *body = found
     if not _is_status(head, [cells for _, cells in body], beside):
-        yield from found
+        yield found[0]
+        yield from ((node, tuple(map(_allowed, head, cells))) for node, cells in written[1:])
         return
     stated = [tuple(_before_state(cell, beside) for cell in cells) for _, cells in body]
     columns = [number for number, name in enumerate(head) if not _HOW_IT_STANDS.match(name)]
@@ -131,6 +129,16 @@ def rows(
     for (node, _), cells in zip(body, stated, strict=True):
         if any(_counts(cells[number], beside) for number in said):
             yield node, tuple(cells[number] for number in kept)
+
+
+def _allowed(name: str, cell: str) -> str:
+    """Return a cell; one that is a mark or a box says what holds, unless its column says how far something is."""
+    said = without_box(cell)
+    if not _WORD.search(name) or _HOW_IT_STANDS.match(name):
+        return said
+    if not said and cell:
+        return "a ticked box" if "x" in cell.lower() else "an open box"
+    return " ".join(hex(ord(letter)) for letter in said if letter != marks.EMOJI) if marks.is_mark(said) else said
 
 
 def _is_status(head: tuple[str, ...], body: Sequence[tuple[str, ...]], beside: Beside) -> bool:

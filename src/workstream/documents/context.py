@@ -8,7 +8,7 @@ import re
 from typing import TYPE_CHECKING
 
 from workstream.documents import bookkeeping, claims, marks, titles
-from workstream.documents.content import Part, parts
+from workstream.documents.content import headings, parts, placed
 from workstream.documents.identity import without_name
 from workstream.documents.model import Kind, Position
 from workstream.documents.rendering import collapsed, rendered
@@ -19,6 +19,7 @@ if TYPE_CHECKING:
 
     from markdown_it.tree import SyntaxTreeNode
 
+    from workstream.documents.content import Part
     from workstream.documents.model import Criterion
     from workstream.documents.source import Source
 
@@ -79,30 +80,36 @@ class Context:
     def _around(self, source: Source, blocks: Sequence[SyntaxTreeNode], is_report: Sequence[bool]) -> Iterator[Part]:
         """Yield the parts outside reports and criteria; a heading that is a criterion has what stands below it."""
         beyond, leave_out = 0, self._own | self._commands
-        for number, block in enumerate(blocks):
+        for number, (block, above) in enumerate(zip(blocks, headings(blocks), strict=True)):
             if number < beyond or is_report[number]:
                 continue
             if block.type == "heading" and source.line(block) in self._own:
                 beyond = end_of_section(blocks, number)
             else:
-                yield from parts(source, block, leave_out, self._known.beside)
+                yield from parts(source, block, leave_out, self._known.beside, (above,))
 
     def _compared(self, part: Part) -> str:
         """Return what is compared of a part; nothing if it only says how far a criterion is."""
+        below = [_said(_stateless(text)) for text in part.below]
         if part.code:
-            return part.text
+            return placed(below, "\n".join(part.cells))
         constrains = part.line in self._constraints
         row = claims.Row("", part.cells, _NOWHERE, None, expected=False)
         if not constrains and self._known.restated(row):
             return ""
         about = len(part.cells) > 1 and self._known.by_statement(row)
-        cells = (marks.before_state(cell) if about else _stateless(cell) for cell in part.cells)
-        text = collapsed(" | ".join(rendered(_MARKS.sub(" ", cell)) for cell in cells))
-        return without_name(text, Kind.CONSTRAINT) if constrains else text
+        text = " | ".join(_said(marks.before_state(cell) if about else _stateless(cell)) for cell in part.cells)
+        text = collapsed(text)
+        return placed(below, without_name(text, Kind.CONSTRAINT) if constrains else text) if text else ""
 
 
 def _lines(criteria: Sequence[Criterion], *kinds: Kind) -> set[int]:
     return {criterion.position.line - 1 for criterion in criteria if criterion.kind in kinds}
+
+
+def _said(text: str) -> str:
+    """Return what is seen of a text, without what says how far something is."""
+    return collapsed(rendered(_MARKS.sub(" ", text)))
 
 
 def _stateless(text: str) -> str:

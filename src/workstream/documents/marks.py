@@ -40,7 +40,8 @@ CHECKS = re.compile(_CHECK)
 WARNINGS = re.compile(_WARNING)
 DASH = f"(?:{_DASH}|-)"
 
-_OUTER = f"(?:{_CHECK}|{_WARNING}|{_any_of(chr(0xFE0F))}|\\s)"
+EMOJI = chr(0xFE0F)  # asks that the mark before it is drawn in colours
+_OUTER = f"(?:{_CHECK}|{_WARNING}|{_any_of(EMOJI)}|\\s)"
 _LEADING = re.compile(f"{_OUTER}+")
 # Where a statement may end and a remark about it begin.
 SEPARATOR = re.compile(
@@ -128,6 +129,11 @@ def before_state(text: str) -> str:
 def _pieces(text: str) -> list[str]:
     """Return the parts of a text between marks that part one remark from the other."""
     return _BETWEEN.split(text, maxsplit=_PIECES)
+
+
+def is_mark(text: str) -> bool:
+    """Whether a text is a mark, or several, and nothing else."""
+    return bool(_LEADING.fullmatch(text))
 
 
 def without_leading(text: str) -> str:

@@ -71,32 +71,32 @@ CONTEXT = context(TEXT)
 
 
 def test_the_context_is_all_but_criteria_and_bookkeeping() -> None:
-    """Constraints are in it, one part a line, sorted; acceptance criteria, goals and commands are not."""
+    """Constraints are in it, each part below what it stands below, sorted; criteria, goals and commands are not."""
     assert CONTEXT.split("\n") == [
-        "# count",
-        "A letter is text with a seal, of at most 12 pages, that somebody wrote.",
         "Acceptance Criteria",
-        "Build a box",
         "Completion Criteria",
+        "Completion Criteria > # count",
         "Constraints",
+        "Constraints > no carrier pigeons",
+        "Constraints > no owls",
         "Definitions",
+        "Definitions > A letter is text with a seal, of at most 12 pages, that somebody wrote.",
+        "Definitions > a box: /var/*/box",
+        "Definitions > a seal: red wax",
+        "Definitions > a seal: red wax > warm",
         "Goal",
-        "How letters travel, and where they stay.",
-        "It works when:",
-        "Paint it, see AC1",
+        "Goal > It works when:",
         "Sizes",
+        "Sizes > box | letters",
+        "Sizes > large | 900",
+        "Sizes > small | 10",
         "Steps",
-        "WS-007-01: Mail",
-        "a box: /var/*/box",
-        "a seal: red wax",
-        "box | letters",
-        "box:",
+        "Steps > Build a box",
+        "Steps > Paint it, see AC1",
+        "Steps > box:",
         "  colour: red",
-        "large | 900",
-        "no carrier pigeons",
-        "no owls",
-        "small | 10",
-        "warm",
+        "WS-007-01: Mail",
+        "WS-007-01: Mail > How letters travel, and where they stay.",
     ]
 
 
@@ -168,6 +168,39 @@ def test_another_character_of_code_or_target_changes_the_context(before: str, af
 
     assert before in text
     assert context(text.replace(before, after)) != context(text)
+
+
+@pytest.mark.parametrize(
+    ("first", "second"),
+    [
+        ("### In scope\n\n- letters\n\n### Out of scope\n\n- parcels\n", "letters parcels"),
+        ("### Rights\n\n- clerks\n  - read\n- guests\n  - burn\n", "read burn"),
+        ("### Good\n\n```sh\npost a\n```\n\n### Bad\n\n```sh\nburn a\n```\n", "post burn"),
+    ],
+    ids=["headings", "items", "code"],
+)
+def test_what_something_stands_below_is_part_of_the_meaning(first: str, second: str) -> None:
+    """Two parts that change places are two other promises; two in one place are the same."""
+    one, other = second.split()
+    swapped = first.replace(one, "\0").replace(other, one).replace("\0", other)
+
+    assert swapped != first
+    assert context(TEXT + swapped) != context(TEXT + first)
+    assert context(first + "\n" + TEXT) == context(TEXT + first)
+
+
+@pytest.mark.parametrize(
+    ("head", "counts"),
+    [("read", True), ("delete", True), ("Status", False), ("Done", False), ("Implemented", False), ("Ready", False)],
+)
+def test_a_mark_in_a_table_counts_where_it_says_what_is_allowed(head: str, *, counts: bool) -> None:
+    """A mark below the head of a state says how far something is; any other says what holds."""
+    table = f"### Rights\n\n| role | {head} |\n| --- | --- |\n| clerk | ✅ |\n| guest | ❌ |\n"
+    other = table.replace("guest | ❌", "guest | ✅")
+
+    assert (context(TEXT + table) != context(TEXT + other)) is counts
+    boxes = table.replace("✅", "[x]").replace("❌", "[ ]")
+    assert (context(TEXT + boxes) != context(TEXT + boxes.replace("[ ]", "[x]"))) is counts
 
 
 def test_front_matter_is_bookkeeping() -> None:
@@ -267,14 +300,14 @@ def test_only_the_status_of_criteria_is_bookkeeping(title: str, *, counts: bool)
 )
 def test_no_report_takes_in_what_is_none(text: str) -> None:
     """A title, a label below it, or a section with criteria makes no report of a whole document."""
-    assert "A stamp." in context(text).split("\n")
+    assert any(line.endswith(" > A stamp.") for line in context(text).split("\n"))
 
 
 def test_details_of_a_criterion_that_is_a_heading_are_not_counted_twice() -> None:
     """What stands below it is its own, not context."""
     text = "## WS-007-01\n\n### Acceptance Criteria\n\n#### AC1: Letters arrive\n\n- soon\n\n### Words\n\nA stamp.\n"
 
-    assert context(text) == "A stamp.\nAcceptance Criteria\nWS-007-01\nWords"
+    assert context(text) == "Acceptance Criteria\nWS-007-01\nWords\nWords > A stamp."
 
 
 LOG = "### Log of letters\n\n- [ ] look\n" + "".join(f"letter {number}  came\n" for number in range(20_000)) + "\n"

@@ -34,8 +34,8 @@ def test_details_are_what_a_reader_sees_and_code_as_it_is_written() -> None:
 def test_a_heading_has_what_stands_below_it_as_details() -> None:
     """Bullets, paragraphs, tables, code and deeper headings, up to the next heading of its level."""
     assert read(HEADED).details == (
-        "A seal is red.\nAs ever.\nSeals\na | b\nat */box\nbox:\n  size: 2\n  lock: 3\nc | d\nread\nsealed\n"
-        "within two days"
+        "A seal is red.\nSeals\nSeals > As ever.\nSeals > a | b\nSeals > box:\n  size: 2\n  lock: 3\nSeals > c | d\n"
+        "at */box\nread\nsealed\nwithin two days"
     )
 
 

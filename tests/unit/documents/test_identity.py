@@ -214,7 +214,7 @@ def test_our_own_document_stays_the_edition_that_it_is() -> None:
     criteria = {criterion.id: verdict.text_sha256(criterion) for criterion in document.criteria}
 
     edition = verdict.edition_sha256(criteria, verdict.context_sha256(document))
-    assert edition == "f069eb9b98eef45cca395d21dbe89f4e0f6af4a48c016b8f52abd1547522354d"
+    assert edition == "0ad7e8fa3eb52a7ea5674feefc62455e31a3c4761a1c71c1e89798a4edb29f5a"
 
 
 GROUPED = "## WS-900: Mail\n\n### Acceptance Criteria\n\n#### {}\n\n- [ ] It loads\n{}\n#### {}\n\n- [ ] It stays\n{}"
