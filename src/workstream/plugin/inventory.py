@@ -132,10 +132,16 @@ def _collect_once(config: pytest.Config, *more: str) -> Suite:
             )
             return Suite.model_validate_json(target.read_bytes())
         except FileNotFoundError:
-            reason = one_line(processes.tail(completed.stderr.strip() or completed.stdout.strip()), 600)
+            reason = one_line(processes.tail(_error_of(completed)), 600)
             return Suite(unknown=[f"it could not be collected as a whole{_how(more)}: {reason}"])
         except errors.WorkstreamError as error:
             return Suite(unknown=[f"it could not be collected as a whole{_how(more)}: {one_line(error.what, 600)}"])
+
+
+def _error_of(ended: processes.Completed) -> str:
+    """Return what a process of pytest says of its end: the error that it calls its own, else what it said at all."""
+    own = [line for line in ended.stdout.splitlines() if line.startswith("INTERNALERROR> ")]
+    return own[-1].removeprefix("INTERNALERROR> ") if own else ended.stderr.strip() or ended.stdout.strip()
 
 
 def _how(more: tuple[str, ...]) -> str:

@@ -252,6 +252,20 @@ def test_a_suite_that_cannot_be_collected_is_unknown(suite: Suite) -> None:
     assert "INTERNALERROR" not in result.stdout.str() + result.stderr.str()
 
 
+def test_why_a_suite_cannot_be_collected_is_its_error(suite: Suite) -> None:
+    """A conftest file that takes a port, say, takes it twice: of all that pytest prints then, its error is told."""
+    suite.write({"one": suite.PROVING})
+    append(
+        suite,
+        "conftest.py",
+        "\nimport sys\n\ndef pytest_sessionstart(session):\n    if '--workstream-inventory' in ' '.join(sys.argv):\n"
+        "        raise OSError('the port is taken')\n",
+    )
+    suite.run(own_process=True)
+    assert suite.states() == {"one": "not-run"}
+    assert unknown(suite)[0].endswith(": OSError: the port is taken")
+
+
 def test_tests_outside_of_the_test_paths_are_known_to_be_unknown(suite: Suite) -> None:
     """A file that speaks of a criterion and stands where nobody collects makes every run a part."""
     suite.write({"one": suite.PROVING})
