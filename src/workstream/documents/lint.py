@@ -157,8 +157,8 @@ def _unboxed(document: Document) -> Iterator[Problem]:
 
 def _passed_over(document: Document) -> Iterator[Problem]:
     for position in document.passed_over:
-        yield Problem(position, "WS012", "this list stands below criteria, under a title of its own or behind a rule, "
-                      "and is taken for something else: nobody proves what it says")  # fmt: skip
+        yield Problem(position, "WS012", "this stands below criteria, under a title of its own, behind a rule, in a "
+                      "quote or in a table, and is taken for something else: nobody proves what it says")  # fmt: skip
 
 
 def same_ids(documents: Iterable[Document]) -> Iterator[tuple[Document, Problem]]:

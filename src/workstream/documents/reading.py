@@ -10,7 +10,7 @@ from workstream.documents.definition import Definition, Listed, Resolved, Statem
 from workstream.documents.definition import Section as DefiningSection
 from workstream.documents.identity import placed_below
 from workstream.documents.model import Box, Criterion, Kind, Position
-from workstream.documents.source import Source, below_item, end_of_section, item_lines, item_text, own_text
+from workstream.documents.source import Source, below_item, end_of_section, item_lines, item_text, own_text, without_box
 from workstream.documents.titles import Section
 
 if TYPE_CHECKING:
@@ -72,7 +72,7 @@ class Reading:
     _others: dict[Kind, list[Statement]] = field(default_factory=dict)
     _commands_in: int | None = None
     _is_cut: bool = False  # a rule has ended a list of criteria, and nothing but lists has followed
-    _cut_off: list[int] = field(default_factory=list)
+    _cut_off: list[int] = field(default_factory=list)  # where boxes stand that look like criteria, and are none
 
     def criteria(self) -> tuple[Criterion, ...]:
         """Return the criteria that were found, in the order of the document."""
@@ -118,8 +118,8 @@ class Reading:
                 self._list(block)
             elif block.type == "fence":
                 self._fence(block)
-            elif block.type == "table":
-                self._table(block)
+            elif block.type in {"table", "blockquote"}:
+                self._without_criteria(block)
             elif block.type == "hr":
                 self._is_cut |= titles.section(self._label) is Section.ACCEPTANCE
                 self._label = ""
@@ -346,11 +346,16 @@ class Reading:
             line = self.source.code_line(block, command.line)
             self._others.setdefault(Kind.COMPLETION, []).append(Statement(command.text, line))
 
-    def _table(self, block: SyntaxTreeNode) -> None:
-        for row in block.walk():
-            if row.type == "tr" and row.map:
-                cells = tuple(own_text(cell) for cell in row.children)
-                self._row(" | ".join(cells), cells, self.source.line(row))
+    def _without_criteria(self, block: SyntaxTreeNode) -> None:
+        """Take a quote or a table, which holds no criteria; a box among criteria there is told."""
+        rows = [row for row in block.walk() if row.type == "tr" and row.map]
+        boxes = [row for row in rows if any(own_text(cell) != without_box(own_text(cell)) for cell in row.children)]
+        boxes += [item for item in block.walk() if item.type == "list_item" and self._box(item)]
+        if boxes and self._section is Section.ACCEPTANCE and not self._report_level:
+            self._cut_off.append(self.source.line(boxes[0]))
+        for row in rows:
+            cells = tuple(own_text(cell) for cell in row.children)
+            self._row(" | ".join(cells), cells, self.source.line(row))
 
     def _claim_items(self, items: Sequence[SyntaxTreeNode], *, expected: bool = False) -> None:
         """Take items, and what is nested in them, as rows that may be about criteria."""

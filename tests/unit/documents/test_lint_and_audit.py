@@ -40,6 +40,20 @@ BAD = {
 TOGETHER = {"WS011"}  # found in several documents, and not in one
 
 
+@pytest.mark.parametrize(
+    ("added", "line"),
+    [
+        pytest.param("\n> - [ ] Mail is kept\n", 1, id="a quote"),
+        pytest.param("\n| | what |\n| --- | --- |\n| [ ] | Mail is kept |\n", 3, id="a table"),
+    ],
+)
+def test_a_box_where_no_criterion_can_stand_is_told(added: str, line: int) -> None:
+    """Somebody takes it for a criterion, and nobody proves it; elsewhere it is what it likes."""
+    problems = list(lint(read(GOOD + added)))
+    assert [(one.code, one.position.line) for one in problems] == [("WS012", GOOD.count("\n") + 1 + line)]
+    assert list(lint(read(f"{GOOD}\n### Notes\n{added}"))) == []
+
+
 def test_a_good_document_has_no_problems() -> None:
     """Nothing is found where nothing is wrong."""
     assert lint(read(GOOD)) == ()
