@@ -3,7 +3,7 @@
     python benchmarks/speed.py 6d0d27a --case warm --case kept --pairs 3
 
 Both stand in clones of their own, each with the packages that it locks, and share a cache folder that is no other's.
-Before a case is measured each commit does it once, so that what is to be there is there. Then they take turns: the
+Before anything is measured each commit proves all once, so that what is to be there is there. Then they take turns: the
 commit that was first in a pair is second in the next. The machine must have nothing else to do: each line says how
 much it had to do when that run began. Every time is kept in the folder: called again, it goes on where it was stopped.
 

@@ -24,8 +24,8 @@ _NOT_ENTERED = "this expects an error of nothing: write `with` before it"
 
 # What expects an error is given a block, or what it is to call, behind so many arguments.
 _EXPECTING = {
-    "raises": 1,
-    "warns": 1,
+    "pytest.raises": 1,
+    "pytest.warns": 1,
     "assertRaises": 1,
     "assertWarns": 1,
     "assertRaisesRegex": 2,
@@ -137,10 +137,16 @@ def _forgotten(value: ast.expr, own: set[str]) -> str:
     made = getattr(builtins, _builtin(value, own), None)
     if isinstance(made, type) and issubclass(made, BaseException):
         return _NOT_RAISED
-    expects = _EXPECTING.get(_called(value))
-    if isinstance(value, ast.Call) and isinstance(value.func, ast.Attribute) and expects:
-        return _NOT_ENTERED if len(value.args) <= expects and not _is_given(value) else ""
-    return ""
+    return _NOT_ENTERED if isinstance(value, ast.Call) and _expects_nothing(value) else ""
+
+
+def _expects_nothing(call: ast.Call) -> bool:
+    """Whether a call expects an error, and is given nothing that may raise it."""
+    if not isinstance(call.func, ast.Attribute):
+        return False
+    # What else is called so, `answer.raises(…)` of a mock say, expects nothing.
+    expects = _EXPECTING.get(call.func.attr) or _EXPECTING.get(ast.unparse(call.func))
+    return expects is not None and len(call.args) <= expects and not _is_given(call)
 
 
 def _is_fail(value: ast.Attribute) -> bool:

@@ -199,7 +199,7 @@ class Lost:
 
     def _watch_logging(self) -> None:
         def handled(original: Callable[..., None], logger: logging.Logger, record: logging.LogRecord) -> None:
-            error = record.exc_info[1] if record.exc_info else None
+            error = record.exc_info[1] if isinstance(record.exc_info, tuple) else None  # a suite may put anything there
             path = Path(record.pathname)
             swallowed = record.levelno >= logging.ERROR and not self._is_own(path) and _TELLING.isdisjoint(path.parts)
             if swallowed and isinstance(error, AssertionError | Failed) and self._is_of_test(error):

@@ -67,6 +67,15 @@ def test_who_asks_for_a_fixture_without_a_document_is_told_what_to_type(
     result.stdout.fnmatch_lines([f"*fixture '{fixture}' is one of workstream's*pytest --workstream PATH*"])
 
 
+def test_a_suite_may_have_a_fixture_named_as_one_that_ours_rest_on(suite: Suite) -> None:
+    """Its `subject` is its own, for each test; ours are there all the same."""
+    source = "@pytest.fixture\ndef subject():\n    return 42\n\n\n"
+    source += "def test(cluster, subject, evidence):\n    evidence.record('answer', subject)\n"
+    suite.write({"one": source})
+    assert suite.run().ret == pytest.ExitCode.OK
+    assert suite.states() == {"one": "proven"}
+
+
 def test_a_fixture_of_another_name_is_told_as_ever(pytester: pytest.Pytester) -> None:
     """The message of pytest itself stays, with the fixtures that there are."""
     pytester.makepyfile("def test(clusters): ...")

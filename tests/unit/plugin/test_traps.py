@@ -1333,7 +1333,12 @@ SITUATIONS = {
         """
         import logging
 
-        def test(evidence):
+        class Quiet(logging.Handler):
+            emit = print
+
+        def test(evidence, monkeypatch):
+            monkeypatch.setattr(logging.root, "handlers", [Quiet()])
+            logging.root.handle(logging.makeLogRecord({"exc_info": 1, "levelno": logging.ERROR}))
             for answer in (41, 42):
                 try:
                     assert answer == 42
