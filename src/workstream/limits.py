@@ -97,7 +97,9 @@ def _number(variable: str, usual: str, most: float, example: str) -> float:
     return number
 
 
-POLL_SECONDS = 0.5  # between two looks at something that is waited for
+POLL_SECONDS = 0.5  # between two looks at something that is waited for, at most
+LEAST_POLL_SECONDS = 0.05  # between two looks, at least
+POLL_PER_LOOK = 4.0  # seconds between two looks for each that a look takes: waiting must not slow what is waited for
 LOOK_SECONDS = 3.0  # between two looks at what a program that takes long waits for
 SETTLED_SECONDS = 5.0  # what holds something up for so long is told
 SHORTEST_STEP_SECONDS = 0.1  # what took less is no step that evidence holds

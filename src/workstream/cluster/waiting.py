@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from typing import TYPE_CHECKING, TypeVar
 
 import tenacity
@@ -24,7 +25,7 @@ def until(
     last_seen: Callable[[], str] = str,
     more: str = "",
 ) -> T:
-    """Call a condition until what it returns is true, and return that.
+    """Call a condition until what it returns is true, and return that: the less a call takes, the sooner the next.
 
     Args:
         condition: what is waited for. An exception that it raises ends the wait at once: that is how a
@@ -39,14 +40,23 @@ def until(
         errors.CancelledError: the run was interrupted.
 
     """
+    looked = 0.0  # seconds that the last look took
 
     def check() -> T:
+        nonlocal looked
         processes.require_not_cancelled()
-        return condition()
+        began = time.monotonic()
+        try:
+            return condition()
+        finally:
+            looked = time.monotonic() - began
+
+    def pause(_: tenacity.RetryCallState) -> float:
+        return min(limits.POLL_SECONDS, max(limits.LEAST_POLL_SECONDS, limits.POLL_PER_LOOK * looked))
 
     retrying = tenacity.Retrying(
         retry=tenacity.retry_if_result(lambda result: not result),
-        wait=tenacity.wait_fixed(limits.POLL_SECONDS),
+        wait=pause,
         stop=tenacity.stop_after_delay(limit.seconds),
     )
     try:

@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import threading
+import time
 
 import pytest
 
@@ -55,3 +56,24 @@ def test_what_cannot_heal_ends_the_wait_at_once() -> None:
 
     with pytest.raises(errors.PodError, match="crash loop"):
         waiting.until(hopeless, Limit("a test", 1000), what="never")
+
+
+@pytest.mark.parametrize(("takes", "pause"), [(0.0, 0.05), (0.05, 0.2), (1.0, 0.5)])
+def test_a_look_that_costs_little_is_soon_repeated(takes: float, pause: float, monkeypatch: pytest.MonkeyPatch) -> None:
+    """So that what is there is seen at once, and what slows the cluster down is done seldom."""
+    now, pauses = 0.0, []
+
+    def sleep(seconds: float) -> None:
+        pauses.append(seconds)
+
+    def look() -> bool:
+        nonlocal now
+        now += takes
+        return len(pauses) == 2
+
+    monkeypatch.setattr(time, "monotonic", lambda: now)
+    monkeypatch.setattr(time, "sleep", sleep)
+
+    waiting.until(look, Limit("a test", 1000), what="it is here")
+
+    assert pauses == [pytest.approx(pause)] * 2
