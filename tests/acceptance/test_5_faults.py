@@ -100,10 +100,10 @@ def test_a_shuffle_pod_that_comes_back_serves_what_dead_executors_wrote(
         killed = shuffle.kill_executors(cluster, release)
     began = time.monotonic()
     with evidence.fault("every shuffle pod is deleted", lambda: shuffle.pods(cluster, release, "shuffle")):
-        replaced = {
-            victim.name: shuffle.delete_and_await(cluster, release, victim, "shuffle").name
-            for victim in shuffle.pods(cluster, release, "shuffle")
-        }
+        victims = shuffle.pods(cluster, release, "shuffle")
+        for victim in victims:
+            shuffle.delete(cluster, release, victim)
+        replaced = {one.name: shuffle.await_successor(cluster, release, one, "shuffle").name for one in victims}
     evidence.record("seconds until every pod was replaced", round(time.monotonic() - began, 1))
     application = finish(paused, evidence)
     evidence.record("executors killed between map and reduce, by node", killed)

@@ -354,9 +354,8 @@ def successor(cluster: Cluster, release: Release, victim: Pod, component: str) -
     return next((pod for pod in found if pod.node == victim.node and pod.name != victim.name), None)
 
 
-def delete_and_await(cluster: Cluster, release: Release, victim: Pod, component: str) -> Pod:
-    """Delete a pod of a component; return the one that takes its place on the node, once it is ready."""
-    delete(cluster, release, victim)
+def await_successor(cluster: Cluster, release: Release, victim: Pod, component: str) -> Pod:
+    """Return the pod that takes the place of a deleted one on its node, once it is ready."""
 
     def ready() -> Pod | None:
         found = successor(cluster, release, victim, component)
@@ -365,6 +364,12 @@ def delete_and_await(cluster: Cluster, release: Release, victim: Pod, component:
     found = waiting.until(ready, limits.PODS_READY, what=f"a new {component} pod is ready on {victim.node}")
     assert found is not None
     return found
+
+
+def delete_and_await(cluster: Cluster, release: Release, victim: Pod, component: str) -> Pod:
+    """Delete a pod of a component; return the one that takes its place on the node, once it is ready."""
+    delete(cluster, release, victim)
+    return await_successor(cluster, release, victim, component)
 
 
 def kill_services(cluster: Cluster, release: Release) -> dict[str, int]:
