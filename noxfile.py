@@ -91,7 +91,7 @@ def browser(session: nox.Session) -> None:
 
 @nox.session
 def product(session: nox.Session) -> None:
-    """Try chart and image alone: what Helm renders of the chart, and containers of the image; an engine, no cluster."""
+    """Try what proves no criterion: what Helm renders of the chart, containers of the image, the cluster itself."""
     _install(session)
     # `python -m` finds tests.product, too.
     session.run("python", "-m", "pytest", "tests/product", *session.posargs)

@@ -12,7 +12,6 @@ from support.applications import EXPECTED_COUNTS, Application, Submitter
 from support.places import SHUFFLE_PORT
 
 if TYPE_CHECKING:
-    from support.applications import Running
     from workstream.cluster.access import Cluster
     from workstream.cluster.helm import Release
     from workstream.evidence import Recorder
@@ -116,25 +115,6 @@ def test_every_executor_registers_with_the_shuffle_pod_of_its_node(
         "nodes whose service knows an executor, and nodes where executors ran"
     )
     assert sum(len(numbers) for numbers in known.values()) == len(ran)
-
-
-def test_every_java_process_starts_from_the_archive_of_classes(
-    cluster: Cluster, release: Release, paused: Running, evidence: Recorder
-) -> None:
-    """Daemons, a driver and its executors map it; where one cannot, Java falls back in silence."""
-    del paused
-    found = {
-        pod.name: shuffle.mapped(cluster, release, pod, "/opt/spark/archive/classes.jsa")
-        for component in ("master", "worker", "shuffle")
-        for pod in shuffle.pods(cluster, release, component)
-    }
-    evidence.record("whether Java processes map the archive of classes, by pod and class", found)
-    seen = {name.rpartition(".")[2] for processes in found.values() for name in processes}
-
-    assert seen == {"Master", "SparkSubmit", "Worker", "CoarseGrainedExecutorBackend", "ExternalShuffleService"}
-    assert [name for name, processes in found.items() if not all(processes.values())] == [], (
-        "pods with one that does not"
-    )
 
 
 @pytest.mark.criterion("WS-001-04", "Jobs with several stages succeed, and the service serves their shuffle")

@@ -1,13 +1,15 @@
-"""What tests of the product alone share: Helm, an engine, the chart as it is rendered, the image. No cluster."""
+"""What tests of the product share that prove no criterion: Helm, the chart as it is rendered, an engine, a cluster."""
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 import pytest
 
 from support import containers, image
-from support.places import RELEASE
+from support.install import install
+from support.places import DEFAULT_IMAGE, RELEASE
 from workstream import progress
 from workstream.cluster import helm
 from workstream.cluster.provisioning import Options
@@ -18,8 +20,9 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
 
     from support.containers import Lab
+    from workstream.cluster.access import Cluster
     from workstream.cluster.engine import Engine
-    from workstream.cluster.helm import Manifest
+    from workstream.cluster.helm import Manifest, Release
     from workstream.cluster.programs import Tool
 
 
@@ -62,11 +65,37 @@ def tools(world: World, _environment: pytest.MonkeyPatch) -> dict[str, Tool]:
 
 
 @pytest.fixture(scope="session")
-def lab(engine: Engine, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Lab]:
+def spark_image(engine: Engine, tmp_path_factory: pytest.TempPathFactory) -> str:
+    """Give the name of the image, once it is built."""
+    return image.build(engine, image.copied(tmp_path_factory.mktemp("image")))
+
+
+@pytest.fixture(scope="session")
+def lab(engine: Engine, spark_image: str) -> Iterator[Lab]:
     """Give a place to try containers: the image, and a network of their own."""
-    name = image.build(engine, image.copied(tmp_path_factory.mktemp("image")))
-    with containers.lab(engine, name) as found:
+    with containers.lab(engine, spark_image) as found:
         yield found
+
+
+@pytest.fixture(scope="session")
+def cluster(world: World) -> Cluster:
+    """Give the cluster that a run is given."""
+    return world.cluster()
+
+
+@pytest.fixture(scope="session")
+def image_on_nodes(cluster: Cluster, spark_image: str) -> str:
+    """Give the name by which the nodes have the image: the chart's default."""
+    return cluster.provide(spark_image, DEFAULT_IMAGE)
+
+
+@pytest.fixture(scope="session")
+def release(cluster: Cluster, image_on_nodes: str) -> Release:
+    """Give the release with the chart's default values, whole."""
+    del image_on_nodes  # it runs that
+    found = replace(RELEASE, namespace=cluster.namespace)
+    install(cluster, found, {})
+    return found
 
 
 @pytest.fixture(scope="session")

@@ -1,4 +1,4 @@
-"""The cluster itself: what everything else stands on, and must be the same whatever node image a machine can have."""
+"""The cluster that runs are given: it must be the same whatever node image a machine can have."""
 
 from __future__ import annotations
 
@@ -13,10 +13,8 @@ from workstream.cluster import diagnose, waiting
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
-    from concurrent.futures import Future
 
     from kubernetes import client
-    from pytest_kubernetes.providers.base import AClusterManager
 
     from workstream.cluster.access import Cluster
 
@@ -81,12 +79,10 @@ def _is(pod: client.V1Pod, condition: str) -> bool:
 
 
 @pytest.fixture
-def corner(cluster: Cluster, image_in_cluster: Future[str]) -> Iterator[Corner]:
-    """Give a namespace of the test's own; what somebody else's cluster offers is not ours to judge."""
-    if not cluster.ours:
-        pytest.skip("somebody else's cluster")
+def corner(cluster: Cluster, image_on_nodes: str) -> Iterator[Corner]:
+    """Give a namespace of the test's own."""
     name = cluster.core.create_namespace({"metadata": {"generateName": "cluster-"}}).metadata.name
-    yield Corner(cluster, name, image_in_cluster.result())
+    yield Corner(cluster, name, image_on_nodes)
     cluster.core.delete_namespace(name)
 
 
@@ -160,14 +156,6 @@ class Keeper:
         """Delete its claim, and wait until no volume of it is left."""
         self._corner.cluster.core.delete_namespaced_persistent_volume_claim("data-keeper-0", self._corner.namespace)
         self._corner.until("no volume is left of the claim", lambda: not self.volumes())
-
-
-def test_the_k8s_fixture_of_pytest_kubernetes_is_this_cluster(k8s: AClusterManager, cluster: Cluster) -> None:
-    """A test that is written for pytest-kubernetes gets the cluster of the session."""
-    nodes = k8s.kubectl(["get", "nodes"])
-    assert isinstance(nodes, dict)
-
-    assert {one["metadata"]["name"] for one in nodes["items"]} == {node.metadata.name for node in cluster.nodes()}
 
 
 def test_a_pod_with_a_claim_comes_back_to_its_data_or_waits(cluster: Cluster, corner: Corner) -> None:
