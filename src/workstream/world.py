@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 
 from workstream import errors, lending, processes
 from workstream.cluster import programs, provisioning
-from workstream.controls.helm import broken_helm
+from workstream.controls.helm import broken_helm, recording_helm
 from workstream.controls.image import broken_image
 from workstream.lending import Lender
 from workstream.processes import Environment
@@ -69,7 +69,7 @@ class World:
         self._lock = RLock()
         self._begun: dict[Part, Future[object]] = {}
         self._control: Control | None = None
-        self._broken_programs = Environment()
+        self._programs_in_front = Environment()
         self._lender: Lender | None = None
         self._reserved = False
 
@@ -91,9 +91,10 @@ class World:
         return self._begin_tools().result()
 
     def cluster(self) -> Cluster:
-        """Return the cluster, once it is ready; programs that act on it come from the control in force, if any."""
+        """Return the cluster, once it is ready; programs that act on it are those of the round, if it has any."""
         cluster = self.begin_cluster().result()
-        return replace(cluster, programs=cluster.programs | self._broken_programs) if self._control else cluster
+        front = self._programs_in_front
+        return replace(cluster, programs=cluster.programs | front) if front else cluster
 
     def environment(self, part: Part) -> Environment:
         """Return what makes programs use a part, and all that it rests on; nothing as long as it is not ready."""
@@ -102,7 +103,7 @@ class World:
         if part == "engine":
             return self.engine().environment
         if part == "tools":
-            return self.engine().environment | programs.environment(self.tools()) | self._broken_programs
+            return self.engine().environment | programs.environment(self.tools()) | self._programs_in_front
         return self.environment("tools") | self.cluster().environment
 
     def _begin_engine(self) -> Future[Engine]:
@@ -176,11 +177,21 @@ class World:
     def broken(self, control: Control) -> Iterator[None]:
         """Break whatever is installed, for a while: what helm installs, and images that are brought to the cluster."""
         with broken_helm(control, self.tools()["helm"]) as folder:
-            self._control, self._broken_programs = control, Environment(folders=(folder,))
+            self._control, self._programs_in_front = control, Environment(folders=(folder,))
             try:
                 yield
             finally:
-                self._control, self._broken_programs = None, Environment()
+                self._control, self._programs_in_front = None, Environment()
+
+    @contextmanager
+    def recorded(self) -> Iterator[Callable[[], tuple[str, ...]]]:
+        """Yield what returns the hashes of all that helm rendered by then, of the whole product, for a while."""
+        with recording_helm(self.tools()["helm"]) as (folder, hashes):
+            self._programs_in_front = Environment(folders=(folder,))
+            try:
+                yield hashes
+            finally:
+                self._programs_in_front = Environment()
 
     def _provide(self, cluster: Cluster, image: str, name: str) -> str:
         if self._control is not None and self._control.layer:

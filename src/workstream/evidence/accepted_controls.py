@@ -20,7 +20,7 @@ from workstream.evidence import freshness, provenance
 from workstream.evidence.records import Manifest, Subject, TakenOver
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping
+    from collections.abc import Collection, Iterable, Mapping
 
     from workstream.documents import Document
     from workstream.evidence.log import Log
@@ -69,12 +69,19 @@ class Taking:
         products: what is taken over of the whole product, under an empty name, and of each control.
         why_not: why the rest must run, a sentence each.
         tests: all tests that there were.
+        renderings: nothing is taken over but where Helm renders this of the whole product, which runs first; empty if
+            that need not be seen.
+        else_why: why everything runs where it does not, a sentence each.
+        subjects: what that rests on which is taken over: tests that do not run do not describe it.
 
     """
 
     products: Mapping[str, TakenOver]
     why_not: tuple[str, ...] = ()
     tests: frozenset[str] = frozenset()
+    renderings: tuple[str, ...] = ()
+    else_why: tuple[str, ...] = ()
+    subjects: tuple[Subject, ...] = ()
 
 
 def path_of(document_id: str, root: Path) -> Path:
@@ -147,7 +154,9 @@ def read(path: Path) -> Kept:
     return kept
 
 
-def taking(kept: Kept, document: Document, root: Path, controls: Mapping[str, str]) -> Taking:
+def taking(
+    kept: Kept, document: Document, root: Path, controls: Mapping[str, str], own_values: Collection[str] = ()
+) -> Taking:
     """Return what can be taken over, test by test.
 
     Args:
@@ -155,6 +164,7 @@ def taking(kept: Kept, document: Document, root: Path, controls: Mapping[str, st
         document: the document as it is now.
         root: the folder from which paths start: pytest's root.
         controls: the hash of each control as it is now, by its name.
+        own_values: the controls that give a chart values of their own: what it renders with them, only they show.
 
     """
     now = provenance.session(document, root, "")
@@ -165,14 +175,34 @@ def taking(kept: Kept, document: Document, root: Path, controls: Mapping[str, st
     basis = freshness.Basis(kept.document, kept.manifest, kept.subjects, kept.test_paths)
     since = freshness.changes(basis, root)
     why = [f"{change.what}." for change in since]
-    if any(change.tests is None for change in since):
+    products = {one.control: one for one in kept.products}
+    of_charts = bool(since) and all(_is_of_a_chart(change, root) for change in since)
+    renderings = products[""].renderings if of_charts and "" in products else ()
+    if any(change.tests is None for change in since) and not renderings:
         return Taking({}, tuple(why))
     changed = frozenset(test for change in since for test in change.tests or ())
-    products = {one.control: one for one in kept.products}
-    why += [f"The control {name} is another one now." for name in controls if _is_other(products.get(name), controls)]
+    other = [f"The control {name} is another one now." for name in controls if _is_other(products.get(name), controls)]
     same = {name: one for name, one in products.items() if not name or controls.get(name) == one.sha256}
+    else_why = tuple(why) if renderings else ()
+    if renderings:
+        why = [f"{change.what}, and Helm renders of the whole product what it did." for change in since]
+        other += [f"The control {name} gives the chart values of its own." for name in controls if name in own_values]
+        same = {name: one for name, one in same.items() if name and name not in own_values}
     parts = {name: _part(kept, one, changed) for name, one in same.items()}
-    return Taking(parts, tuple(why), frozenset(line.test for line in kept.manifest))
+    tests = frozenset(line.test for line in kept.manifest)
+    paths = {change.path for change in since}
+    subjects = tuple(one for one in kept.subjects if one.path not in paths)
+    return Taking(parts, (*why, *other), tests, renderings, else_why, subjects)
+
+
+def _is_of_a_chart(change: freshness.Change, root: Path) -> bool:
+    """Whether what changed is a chart of which everything that reaches a cluster is rendered.
+
+    What it says elsewhere, tests read of the whole product, too.
+    """
+    folder = root / change.path
+    is_chart = change.tests is None and (folder / "Chart.yaml").is_file()
+    return is_chart and not any(folder.rglob("crds")) and not any(folder.rglob("charts/*.tgz"))
 
 
 def _is_other(product: TakenOver | None, controls: Mapping[str, str]) -> bool:

@@ -28,7 +28,7 @@ CONTROLS = FOLDER.with_name("controls")  # likewise, of runs on products that ar
 _ADAPTER: TypeAdapter[records.Record] = TypeAdapter(records.AnyRecord)
 _KNOWN = {
     *("session", "selection", "manifest", "subject", "round", "observation", "execution", "outcome", "step"),
-    *("sight", "event", "link", "dependency", "taken-over", "end"),
+    *("sight", "event", "link", "dependency", "taken-over", "rendered", "end"),
 }
 
 
@@ -44,6 +44,7 @@ class Log:
         subjects: what was under test, in the order of the log.
         rounds: the rounds of a session with several, in order.
         taken: what is taken over of earlier sessions with controls.
+        rendered: what Helm rendered of the whole product in a session with controls.
         observations: what was seen, in the order of the log.
         executions: what the tests did, in the order of the log.
         outcomes: how they were reported to have ended, in the order of the log.
@@ -63,6 +64,7 @@ class Log:
     subjects: tuple[records.Subject, ...] = ()
     rounds: tuple[records.Round, ...] = ()
     taken: tuple[records.TakenOver, ...] = ()
+    rendered: tuple[records.Rendered, ...] = ()
     observations: tuple[records.Observation, ...] = ()
     executions: tuple[records.Execution, ...] = ()
     outcomes: tuple[records.Outcome, ...] = ()
@@ -221,6 +223,7 @@ def read(path: Path) -> Log:
         subjects=tuple(line for line in lines if isinstance(line, records.Subject)),
         rounds=tuple(line for line in lines if isinstance(line, records.Round)),
         taken=tuple(line for line in lines if isinstance(line, records.TakenOver)),
+        rendered=tuple(line for line in lines if isinstance(line, records.Rendered)),
         observations=tuple(line for line in lines if isinstance(line, records.Observation)),
         executions=tuple(line for line in lines if isinstance(line, records.Execution)),
         outcomes=tuple(line for line in lines if isinstance(line, records.Outcome)),

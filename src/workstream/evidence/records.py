@@ -7,7 +7,7 @@ from typing import Annotated, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, JsonValue, TypeAdapter
 
-SCHEMA_VERSION = "2.5"
+SCHEMA_VERSION = "2.6"
 SUITE = "file of the suite"  # the name of subjects that the plugin describes, and not a test
 
 # Where in the life of a test something was recorded: `call` is the test's own body, nothing around it.
@@ -193,6 +193,7 @@ class TakenOver(_Line):
         noticed: those that failed themselves.
         beside: the other controls of that round.
         hidden: the criteria that these turned red.
+        renderings: of the whole product, see `Rendered`.
 
     """
 
@@ -208,6 +209,22 @@ class TakenOver(_Line):
     noticed: tuple[str, ...] = ()
     beside: tuple[str, ...] = ()
     hidden: tuple[str, ...] = ()
+    renderings: tuple[str, ...] = ()
+
+
+class Rendered(_Line):
+    """What Helm rendered of the whole product in a round of a session with controls.
+
+    Attributes:
+        round: the round.
+        sha256: the hashes of the objects of each call that installed, upgraded or printed a release, without
+            repetition, in their order; empty if nobody could see them.
+
+    """
+
+    record: Literal["rendered"] = "rendered"
+    round: int
+    sha256: tuple[str, ...] = ()
 
 
 class Observation(_Line):
@@ -466,7 +483,7 @@ class End(_Line):
 
 
 # What is seen while tests run, in whatever process, and passed on to the one that writes.
-Seen = Subject | Round | TakenOver | Observation | Execution | Outcome | Step | Sight | Event | Link
+Seen = Subject | Round | TakenOver | Rendered | Observation | Execution | Outcome | Step | Sight | Event | Link
 Record = Session | Selection | Manifest | Seen | Dependency | End
 AnyRecord = Annotated[Record, Field(discriminator="record")]
 

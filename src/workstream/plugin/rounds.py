@@ -80,6 +80,10 @@ class Plan:
         controls: how many controls it is about.
         taken: what is taken over, and is not run.
         why: why the rest is run, a sentence each; nothing where all was to be.
+        subjects: what that rests on which is taken over.
+        instead: what the session is to run behind its first round, on the whole product, if Helm renders `renderings`
+            there; None if that changes nothing.
+        renderings: see `instead`.
 
     """
 
@@ -87,6 +91,9 @@ class Plan:
     controls: int = 0
     taken: tuple[records.TakenOver, ...] = ()
     why: tuple[str, ...] = ()
+    subjects: tuple[records.Subject, ...] = ()
+    instead: Plan | None = None
+    renderings: tuple[str, ...] = ()
 
     @property
     def left_everywhere(self) -> frozenset[str]:
@@ -138,6 +145,19 @@ def planned(options: pytest.Config, documents: Sequence[Document]) -> Plan:
     changed = _changed(document)
     aims = [Aim(control, _found(control, document, changed)) for control in controls.load(Path(path))]
     taking = _taking(options, document, aims)
+    mixed = bool(options.getoption("--workstream-mixed"))
+    if not taking.renderings:
+        return _plan(aims, taking, mixed=mixed)
+    rest = [aim for aim in aims if aim.control.name not in taking.products]
+    taken = tuple(taking.products[aim.control.name] for aim in aims if aim.control.name in taking.products)
+    rounds = _plan(rest, Taking({}), mixed=mixed).rounds[1:]
+    instead = Plan(rounds, len(aims), taken, taking.why_not, taking.subjects)
+    whole = _plan(aims, Taking({}, taking.else_why), mixed=mixed)
+    return replace(whole, instead=instead, renderings=taking.renderings)
+
+
+def _plan(aims: Sequence[Aim], taking: Taking, *, mixed: bool) -> Plan:
+    """Return rounds on the whole product, before and after rounds with controls, of all that is not taken over."""
     products = taking.products
     parts: dict[frozenset[str], list[Aim]] = {}
     for aim in aims:
@@ -147,14 +167,15 @@ def planned(options: pytest.Config, documents: Sequence[Document]) -> Plan:
         Round(group, leaves=leaves)
         for leaves, part in parts.items()
         if not leaves or leaves != taking.tests
-        for group in (controls.mixed(part) if options.getoption("--workstream-mixed") else [(aim,) for aim in part])
+        for group in (controls.mixed(part) if mixed else [(aim,) for aim in part])
     ]
     whole = products.get("")
     leaves = frozenset(whole.tests if whole else ()).intersection(*(round_.leaves for round_ in rounds))
     taken = [products[aim.control.name] for aim in aims if aim.control.name in products]
     if whole:
         taken.append(whole.model_copy(update={"tests": tuple(sorted(leaves))}))
-    return Plan((Round(leaves=leaves), *rounds, Round(leaves=leaves)), len(aims), tuple(taken), taking.why_not)
+    whole_product = Round(leaves=leaves)
+    return Plan((whole_product, *rounds, whole_product), len(aims), tuple(taken), taking.why_not, taking.subjects)
 
 
 def _taking(options: pytest.Config, document: Document, aims: Sequence[Aim]) -> Taking:
@@ -171,7 +192,8 @@ def _taking(options: pytest.Config, document: Document, aims: Sequence[Aim]) -> 
     if options.getoption("--workstream-kube-context") or options.getini("workstream_kube_context"):
         return Taking({}, ("The cluster is none of ours: nobody knows what changed there.",))
     now = {aim.control.name: aim.control.sha256 for aim in aims}
-    return accepted_controls.taking(kept, document, options.rootpath, now)
+    own_values = {aim.control.name for aim in aims if aim.control.values}
+    return accepted_controls.taking(kept, document, options.rootpath, now, own_values)
 
 
 def _found(control: Control, document: Document, changed: Mapping[str, str]) -> dict[str, str]:

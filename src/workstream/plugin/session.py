@@ -93,6 +93,7 @@ class Session:
         self.process_environment = ProcessEnvironment(self.world)
         self.round = 1
         self.interrupted_by = 0
+        self.rendered: tuple[str, ...] = ()  # see `records.Rendered`, of the last round that has it
         self.failed = False  # whether a test was seen to fail
         self._speaking: set[str] = set()  # tests that speak of a criterion
         self._begun: Counter[str] = Counter()  # runs of each test, whichever item ran it: a retry may make another
@@ -231,8 +232,7 @@ class Session:
 
     def _run_rounds(self, session: pytest.Session) -> None:
         """Run all rounds; those that controls shared, and in which not each was seen to do its own, in halves again."""
-        for one in self.plan.taken:
-            self.keep(one)
+        self._take_over()
         ahead = deque(self.rounds)
         for number in count(1):
             if not ahead:
@@ -244,11 +244,49 @@ class Session:
             for line in round_.records(number):
                 self.keep(line)
             control = round_.control
-            with self.world.broken(control) if control else contextlib.nullcontext():
+            with self.world.broken(control) if control else self._recorded(self._chosen(session, round_)):
                 self._run(session, round_)
+            if number == 1:
+                ahead = deque(self._instead() or ahead)
             if not self.counts(round_):
                 progress.say("round", "not each control was seen to do its own, and nothing else: they run in halves")
                 ahead.extendleft(reversed(round_.halves()))
+
+    @contextlib.contextmanager
+    def _recorded(self, items: Sequence[pytest.Item]) -> Iterator[None]:
+        """Keep what Helm renders of the whole product, in a session with controls."""
+        if not self.plan.controls or not any(uses(item, "tools") or uses(item, "cluster") for item in items):
+            yield
+            return
+        with self.world.recorded() as hashes:
+            yield
+            self.rendered = hashes()
+            self.keep(records.Rendered(round=self.round, sha256=self.rendered))
+
+    def _instead(self) -> tuple[Round, ...]:
+        """Return the rounds that are left to run where Helm renders what it rendered before; else none.
+
+        What need not run is kept then.
+        """
+        instead = self.plan.instead
+        if instead is None:
+            return ()
+        if self.rendered != self.plan.renderings:
+            progress.say("round", "Helm renders something else than when the controls were accepted: all of them run")
+            return ()
+        progress.say(
+            "round", f"Helm renders what it did: {len(instead.taken)} of {instead.controls} controls are taken over"
+        )
+        self.plan = instead
+        self._take_over()
+        return instead.rounds
+
+    def _take_over(self) -> None:
+        """Keep what is taken over, and what it rests on."""
+        for subject in self.plan.subjects:
+            self.keep(subject)
+        for taken in self.plan.taken:
+            self.keep(taken)
 
     # Rounds exclude pytest-xdist: they run where the log is written, which knows more
 
@@ -275,14 +313,18 @@ class Session:
 
         At the end every fixture is torn down, those of the session too: only the cluster stays.
         """
-        chosen = [item for item in session.items if not round_.only_criteria or test_of(item) in self._speaking]
-        items = [item for item in chosen if test_of(item) not in round_.leaves]
+        items = self._chosen(session, round_)
         for item, following in zip(items, [*items[1:], None], strict=False):
             session.config.hook.pytest_runtest_protocol(item=item, nextitem=following)
             if session.shouldfail:
                 raise session.Failed(session.shouldfail)
             if session.shouldstop:
                 raise session.Interrupted(session.shouldstop)
+
+    def _chosen(self, session: pytest.Session, round_: Round) -> list[pytest.Item]:
+        """Return the tests of a round."""
+        chosen = [item for item in session.items if not round_.only_criteria or test_of(item) in self._speaking]
+        return [item for item in chosen if test_of(item) not in round_.leaves]
 
     @pytest.hookimpl(wrapper=True, tryfirst=True)
     def pytest_runtest_protocol(self, item: pytest.Item) -> Generator[None, object, object]:

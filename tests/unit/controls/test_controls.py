@@ -13,7 +13,7 @@ from workstream.cluster import cache
 from workstream.cluster.engine import Engine
 from workstream.cluster.programs import Tool
 from workstream.controls import Control, Patch
-from workstream.controls.helm import broken_helm
+from workstream.controls.helm import broken_helm, recording_helm
 from workstream.controls.image import broken_image
 
 if TYPE_CHECKING:
@@ -89,6 +89,28 @@ def test_helm_on_path_renders_the_product_broken(version: str, tmp_path: Path) -
         assert "port 2" in said["rendered"]
         said = json.loads(processes.run(["helm", "list"], limit=limits.QUERY, environment=path).stdout)
         assert said["arguments"] == ["list"]
+    assert not folder.exists()
+
+
+@pytest.mark.parametrize(("version", "seen"), [("3.14.0", 0), ("4.0.5", 2)])
+def test_what_helm_renders_is_known_by_its_hash(version: str, seen: int, tmp_path: Path) -> None:
+    """The same objects have the same hash, however they are written; Helm 3 does not show all of them."""
+    helm = tmp_path / "real" / "helm"
+    helm.parent.mkdir()
+    helm.write_text(HELM)
+    helm.chmod(0o755)
+    written = yaml.safe_dump(CONFIGURATION)
+    texts = [written, f"# A comment.\n---\n{json.dumps(CONFIGURATION)}\n---\n", written.replace("port 1", "port 2")]
+    with recording_helm(Tool("helm", helm, version, built=False)) as (folder, hashes):
+        path = {"PATH": f"{folder}{os.pathsep}{os.environ['PATH']}"}
+        assert hashes() == ()
+        for text in texts:
+            template = ["helm", "template", "--values", "-"]
+            run = processes.run(template, limit=limits.QUERY, environment=path, stdin=text.encode())
+            assert json.loads(run.stdout)["rendered"] == text
+        assert len(hashes()) == seen
+        processes.run(["helm", "list"], limit=limits.QUERY, environment=path)
+        assert len(hashes()) == seen
     assert not folder.exists()
 
 

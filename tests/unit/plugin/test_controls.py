@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import textwrap
 from typing import TYPE_CHECKING, Any
 
 import pytest
@@ -602,6 +603,19 @@ def test_whatever_else_changed_everything_runs(
         assert len(ran(controlled)) == 4
 
 
+def test_what_was_described_counts_also_where_no_test_described_it_again(charted: Controlled, run: Run) -> None:
+    """A session in which nothing ran is accepted, and rests on what that rested on of which it took over."""
+    charted_and_accepted(charted, run)
+    assert charted.run(*INCREMENTAL).ret == pytest.ExitCode.OK
+    assert ran(charted) == {1: set(), 2: set()}
+    assert run("accept", charted.suite.document, "--controls")[0] == 0
+    chart = charted.suite.path / "chart" / "templates" / "left.yaml"
+    chart.write_text(chart.read_text().replace("works", "lives"))
+    charted.run(*INCREMENTAL)
+
+    assert all(tests == {"test_00.py::test", "test_01.py::test"} for tests in ran(charted).values())
+
+
 def test_a_test_that_did_not_run_because_another_had_failed_runs_with_it(controlled: Controlled, run: Run) -> None:
     """A witness that changed is none any more: what it spared has to say for itself."""
     suite = controlled.suite
@@ -637,3 +651,123 @@ def test_only_the_evidence_of_one_session_with_controls_is_accepted_as_such(
     assert code == (errors.UsageError.exit_code if logs == 2 else errors.EvidenceError.exit_code)
     assert ("not taken together" if logs == 2 else "is no evidence of controls of WS-900") in said
     assert not (controlled.suite.path / "checklists").exists()
+
+
+# A helm that renders a chart as it stands there, and lets a plugin have it; of a release it installs, nothing is left.
+RENDERING = """#!/usr/bin/env python3
+import os, pathlib, subprocess, sys
+rendered = "".join(f"---\\n{path.read_text()}" for path in sorted(pathlib.Path("chart", "templates").glob("*.yaml")))
+rendered = rendered.replace("RANDOM", os.urandom(8).hex())
+if "--post-renderer" in sys.argv:
+    plugin = sys.argv[sys.argv.index("--post-renderer") + 1]
+    render = pathlib.Path(os.environ["HELM_PLUGINS"], plugin, "render")
+    rendered = subprocess.run([render], input=rendered, stdout=subprocess.PIPE, text=True, check=True).stdout
+values = [open(file).read() for option, file in zip(sys.argv, sys.argv[1:]) if option == "--values"]
+print(rendered, *values)
+"""
+DESCRIBING = """
+    import pathlib
+
+    @pytest.fixture(autouse=True)
+    def chart(subject):
+        subject.describe_input("chart", pathlib.Path("chart").absolute())
+"""
+
+
+def patched(part: str, *turns_red: str) -> dict[str, Any]:
+    """Return a control that breaks one part of what is rendered."""
+    patch = {"target": f"configmap/{part}", "replace": {"works": "broken"}}
+    words = dict.fromkeys(turns_red, f"{part} is broken")
+    return {"sentence": f"{part} is broken.", "turns_red": turns_red, "says": words, "patches": [patch]}
+
+
+@pytest.fixture
+def charted(controlled: Controlled) -> Controlled:
+    """A suite that installs a chart of two objects, and describes it."""
+    suite = controlled.suite
+    (suite.path / "helm").write_text(RENDERING)
+    (suite.path / "chart" / "templates").mkdir(parents=True)
+    (suite.path / "chart" / "Chart.yaml").write_text("name: product\n")
+    for part in ("left", "right"):
+        made = {"kind": "ConfigMap", "metadata": {"name": part}, "data": {part: "works"}}
+        (suite.path / "chart" / "templates" / f"{part}.yaml").write_text(yaml.safe_dump(made))
+    for path in suite.path.glob("test_0*.py"):
+        path.write_text(path.read_text() + textwrap.dedent(DESCRIBING))
+    return controlled
+
+
+def charted_and_accepted(charted: Controlled, run: Run) -> dict[str, Any]:
+    """Run a control for each object, and accept what they show; return the matrix."""
+    result = charted.run(left=patched("left", "AC1"), right=patched("right", "AC2"))
+    assert result.ret == pytest.ExitCode.OK
+    assert run("accept", charted.suite.document, "--controls")[0] == 0
+    return charted.matrix()
+
+
+def test_a_chart_that_renders_what_it_did_makes_nothing_run_but_the_whole_product(
+    charted: Controlled, run: Run
+) -> None:
+    """And controls that give it values of their own; what is accepted of that serves the next session."""
+    valued = {**patched("left", "AC1"), "values": {"more": 1}}
+    (charted.folder / "valued.yaml").write_text(yaml.safe_dump(valued))
+    before = charted_and_accepted(charted, run)
+    template = charted.suite.path / "chart" / "templates" / "left.yaml"
+    for again in range(2):
+        template.write_text("# A comment.\n" + template.read_text())
+        result = charted.run(*INCREMENTAL)
+
+        assert result.ret == pytest.ExitCode.OK, again
+        assert rounds_of(charted) == [(1, ""), (2, "valued"), (3, "")]
+        assert ran(charted) == {number: {"test_00.py::test", "test_01.py::test"} for number in (1, 2, 3)}
+        assert cells(charted.matrix()) == cells(before)
+        result.stdout.fnmatch_lines(
+            [
+                "*chart (chart) changed since, and Helm renders of the whole product what it did.",
+                "*The control valued gives the chart values of its own.",
+                "1 of 3 controls were run*",
+            ]
+        )
+        assert run("accept", charted.suite.document, "--controls")[0] == 0
+        assert charted.run(*INCREMENTAL).ret == pytest.ExitCode.OK
+        assert ran(charted) == {1: set(), 2: set()}
+        assert run("accept", charted.suite.document, "--controls")[0] == 0
+
+
+def test_a_chart_that_renders_something_else_makes_everything_run(charted: Controlled, run: Run) -> None:
+    """A control that became harmless by that is found."""
+    charted_and_accepted(charted, run)
+    template = charted.suite.path / "chart" / "templates" / "left.yaml"
+    template.write_text(template.read_text().replace("works", "lives"))
+    result = charted.run(*INCREMENTAL)
+
+    assert result.ret == pytest.ExitCode.TESTS_FAILED
+    assert rounds_of(charted) == [(1, ""), (2, "left"), (3, "right"), (4, "")]
+    assert cells(charted.matrix())["left"] == {"AC1": "proven", "AC2": "proven"}
+    result.stdout.fnmatch_lines(["*Not all is taken over: chart (chart) changed since."])
+
+
+@pytest.mark.parametrize("what", ["random", "definitions", "packed", "test", "no chart"])
+def test_where_renderings_do_not_say_all_everything_runs(charted: Controlled, run: Run, what: str) -> None:
+    """What Helm does not render, or renders anew each time, nobody can compare; and what else changed counts."""
+    chart = charted.suite.path / "chart"
+    template = chart / "templates" / "left.yaml"
+    if what == "random":
+        template.write_text(template.read_text().replace("kind:", "secret: RANDOM\nkind:"))
+    elif what == "definitions":
+        (chart / "crds").mkdir()
+        (chart / "crds" / "one.yaml").touch()
+    elif what == "packed":
+        (chart / "charts").mkdir()
+        (chart / "charts" / "one.tgz").touch()
+    elif what == "no chart":
+        (chart / "Chart.yaml").unlink()
+    charted_and_accepted(charted, run)
+    template.write_text("# A comment.\n" + template.read_text())
+    if what == "test":
+        path = charted.suite.path / "test_00.py"
+        path.write_text(path.read_text() + "# changed\n")
+    result = charted.run(*INCREMENTAL)
+
+    assert result.ret == pytest.ExitCode.OK
+    assert rounds_of(charted) == [(1, ""), (2, "left"), (3, "right"), (4, "")]
+    result.stdout.fnmatch_lines(["*Not all is taken over:*chart (chart) changed since.*"])
