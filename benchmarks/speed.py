@@ -14,6 +14,11 @@ kept      the same on a cluster that was kept
 image     warm, after a change of the image
 cold      warm, with an empty cache folder: nothing is fetched, built or compiled
 controls  all controls of that document, as each commit runs them fastest
+test      those of a pull request that changes one module of tests, as the second commit runs them
+template  those of a pull request that changes one template of the chart, which renders what it did
+
+The last two are compared with all controls of the first commit, so `controls` is measured before them. What a template
+that renders something else costs is what `controls` costs.
 """
 
 from __future__ import annotations
@@ -35,7 +40,11 @@ if TYPE_CHECKING:
 
 ROOT = Path(__file__).resolve().parents[1]
 DOCUMENT = "workstreams/WS-001-04-external-shuffle-service.md"
-CASES = ("warm", "kept", "image", "cold", "controls")
+CASES = ("warm", "kept", "image", "cold", "controls", "test", "template")
+PULL_REQUESTS = {
+    "test": ("tests/acceptance/test_3_service.py", "# One more line.\n"),
+    "template": ("charts/spark-standalone/templates/master.yaml", "{{- /* One more line. */}}\n"),
+}
 SHOWN = 15  # lines of what a run that failed printed last
 
 
@@ -111,16 +120,27 @@ class Side:
         chosen = [] if self.knows_one_document else ["--workstream", DOCUMENT]
         return self.nox("-s", "acceptance", "--", *chosen, *options)
 
-    def controls(self) -> float:
+    def controls(self, *options: str) -> float:
         """Run the document's controls."""
         if self.knows_one_document:
             return self.nox("-s", "controls")
-        return self.nox("-s", "controls(WS-001-04)", "--", "--mixed")
+        return self.nox("-s", "controls(WS-001-04)", "--", "--mixed", *options)
+
+    def pull_request(self, case: str) -> float:
+        """Run the controls of a pull request; what all of them showed is accepted before."""
+        if not list((self.clone / "checklists" / "controls").glob("*.json")):
+            self._workstream("accept", DOCUMENT, "--controls")
+        path, line = PULL_REQUESTS[case]
+        with (self.clone / path).open("a", encoding="utf-8") as file:
+            file.write(line)
+        return self.controls("--incremental")
 
     def run(self, case: str) -> float:
         """Do what a case is about, and return how many seconds it took."""
         if case == "controls":
             return self.controls()
+        if case in PULL_REQUESTS:
+            return self.pull_request(case)
         if case == "kept":
             return self.acceptance("--keep")
         if case == "cold":
@@ -133,10 +153,13 @@ class Side:
     def leave(self, case: str) -> None:
         """Take away what a case left."""
         if case == "kept":
-            command = next(self.clone.glob(".nox/acceptance*/bin/workstream"))
-            environment = {**os.environ, "WORKSTREAM_CACHE": str(self.cache)}
-            subprocess.run([command, "cluster", "down"], env=environment, check=True, cwd=self.clone)  # noqa: S603 - ours
+            self._workstream("cluster", "down")
         _call("git", "-C", self.clone, "checkout", "--quiet", "--", ".")
+
+    def _workstream(self, *arguments: str) -> None:
+        command = next(self.clone.glob(".nox/acceptance*/bin/workstream"))
+        environment = {**os.environ, "WORKSTREAM_CACHE": str(self.cache)}
+        subprocess.run([command, *arguments], env=environment, check=True, cwd=self.clone)  # noqa: S603 - ours
 
 
 def _call(*command: str | Path) -> None:
@@ -171,9 +194,9 @@ class Times:
 
 
 def measure(case: str, sides: Sequence[Side], pairs: int, times: Times) -> None:
-    """Let both sides take turns until each has done a case often enough."""
+    """Let both sides take turns until each has done a case often enough; of a pull request's cases the second alone."""
     for number in range(pairs):
-        for side in sides if number % 2 == 0 else reversed(sides):
+        for side in sides[1:] if case in PULL_REQUESTS else sides if number % 2 == 0 else reversed(sides):
             if len(times.of(case, side.name)) > number:
                 continue
             if case == "kept":  # the engine of a side is not the other's: each makes its cluster, and takes it down
@@ -199,6 +222,9 @@ def main() -> None:
     folder.mkdir(parents=True, exist_ok=True)
     commits = {"before": options.before, "after": options.after}
     cases = options.case or ["warm"]
+    if set(cases) & PULL_REQUESTS.keys() and "controls" not in cases:
+        parser.error("test and template are compared with all controls: name --case controls, too")
+    cases.sort(key=CASES.index)
     if options.cache and "cold" in cases:
         parser.error("cold empties the cache folder: leave --cache away")
     cache = (options.cache or folder / "cache").absolute()
@@ -212,7 +238,8 @@ def main() -> None:
     for case in cases:
         measure(case, sides, options.pairs, times)
     for case in cases:
-        before, after = (statistics.median(times.of(case, side.name)) for side in sides)
+        before = statistics.median(times.of("controls" if case in PULL_REQUESTS else case, sides[0].name))
+        after = statistics.median(times.of(case, sides[1].name))
         print(f"{case}: {after / before:.2f} (medians of {options.pairs}: {after:.1f} s after {before:.1f} s)")
 
 

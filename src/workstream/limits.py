@@ -138,6 +138,7 @@ RELEASE_INSTALL = Limit("install or upgrade of a release", 300)
 HOOK = Limit("one hook of a release", 240)  # shorter than the whole, so that Helm says which it was
 RELEASE_UNINSTALL = Limit("removal of a release", 180)
 PODS_READY = Limit("pods ready", 240)
+PODS_GONE = Limit("pods gone", 60)  # which start nothing
 CONTAINER_READY = Limit("a container alone", 60)
 JOB = Limit("a job", 180)
 JOBS = Limit("some twenty jobs, one after the other", 900)

@@ -143,7 +143,7 @@ def test_a_node_that_is_taken_out_costs_its_map_work_once(
             label(victim.node, "")
             waiting.until(
                 lambda: not there() and known_workers(cluster, release) == left,
-                limits.PODS_READY,
+                limits.PODS_GONE,
                 what=f"worker and service have left {victim.node}, and the Master knows it",
             )
         application = finish(paused, evidence)

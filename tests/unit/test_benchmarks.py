@@ -180,3 +180,35 @@ def test_two_commits_take_turns_and_no_run_is_done_twice(monkeypatch: pytest.Mon
     assert done == [("after", "warm"), ("after", "warm"), ("before", "warm")]
     assert times.of("warm", "before") == [2.5, 2.0]
     assert times.of("warm", "after") == [1.0, 1.0]
+
+
+def test_a_pull_request_is_measured_on_the_second_commit_alone(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    """With what all controls showed accepted, once; its change is one line."""
+    speed = program("speed", monkeypatch)
+    side = speed.Side("after", "HEAD", tmp_path / "after", tmp_path)
+    for path, _ in speed.PULL_REQUESTS.values():
+        (side.clone / path).parent.mkdir(parents=True)
+        (side.clone / path).write_text("before\n")
+    (side.clone / "tests" / "controls" / "WS-001-04").mkdir(parents=True)
+    said: list[tuple[str, ...]] = []
+
+    def accept(side: Any, *arguments: str) -> None:  # noqa: ANN401 - a class of the program
+        said.append(arguments)
+        (side.clone / "checklists" / "controls").mkdir(parents=True)
+        (side.clone / "checklists" / "controls" / "WS-001-04.json").touch()
+
+    def nox(_: object, *arguments: str) -> float:
+        said.append(arguments[-2:])
+        return 1.0
+
+    monkeypatch.setattr(speed.Side, "_workstream", accept)
+    monkeypatch.setattr(speed.Side, "nox", nox)
+    monkeypatch.setattr(speed.Side, "leave", lambda *_: None)
+    before = speed.Side("before", "HEAD", tmp_path / "before", tmp_path)
+    times = speed.Times(tmp_path / "times.jsonl")
+    for case in speed.PULL_REQUESTS:
+        speed.measure(case, [before, side], 1, times)
+
+    assert said == [("accept", speed.DOCUMENT, "--controls"), *[("--mixed", "--incremental")] * 2]
+    for path, line in speed.PULL_REQUESTS.values():
+        assert (side.clone / path).read_text() == f"before\n{line}"
