@@ -7,6 +7,7 @@ thread, in a coroutine that nobody awaits, in a returned value) fails the test h
 from __future__ import annotations
 
 import contextlib
+import functools
 import gc
 import inspect
 import types
@@ -29,6 +30,7 @@ if TYPE_CHECKING:
 
 
 _YOUNG, _OLD = 1, 2  # generations of the garbage collector
+_AGAIN = 2  # calls for one example
 # The test's own function, as it was collected, and its code.
 FUNCTION = pytest.StashKey[tuple[types.FunctionType, types.CodeType]]()
 
@@ -140,7 +142,7 @@ class Watch:
                     f"{running.test} was given other code than it was collected with, and nobody saw its own run.",
                     instead="Leave the function of a test as it is written.",
                 )
-            with body.watched(function, lambda original: self._around(original, running)):
+            with body.watched(function, lambda original: self._around(original, running)), self._examples(function):
                 yield
             return
         # Not a Python function: watch what pytest calls in its place.
@@ -152,6 +154,40 @@ class Watch:
             del item.runtest
             if before is not None:
                 item.runtest = before  # type: ignore[method-assign]
+
+    @contextlib.contextmanager
+    def _examples(self, function: types.FunctionType) -> Iterator[None]:
+        """See whether what hypothesis calls once for each example calls the test's own function more than once."""
+        handle = getattr(function, "hypothesis", None)
+        example = getattr(handle, "inner_test", None)
+        own = body.innermost(example)
+        if handle is None or not callable(example) or own is None or own is example:
+            yield
+            return
+        calls = 0
+
+        @functools.wraps(example)
+        def begins(*arguments: object, **named: object) -> Any:  # noqa: ANN401 - whatever the example returns
+            nonlocal calls
+            calls = 0
+            return example(*arguments, **named)
+
+        def counts(original: Callable[..., Any]) -> Callable[..., Any]:
+            def called(*arguments: object, **named: object) -> Any:  # noqa: ANN401 - likewise
+                nonlocal calls
+                calls += 1
+                if calls == _AGAIN:
+                    self._lose("The test's function ran again for the same example of hypothesis: that is a retry")
+                return original(*arguments, **named)
+
+            return called
+
+        handle.inner_test = begins  # where plugins may put something around it
+        try:
+            with body.watched(own, counts):
+                yield
+        finally:
+            handle.inner_test = example
 
     def _around(self, original: Callable[..., Any], running: Running) -> Callable[..., Any]:
         """Return what is called in place of a test's own function."""
@@ -190,6 +226,7 @@ class Watch:
         try:
             with self._lost.body(running):
                 yield
+            running.lost += self._lost.unbegun()  # before they are no longer young
             gc.collect(generation)  # an exception that nobody fetched is reported when its object is collected
             running.lost += self._lost.unasked(running)
             _require_nothing_lost(running)

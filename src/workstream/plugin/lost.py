@@ -6,6 +6,7 @@ pytest only warns of some of that, and does not see the rest.
 from __future__ import annotations
 
 import asyncio
+import atexit
 import contextlib
 import functools
 import logging
@@ -80,6 +81,7 @@ class Lost:
         self._watch_pools()
         self._watch_processes()
         self._watch_tasks()
+        self._watch_exit()
 
     def close(self) -> None:
         """Stop watching."""
@@ -116,6 +118,10 @@ class Lost:
             failures.append(f"A failure was lost in a task: {in_one_line(task._exception)}")  # noqa: SLF001
         return failures
 
+    def unbegun(self) -> list[str]:
+        """Return the coroutines that assert something and that nobody awaits: Python tells of one only when it goes."""
+        return [f"A coroutine was never awaited: {name}" for name in unfinished.coroutines(self._is_own)]
+
     def unfinished(self) -> Iterator[tuple[Running, str]]:
         """Yield what still asserts something although all tests have ended: of which run it is, and a sentence."""
         begun = {thread: owner for thread, owner in self._threads.items() if owner is not None}
@@ -140,7 +146,17 @@ class Lost:
 
         def started(original: Callable[..., None], thread: threading.Thread) -> None:
             # A thread of a thread is of the same run, whatever runs by now.
-            self._threads[thread] = self._threads.get(threading.current_thread()) or self._owner()
+            owner = self._threads[thread] = self._threads.get(threading.current_thread()) or self._owner()
+            invoke = thread._invoke_excepthook  # type: ignore[attr-defined] # noqa: SLF001 - what calls the hook
+
+            def invoked(*arguments: object) -> None:
+                error = sys.exc_info()[1]
+                # Whoever hears of exceptions in a hook of their own hears of this one; but no check fails on purpose.
+                if threading.excepthook is not hook and isinstance(error, AssertionError | Failed):
+                    self._lose(f"An exception was lost in a thread: {in_one_line(error)}", owner)
+                invoke(*arguments)
+
+            thread._invoke_excepthook = invoked  # type: ignore[attr-defined] # noqa: SLF001 - of this thread alone
             original(thread)
 
         def hook(arguments: threading.ExceptHookArgs) -> None:
@@ -289,6 +305,16 @@ class Lost:
 
         self._replace(asyncio.BaseEventLoop, "create_task", created)
         self._replace(asyncio.runners, "_cancel_all_tasks", cancelled)  # whatever a loop still holds at its end
+
+    def _watch_exit(self) -> None:
+        def registered(original: Callable[..., Any], function: Any, *arguments: object, **named: object) -> Any:  # noqa: ANN401 - anything
+            if unfinished.asserts(function, self._is_own):
+                self._lose(
+                    "What Python calls when it ends asserts something, and nobody will hear of it", self._owner()
+                )
+            return original(function, *arguments, **named)
+
+        self._replace(atexit, "register", registered)
 
     def _made(self, original: Callable[..., None], one: object, *arguments: object, **named: object) -> None:
         original(one, *arguments, **named)

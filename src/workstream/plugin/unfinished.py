@@ -7,6 +7,7 @@ thread stands now, and what it, a process or a task is to run.
 from __future__ import annotations
 
 import dis
+import gc
 import inspect
 import sys
 import threading
@@ -24,6 +25,7 @@ if TYPE_CHECKING:
 
 AtWork = TypeVar("AtWork", threading.Thread, BaseProcess)
 
+_YOUNG = (0, 1)  # generations of the garbage collector
 _FAILING = ("AssertionError", "fail")  # names that code uses which asserts, beside `assert...`; rewritten, the first
 
 
@@ -47,6 +49,21 @@ def will_assert(coroutine: object, is_own: Callable[[Path], bool]) -> bool:
     """Whether a coroutine that has not ended is of the project's own, and asserts something."""
     code = getattr(coroutine, "cr_code", None)
     return isinstance(code, types.CodeType) and _asserts([code], is_own)
+
+
+def asserts(function: object, is_own: Callable[[Path], bool]) -> bool:
+    """Whether a function is of the project's own, and asserts something."""
+    return _asserts(_code_of(function), is_own)
+
+
+def coroutines(is_own: Callable[[Path], bool]) -> list[str]:
+    """Return the names of young coroutines that assert something, and that nobody has begun to await."""
+    young = [one for generation in _YOUNG for one in gc.get_objects(generation) if inspect.iscoroutine(one)]
+    return [
+        one.__qualname__
+        for one in young
+        if inspect.getcoroutinestate(one) == inspect.CORO_CREATED and will_assert(one, is_own)
+    ]
 
 
 def asserted(traceback: types.TracebackType | None, is_own: Callable[[Path], bool]) -> bool:

@@ -111,7 +111,7 @@ def own_function(item: pytest.Item) -> types.FunctionType | None:
     makes of it (the steps of pytest-bdd, the examples of hypothesis) is the test.
     """
     function = body.innermost(getattr(item, "function", None))
-    if function is None or not _is_of_project(function, item):
+    if function is None or held(function, "is_hypothesis_test") or not _is_of_project(function, item):
         return function
     files = {str(item.path), *_files_of_class(getattr(item, "cls", None))}
     name = getattr(item, "originalname", item.name)

@@ -791,6 +791,134 @@ SITUATIONS = {
         """,
         "proven",
     ),
+    "an example of hypothesis is tried until it passes": (
+        """
+        import tenacity
+        from hypothesis import HealthCheck, given, settings, strategies
+
+        tries = []
+
+        @settings(suppress_health_check=list(HealthCheck), database=None, max_examples=5)
+        @given(number=strategies.integers())
+        @tenacity.retry(stop=tenacity.stop_after_attempt(2), retry=tenacity.retry_if_exception_type(AssertionError))
+        def test(evidence, number):
+            tries.append(number)
+            evidence.record("number", str(number))
+            assert len(tries) > 1
+        """,
+        "failed",
+    ),
+    "examples of hypothesis below a decorator": (
+        """
+        import functools
+        from hypothesis import HealthCheck, given, settings, strategies
+
+        def decorated(function):
+            @functools.wraps(function)
+            def called(**named):
+                return function(**named)
+            return called
+
+        @settings(suppress_health_check=list(HealthCheck), database=None, max_examples=5)
+        @given(number=strategies.integers())
+        @decorated
+        def test(evidence, number):
+            evidence.record("number", str(number))
+            assert number == number
+        """,
+        "proven",
+    ),
+    "a thread whose exceptions nobody is told": (
+        """
+        import threading
+
+        def check():
+            assert False, "lost"
+
+        def test(evidence, monkeypatch):
+            monkeypatch.setattr(threading, "excepthook", lambda _: None)
+            evidence.record("answer", 42)
+            thread = threading.Thread(target=check)
+            thread.start()
+            thread.join()
+        """,
+        "failed",
+    ),
+    "a thread whose exceptions the test is told": (
+        """
+        import threading
+
+        def work():
+            raise OSError("lost")
+
+        def test(evidence, monkeypatch):
+            told = []
+            monkeypatch.setattr(threading, "excepthook", lambda arguments: told.append(arguments.exc_type))
+            thread = threading.Thread(target=work)
+            thread.start()
+            thread.join()
+            evidence.record("told", [one.__name__ for one in told])
+            assert told == [OSError]
+        """,
+        "proven",
+    ),
+    "a check that Python is to call when it ends": (
+        """
+        import atexit
+
+        def check():
+            assert True
+
+        def test(evidence):
+            evidence.record("answer", 42)
+            atexit.register(check)
+            atexit.unregister(check)
+        """,
+        "failed",
+    ),
+    "what Python is to call when it ends": (
+        """
+        import atexit
+
+        def clean():
+            pass
+
+        def test(evidence):
+            evidence.record("answer", 42)
+            atexit.register(clean)
+            atexit.unregister(clean)
+        """,
+        "proven",
+    ),
+    "a coroutine that somebody holds": (
+        """
+        held = []
+
+        async def check():
+            assert False, "lost"
+
+        def test(evidence):
+            evidence.record("answer", 42)
+            held.append(check())
+
+        def teardown_module():
+            held.pop().close()
+        """,
+        "failed",
+    ),
+    "a coroutine that is closed": (
+        """
+        async def check():
+            assert False, "lost"
+
+        def test(evidence):
+            coroutine = check()
+            evidence.record("name", coroutine.__name__)
+            coroutine.close()
+            assert coroutine.__name__ == "check"
+        """,
+        "proven",
+    ),
     "an example of hypothesis fails": (
         """
         from hypothesis import HealthCheck, given, settings, strategies
