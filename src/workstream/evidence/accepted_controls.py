@@ -9,6 +9,7 @@ import hashlib
 import importlib.metadata
 import json
 import platform
+import re
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -27,6 +28,7 @@ if TYPE_CHECKING:
 
 FOLDER = Path("checklists", "controls")
 FORMAT = "1.0"
+_KIND = re.compile(r'^[\s{]*"?kind"?:', re.MULTILINE)  # of a file that kubectl would apply
 HARNESS = "workstream and the packages beside it"  # the name of the subject that holds their hash
 
 
@@ -201,8 +203,19 @@ def _is_of_a_chart(change: freshness.Change, root: Path) -> bool:
     What it says elsewhere, tests read of the whole product, too.
     """
     folder = root / change.path
-    is_chart = change.tests is None and (folder / "Chart.yaml").is_file()
-    return is_chart and not any(folder.rglob("crds")) and not any(folder.rglob("charts/*.tgz"))
+    if change.tests is not None or not (folder / "Chart.yaml").is_file():
+        return False
+    others = (path for path in folder.rglob("*") if "templates" not in path.relative_to(folder).parts)
+    return not any(_reaches_a_cluster_by_itself(path) for path in others)
+
+
+def _reaches_a_cluster_by_itself(path: Path) -> bool:
+    """Whether something beside the templates of a chart may be installed without being rendered."""
+    if path.is_dir():
+        return path.name == "crds"
+    if path.suffix in {".yaml", ".yml", ".json"}:
+        return _KIND.search(path.read_text(encoding="utf-8", errors="replace")) is not None
+    return path.suffix == ".tgz"
 
 
 def _is_other(product: TakenOver | None, controls: Mapping[str, str]) -> bool:

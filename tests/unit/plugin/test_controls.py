@@ -746,7 +746,7 @@ def test_a_chart_that_renders_something_else_makes_everything_run(charted: Contr
     result.stdout.fnmatch_lines(["*Not all is taken over: chart (chart) changed since."])
 
 
-@pytest.mark.parametrize("what", ["random", "definitions", "packed", "test", "no chart"])
+@pytest.mark.parametrize("what", ["random", "definitions", "packed", "manifest", "test", "no chart"])
 def test_where_renderings_do_not_say_all_everything_runs(charted: Controlled, run: Run, what: str) -> None:
     """What Helm does not render, or renders anew each time, nobody can compare; and what else changed counts."""
     chart = charted.suite.path / "chart"
@@ -759,6 +759,8 @@ def test_where_renderings_do_not_say_all_everything_runs(charted: Controlled, ru
     elif what == "packed":
         (chart / "charts").mkdir()
         (chart / "charts" / "one.tgz").touch()
+    elif what == "manifest":
+        (chart / "more.yaml").write_text("apiVersion: v1\nkind: ConfigMap\n")
     elif what == "no chart":
         (chart / "Chart.yaml").unlink()
     charted_and_accepted(charted, run)
