@@ -17,7 +17,7 @@ from workstream.processes import Environment
 from workstream.progress import say, timed
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
+    from collections.abc import Callable, Iterable, Iterator
     from contextlib import AbstractContextManager
     from pathlib import Path
 
@@ -26,6 +26,7 @@ if TYPE_CHECKING:
     from workstream.cluster.programs import Tool
     from workstream.cluster.provisioning import Options
     from workstream.controls import Control
+    from workstream.controls.helm import Recorded
     from workstream.lending import Part
 
 T = TypeVar("T")
@@ -184,9 +185,15 @@ class World:
                 self._control, self._programs_in_front = None, Environment()
 
     @contextmanager
-    def recorded(self) -> Iterator[Callable[[], tuple[str, ...]]]:
-        """Yield what returns the hashes of all that helm rendered by then, of the whole product, for a while."""
-        with recording_helm(self.tools()["helm"]) as (folder, hashes):
+    def recorded(self, controls: Iterable[Control]) -> Iterator[Recorded]:
+        """Yield what returns the hashes of all that helm rendered by then, for a while: see `recording_helm`.
+
+        Args:
+            controls: with the values of each of these everything is rendered, too.
+
+        """
+        values = {one.name: one.values for one in controls if one.values}
+        with recording_helm(self.tools()["helm"], values) as (folder, hashes):
             self._programs_in_front = Environment(folders=(folder,))
             try:
                 yield hashes

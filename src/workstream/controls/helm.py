@@ -20,11 +20,17 @@ from workstream.controls.model import Control
 from workstream.progress import say
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Iterator
+    from collections.abc import Callable, Iterable, Iterator, Mapping
+
+    from pydantic import JsonValue
 
     from workstream.cluster.programs import Tool
 
+    # Of each control's values, by its name; of the whole product by an empty one.
+    Recorded = Callable[[], dict[str, tuple[str, ...]]]
+
 _PLUGIN = "workstream-control"
+_RENDERED = "WORKSTREAM_RENDERED"  # where the renderer of `recording_helm` keeps what it passes on
 _PLUGIN_FILE = {
     "apiVersion": "v1",
     "type": "postrenderer/v1",
@@ -51,34 +57,72 @@ def broken_helm(control: Control, helm: Tool) -> Iterator[Path]:
 
 
 @contextmanager
-def recording_helm(helm: Tool) -> Iterator[tuple[Path, Callable[[], tuple[str, ...]]]]:
+def recording_helm(helm: Tool, values: Mapping[str, Mapping[str, JsonValue]]) -> Iterator[tuple[Path, Recorded]]:
     """Yield a folder whose `helm` does what helm does, and what returns the hashes of all that it rendered by then.
 
-    What it rendered may hold passwords: it is kept for as long as the context lasts. Helm 3 does not show its hooks to
+    What is rendered may hold passwords: it is kept for as long as the context lasts. Helm 3 does not show its hooks to
     anybody, so of that nothing is known, and there are no hashes.
+
+    Args:
+        helm: the real one.
+        values: values that everything is rendered with as well, without being installed, by the names of controls.
+
     """
     with files.temporary("rendered") as folder:
-        rendered = folder / "rendered"
-        rendered.mkdir()
-        render = f'exec tee "$(mktemp {shlex.quote(str(rendered))}/XXXXXXXX)"'
+        parts = {name: folder / f"rendered-{number}" for number, name in enumerate(("", *values))}
+        for rendered in parts.values():
+            rendered.mkdir()
+        tries = []
+        _program(folder / "try", *_try(helm, _renderer(folder, helm)))
+        for name, plain in values.items():
+            file = parts[name].with_suffix(".yaml")
+            file.write_text(yaml.safe_dump(dict(plain)))
+            tries.append(f'{_line([folder / "try", parts[name], file])} "$@" $dry < /dev/null > /dev/null 2>&1')
+        tries.append(f"export {_RENDERED}={shlex.quote(str(parts['']))}")
+        render = f'exec tee "$(mktemp "${_RENDERED}/XXXXXXXX")"'
 
-        def hashes() -> tuple[str, ...]:
-            return () if _is_legacy(helm) else tuple(sorted({_sha256(path) for path in rendered.iterdir()}))
+        def hashes() -> dict[str, tuple[str, ...]]:
+            return {} if _is_legacy(helm) else {name: _hashes(rendered) for name, rendered in parts.items()}
 
-        yield _rendering(folder, helm, render), hashes
+        yield _rendering(folder, helm, render, before=tries), hashes
+
+
+def _try(helm: Tool, renderer: str) -> Iterator[str]:
+    """Yield the lines of a shell that keep what Helm would render with other values, or that it refuses to.
+
+    It is called with a folder, a file of values and arguments for Helm. What those let Helm read from the standard
+    input, it reads once: of that nothing is known, and what is kept never comes again.
+    """
+    yield "rendered=$1 values=$2 said="
+    yield "shift 2"
+    yield 'case " $* " in'
+    yield '    *" - "* | *"=- "* | *" -f- "*) said="$(date) $$" ;;'
+    command = f'{shlex.quote(str(helm.path))} "$@" --values "$values" --post-renderer {shlex.quote(renderer)}'
+    yield f"    *) {_RENDERED}=$rendered {command} || said=refused ;;"
+    yield "esac"
+    yield '[ -z "$said" ] || echo "$said" > "$(mktemp "$rendered/XXXXXXXX")"'
+
+
+def _hashes(folder: Path) -> tuple[str, ...]:
+    """Return the hashes of the rendered objects in each file of a folder, however they are written."""
+    return tuple(sorted({_sha256(path) for path in folder.iterdir()}))
+
+
+def _sha256(rendered: Path) -> str:
+    objects = [one for one in yaml.safe_load_all(rendered.read_bytes()) if one]
+    return hashlib.sha256(json.dumps(objects, sort_keys=True, default=str).encode()).hexdigest()
 
 
 def _is_legacy(helm: Tool) -> bool:
     return int(helm.version.partition(".")[0]) < 4  # noqa: PLR2004 - Helm 4
 
 
-def _sha256(rendered: Path) -> str:
-    """Return the hash of rendered objects, however they are written."""
-    objects = [one for one in yaml.safe_load_all(rendered.read_bytes()) if one]
-    return hashlib.sha256(json.dumps(objects, sort_keys=True, default=str).encode()).hexdigest()
+def _renderer(folder: Path, helm: Tool) -> str:
+    """Return how Helm is told what passes on what it renders: Helm 3 takes a program, Helm 4 the name of a plugin."""
+    return str(folder / "plugins" / _PLUGIN / "render") if _is_legacy(helm) else _PLUGIN
 
 
-def _rendering(folder: Path, helm: Tool, render: str, *more: str | Path) -> Path:
+def _rendering(folder: Path, helm: Tool, render: str, *more: str | Path, before: Iterable[str] = ()) -> Path:
     """Return a folder with a `helm` that passes on what it renders, before it installs, upgrades or prints that.
 
     Args:
@@ -86,20 +130,23 @@ def _rendering(folder: Path, helm: Tool, render: str, *more: str | Path) -> Path
         helm: the real one.
         render: a line of a shell that reads what is rendered, and writes what is to be.
         more: further options.
+        before: lines of a shell to run first; `$dry` is what lets Helm change nothing.
 
     """
     plugin = folder / "plugins" / _PLUGIN
     plugin.mkdir(parents=True)
     (plugin / "plugin.yaml").write_text(yaml.safe_dump(_PLUGIN_FILE))
     _program(plugin / "render", render)
-    # Helm 3 takes a program, Helm 4 the name of a plugin.
-    options = _line([*more, "--post-renderer", plugin / "render" if _is_legacy(helm) else _PLUGIN])
+    options = _line([*more, "--post-renderer", _renderer(folder, helm)])
     _program(
         folder / "bin" / "helm",
         f"export HELM_PLUGINS={shlex.quote(str(folder / 'plugins'))}",
         'for argument in "$@"; do',
         '    case "$argument" in',
-        f'        install | upgrade | template) exec {shlex.quote(str(helm.path))} "$@" {options} ;;',
+        "        install | upgrade | template)",
+        '            [ "$argument" = template ] && dry= || dry=--dry-run=server',
+        *(f"            {line}" for line in before),
+        f'            exec {shlex.quote(str(helm.path))} "$@" {options} ;;',
         "    esac",
         "done",
         f'exec {shlex.quote(str(helm.path))} "$@"',

@@ -10,7 +10,7 @@ import importlib.metadata
 import json
 import platform
 import re
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -21,7 +21,7 @@ from workstream.evidence import freshness, provenance
 from workstream.evidence.records import Manifest, Subject, TakenOver
 
 if TYPE_CHECKING:
-    from collections.abc import Collection, Iterable, Mapping
+    from collections.abc import Collection, Iterable, Mapping, Sequence
 
     from workstream.documents import Document
     from workstream.evidence.log import Log
@@ -71,19 +71,38 @@ class Taking:
         products: what is taken over of the whole product, under an empty name, and of each control.
         why_not: why the rest must run, a sentence each.
         tests: all tests that there were.
-        renderings: nothing is taken over but where Helm renders this of the whole product, which runs first; empty if
-            that need not be seen.
-        else_why: why everything runs where it does not, a sentence each.
         subjects: what that rests on which is taken over: tests that do not run do not describe it.
+        once_rendered: what can be taken over once it is seen that Helm renders of the whole product what it did, and
+            with the values of a control; None if nothing can be, or that need not be seen.
 
     """
 
     products: Mapping[str, TakenOver]
     why_not: tuple[str, ...] = ()
     tests: frozenset[str] = frozenset()
-    renderings: tuple[str, ...] = ()
-    else_why: tuple[str, ...] = ()
     subjects: tuple[Subject, ...] = ()
+    once_rendered: Taking | None = None
+
+    def rendered(self, seen: Mapping[str, tuple[str, ...]], own_values: Collection[str]) -> Taking | None:
+        """Return what is taken over now that it is known what Helm renders; None if that is nothing.
+
+        Args:
+            seen: its hashes, with the values of each control; of the whole product under an empty name.
+            own_values: the controls that have values of their own.
+
+        """
+        if self.once_rendered is None:
+            return None
+        kept = self.once_rendered.products
+        same = {name for name, one in kept.items() if one.renderings and seen.get(name) == one.renderings}
+        if "" not in same:
+            return None
+        others = [name for name in kept if name in own_values and name not in same]
+        why = [
+            f"With the values of the control {name} Helm renders something else, or nobody knows." for name in others
+        ]
+        products = {name: one for name, one in kept.items() if name and name not in others}
+        return replace(self.once_rendered, products=products, why_not=(*self.once_rendered.why_not, *why))
 
 
 def path_of(document_id: str, root: Path) -> Path:
@@ -156,9 +175,7 @@ def read(path: Path) -> Kept:
     return kept
 
 
-def taking(
-    kept: Kept, document: Document, root: Path, controls: Mapping[str, str], own_values: Collection[str] = ()
-) -> Taking:
+def taking(kept: Kept, document: Document, root: Path, controls: Mapping[str, str]) -> Taking:
     """Return what can be taken over, test by test.
 
     Args:
@@ -166,7 +183,6 @@ def taking(
         document: the document as it is now.
         root: the folder from which paths start: pytest's root.
         controls: the hash of each control as it is now, by its name.
-        own_values: the controls that give a chart values of their own: what it renders with them, only they show.
 
     """
     now = provenance.session(document, root, "")
@@ -176,25 +192,30 @@ def taking(
         return Taking({}, ("workstream, Python or a package beside it is another one now.",))
     basis = freshness.Basis(kept.document, kept.manifest, kept.subjects, kept.test_paths)
     since = freshness.changes(basis, root)
-    why = [f"{change.what}." for change in since]
-    products = {one.control: one for one in kept.products}
-    of_charts = bool(since) and all(_is_of_a_chart(change, root) for change in since)
-    renderings = products[""].renderings if of_charts and "" in products else ()
-    if any(change.tests is None for change in since) and not renderings:
-        return Taking({}, tuple(why))
+    why = tuple(f"{change.what}." for change in since)
+    if not any(change.tests is None for change in since):
+        return _unchanged(kept, since, controls, why)
+    if not all(_is_of_a_chart(change, root) for change in since):
+        return Taking({}, why)
+    rendered = tuple(f"{change.what}, and Helm renders of the whole product what it did." for change in since)
+    return Taking({}, why, once_rendered=_unchanged(kept, since, controls, rendered))
+
+
+def _unchanged(
+    kept: Kept, since: Sequence[freshness.Change], controls: Mapping[str, str], why: tuple[str, ...]
+) -> Taking:
+    """Return what is taken over but for what changed."""
     changed = frozenset(test for change in since for test in change.tests or ())
+    products = {one.control: one for one in kept.products}
     other = [f"The control {name} is another one now." for name in controls if _is_other(products.get(name), controls)]
     same = {name: one for name, one in products.items() if not name or controls.get(name) == one.sha256}
-    else_why = tuple(why) if renderings else ()
-    if renderings:
-        why = [f"{change.what}, and Helm renders of the whole product what it did." for change in since]
-        other += [f"The control {name} gives the chart values of its own." for name in controls if name in own_values]
-        same = {name: one for name, one in same.items() if name and name not in own_values}
-    parts = {name: _part(kept, one, changed) for name, one in same.items()}
-    tests = frozenset(line.test for line in kept.manifest)
     paths = {change.path for change in since}
-    subjects = tuple(one for one in kept.subjects if one.path not in paths)
-    return Taking(parts, (*why, *other), tests, renderings, else_why, subjects)
+    return Taking(
+        {name: _part(kept, one, changed) for name, one in same.items()},
+        (*why, *other),
+        frozenset(line.test for line in kept.manifest),
+        tuple(one for one in kept.subjects if one.path not in paths),
+    )
 
 
 def _is_of_a_chart(change: freshness.Change, root: Path) -> bool:

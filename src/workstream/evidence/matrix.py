@@ -287,13 +287,17 @@ def kept(log: Log, document: Document, matrix: Matrix) -> tuple[TakenOver, ...]:
     log = placed(log, document)
     tests = tuple(dict.fromkeys(line.test for line in log.manifest))
     last = {broken.control: broken for together in _begun(log) for broken in together}
-    whole = TakenOver(time=log.session.time, tests=tests, renderings=_renderings(log))
+    whole = TakenOver(time=log.session.time, tests=tests, renderings=_renderings(log, ""))
     return whole, *(_kept(log, row, last.get(row.name), tests) for row in matrix.rows)
 
 
-def _renderings(log: Log) -> tuple[str, ...]:
-    """Return what Helm renders of the whole product; nothing if it was something else each time, or nobody saw it."""
-    seen = {one.sha256 for one in log.rendered} or {one.renderings for one in log.taken if not one.control}
+def _renderings(log: Log, control: str) -> tuple[str, ...]:
+    """Return what Helm renders with the values of a control, or of none.
+
+    Nothing if it was something else each time, or nobody saw it.
+    """
+    seen = {one.sha256 for one in log.rendered if one.control == control}
+    seen = seen or {one.renderings for one in log.taken if one.control == control}
     return next(iter(seen)) if len(seen) == 1 else ()
 
 
@@ -322,6 +326,7 @@ def _kept(log: Log, row: Row, broken: Round | None, tests: tuple[str, ...]) -> T
         noticed=tuple(sorted(noticed)),
         beside=row.beside,
         hidden=tuple(sorted(row.hidden)),
+        renderings=_renderings(log, row.name),
     )
 
 

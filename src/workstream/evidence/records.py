@@ -193,7 +193,7 @@ class TakenOver(_Line):
         noticed: those that failed themselves.
         beside: the other controls of that round.
         hidden: the criteria that these turned red.
-        renderings: of the whole product, see `Rendered`.
+        renderings: see `Rendered`; of the whole product, and of controls with values of their own.
 
     """
 
@@ -213,17 +213,19 @@ class TakenOver(_Line):
 
 
 class Rendered(_Line):
-    """What Helm rendered of the whole product in a round of a session with controls.
+    """What Helm rendered in a round on the whole product, in a session with controls.
 
     Attributes:
         round: the round.
+        control: with whose values; empty for those with which it was installed.
         sha256: the hashes of the objects of each call that installed, upgraded or printed a release, without
-            repetition, in their order; empty if nobody could see them.
+            repetition, in their order; none if nobody could see them.
 
     """
 
     record: Literal["rendered"] = "rendered"
     round: int
+    control: str = ""
     sha256: tuple[str, ...] = ()
 
 

@@ -14,7 +14,7 @@ from workstream.evidence.accepted_controls import Taking
 from workstream.evidence.verdict import text_sha256
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping, Sequence
+    from collections.abc import Callable, Iterator, Mapping, Sequence
 
     import pytest
 
@@ -81,9 +81,9 @@ class Plan:
         taken: what is taken over, and is not run.
         why: why the rest is run, a sentence each; nothing where all was to be.
         subjects: what that rests on which is taken over.
-        instead: what the session is to run behind its first round, on the whole product, if Helm renders `renderings`
-            there; None if that changes nothing.
-        renderings: see `instead`.
+        rendering: the controls with whose values Helm is to render what it does of the whole product.
+        instead: takes what Helm rendered in the first round, on the whole product, see `Taking.rendered`; returns what
+            the session is to run behind it, or None if that changes nothing.
 
     """
 
@@ -92,8 +92,8 @@ class Plan:
     taken: tuple[records.TakenOver, ...] = ()
     why: tuple[str, ...] = ()
     subjects: tuple[records.Subject, ...] = ()
-    instead: Plan | None = None
-    renderings: tuple[str, ...] = ()
+    rendering: tuple[Control, ...] = ()
+    instead: Callable[[Mapping[str, tuple[str, ...]]], Plan | None] = lambda _: None
 
     @property
     def left_everywhere(self) -> frozenset[str]:
@@ -146,14 +146,18 @@ def planned(options: pytest.Config, documents: Sequence[Document]) -> Plan:
     aims = [Aim(control, _found(control, document, changed)) for control in controls.load(Path(path))]
     taking = _taking(options, document, aims)
     mixed = bool(options.getoption("--workstream-mixed"))
-    if not taking.renderings:
-        return _plan(aims, taking, mixed=mixed)
-    rest = [aim for aim in aims if aim.control.name not in taking.products]
-    taken = tuple(taking.products[aim.control.name] for aim in aims if aim.control.name in taking.products)
-    rounds = _plan(rest, Taking({}), mixed=mixed).rounds[1:]
-    instead = Plan(rounds, len(aims), taken, taking.why_not, taking.subjects)
-    whole = _plan(aims, Taking({}, taking.else_why), mixed=mixed)
-    return replace(whole, instead=instead, renderings=taking.renderings)
+    valued = tuple(aim.control for aim in aims if aim.control.values)
+
+    def instead(seen: Mapping[str, tuple[str, ...]]) -> Plan | None:
+        now = taking.rendered(seen, {control.name for control in valued})
+        if now is None:
+            return None
+        rest = [aim for aim in aims if aim.control.name not in now.products]
+        taken = tuple(now.products[aim.control.name] for aim in aims if aim.control.name in now.products)
+        rounds = _plan(rest, Taking({}), mixed=mixed).rounds[1:]
+        return Plan(rounds, len(aims), taken, now.why_not, now.subjects)
+
+    return replace(_plan(aims, taking, mixed=mixed), rendering=valued, instead=instead)
 
 
 def _plan(aims: Sequence[Aim], taking: Taking, *, mixed: bool) -> Plan:
@@ -192,8 +196,7 @@ def _taking(options: pytest.Config, document: Document, aims: Sequence[Aim]) -> 
     if options.getoption("--workstream-kube-context") or options.getini("workstream_kube_context"):
         return Taking({}, ("The cluster is none of ours: nobody knows what changed there.",))
     now = {aim.control.name: aim.control.sha256 for aim in aims}
-    own_values = {aim.control.name for aim in aims if aim.control.values}
-    return accepted_controls.taking(kept, document, options.rootpath, now, own_values)
+    return accepted_controls.taking(kept, document, options.rootpath, now)
 
 
 def _found(control: Control, document: Document, changed: Mapping[str, str]) -> dict[str, str]:

@@ -93,7 +93,7 @@ class Session:
         self.process_environment = ProcessEnvironment(self.world)
         self.round = 1
         self.interrupted_by = 0
-        self.rendered: tuple[str, ...] = ()  # see `records.Rendered`, of the last round that has it
+        self.rendered: dict[str, tuple[str, ...]] = {}  # see `records.Rendered`, of the last round that has it
         self.failed = False  # whether a test was seen to fail
         self._speaking: set[str] = set()  # tests that speak of a criterion
         self._begun: Counter[str] = Counter()  # runs of each test, whichever item ran it: a retry may make another
@@ -258,25 +258,22 @@ class Session:
         if not self.plan.controls or not any(uses(item, "tools") or uses(item, "cluster") for item in items):
             yield
             return
-        with self.world.recorded() as hashes:
+        with self.world.recorded(self.plan.rendering if self.round == 1 else ()) as hashes:
             yield
             self.rendered = hashes()
-            self.keep(records.Rendered(round=self.round, sha256=self.rendered))
+            for control, sha256 in self.rendered.items():
+                self.keep(records.Rendered(round=self.round, control=control, sha256=sha256))
 
     def _instead(self) -> tuple[Round, ...]:
-        """Return the rounds that are left to run where Helm renders what it rendered before; else none.
+        """Return the rounds that are left to run, now that it is known what Helm renders; none if that changes nothing.
 
         What need not run is kept then.
         """
-        instead = self.plan.instead
+        instead = self.plan.instead(self.rendered)
         if instead is None:
             return ()
-        if self.rendered != self.plan.renderings:
-            progress.say("round", "Helm renders something else than when the controls were accepted: all of them run")
-            return ()
-        progress.say(
-            "round", f"Helm renders what it did: {len(instead.taken)} of {instead.controls} controls are taken over"
-        )
+        taken = f"{len(instead.taken)} of {instead.controls} controls are taken over"
+        progress.say("round", f"Helm renders what it did: {taken}")
         self.plan = instead
         self._take_over()
         return instead.rounds

@@ -19,6 +19,8 @@ from workstream.controls.image import broken_image
 if TYPE_CHECKING:
     from collections.abc import Callable
 
+    from pydantic import JsonValue
+
 CONFIGURATION = {"kind": "ConfigMap", "metadata": {"name": "config"}, "data": {"lines": ["port 1", "host 1"]}}
 SERVICE = {"kind": "Service", "metadata": {"name": "config"}, "spec": {"port": 1}}
 
@@ -34,6 +36,13 @@ said = ""
 if renderer:
     said = subprocess.run([renderer], input=sys.stdin.read(), stdout=subprocess.PIPE, text=True, check=True).stdout
 print(json.dumps({"arguments": sys.argv[1:], "rendered": said}))
+"""
+# In the place of its first line: it writes down how it was called, and refuses some values.
+CALLED = """
+said = ""
+print(json.dumps(sys.argv[1:]), file=open({str!r}, "a"))
+if "--values" in sys.argv and "refused" in open(sys.argv[sys.argv.index("--values") + 1]).read():
+    sys.exit(1)
 """
 
 
@@ -101,17 +110,41 @@ def test_what_helm_renders_is_known_by_its_hash(version: str, seen: int, tmp_pat
     helm.chmod(0o755)
     written = yaml.safe_dump(CONFIGURATION)
     texts = [written, f"# A comment.\n---\n{json.dumps(CONFIGURATION)}\n---\n", written.replace("port 1", "port 2")]
-    with recording_helm(Tool("helm", helm, version, built=False)) as (folder, hashes):
+    values = {"left": {"a": 1}, "right's": {"b": 2}}
+    with recording_helm(Tool("helm", helm, version, built=False), values) as (folder, hashes):
         path = {"PATH": f"{folder}{os.pathsep}{os.environ['PATH']}"}
-        assert hashes() == ()
         for text in texts:
             template = ["helm", "template", "--values", "-"]
             run = processes.run(template, limit=limits.QUERY, environment=path, stdin=text.encode())
             assert json.loads(run.stdout)["rendered"] == text
-        assert len(hashes()) == seen
+        assert len(hashes().get("", ())) == seen
         processes.run(["helm", "list"], limit=limits.QUERY, environment=path)
-        assert len(hashes()) == seen
+        assert len(hashes().get("", ())) == seen
+        # What was read from the standard input is no other's to read: each time is another one.
+        others = {name: len(found) for name, found in hashes().items() if name}
+        assert others == (dict.fromkeys(values, len(texts)) if seen else {})
     assert not folder.exists()
+
+
+def test_what_helm_would_render_with_the_values_of_a_control_is_known(tmp_path: Path) -> None:
+    """It changes nothing by that; what it refuses is known, too."""
+    helm = tmp_path / "helm"
+    helm.write_text(HELM.replace('said = ""', CALLED.format(str=str(tmp_path / "calls"))))
+    helm.chmod(0o755)
+    values: dict[str, dict[str, JsonValue]] = {"left": {"a": 1}, "right's": {"refused": True}}
+    with recording_helm(Tool("helm", helm, "4.0.5", built=False), values) as (folder, hashes):
+        path = {"PATH": f"{folder}{os.pathsep}{os.environ['PATH']}"}
+        for command in ("upgrade", "template"):
+            given = yaml.safe_dump(CONFIGURATION).encode()
+            processes.run(["helm", command, "x y"], limit=limits.QUERY, environment=path, stdin=given)
+        calls = [json.loads(line) for line in (tmp_path / "calls").read_text().splitlines()]
+        assert [("--dry-run=server" in call, "--values" in call) for call in calls] == [
+            *[(True, True), (True, True), (False, False)],
+            *[(False, True), (False, True), (False, False)],
+        ]
+        assert all("x y" in call for call in calls)
+        assert {name: len(found) for name, found in hashes().items()} == {"": 1, "left": 1, "right's": 1}
+        assert len(set(hashes().values())) == 3
 
 
 def test_a_patch_that_never_changed_anything_is_told(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:

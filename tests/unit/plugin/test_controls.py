@@ -657,13 +657,16 @@ def test_only_the_evidence_of_one_session_with_controls_is_accepted_as_such(
 RENDERING = """#!/usr/bin/env python3
 import os, pathlib, subprocess, sys
 rendered = "".join(f"---\\n{path.read_text()}" for path in sorted(pathlib.Path("chart", "templates").glob("*.yaml")))
+values = [open(file).read() for option, file in zip(sys.argv, sys.argv[1:]) if option == "--values"]
+for text in set(values) - {"{}\\n"}:
+    rendered += f"---\\nkind: Values\\nmetadata: {{name: values}}\\n{text}"
+    rendered += "".join(f"---\\n{path.read_text()}" for path in pathlib.Path("chart", "templates").glob("*.valued"))
 rendered = rendered.replace("RANDOM", os.urandom(8).hex())
 if "--post-renderer" in sys.argv:
     plugin = sys.argv[sys.argv.index("--post-renderer") + 1]
     render = pathlib.Path(os.environ["HELM_PLUGINS"], plugin, "render")
     rendered = subprocess.run([render], input=rendered, stdout=subprocess.PIPE, text=True, check=True).stdout
-values = [open(file).read() for option, file in zip(sys.argv, sys.argv[1:]) if option == "--values"]
-print(rendered, *values)
+print(rendered)
 """
 DESCRIBING = """
     import pathlib
@@ -704,12 +707,19 @@ def charted_and_accepted(charted: Controlled, run: Run) -> dict[str, Any]:
     return charted.matrix()
 
 
+def valued(charted: Controlled) -> None:
+    """Add a control with values of its own, with which the chart renders one object more."""
+    plain = {**patched("left", "AC1"), "values": {"more": 1}}
+    (charted.folder / "valued.yaml").write_text(yaml.safe_dump(plain))
+    more = {"kind": "ConfigMap", "metadata": {"name": "more"}, "data": {"more": "works"}}
+    (charted.suite.path / "chart" / "templates" / "more.valued").write_text(yaml.safe_dump(more))
+
+
 def test_a_chart_that_renders_what_it_did_makes_nothing_run_but_the_whole_product(
     charted: Controlled, run: Run
 ) -> None:
-    """And controls that give it values of their own; what is accepted of that serves the next session."""
-    valued = {**patched("left", "AC1"), "values": {"more": 1}}
-    (charted.folder / "valued.yaml").write_text(yaml.safe_dump(valued))
+    """With the values of controls, too; what is accepted of that serves the next session."""
+    valued(charted)
     before = charted_and_accepted(charted, run)
     template = charted.suite.path / "chart" / "templates" / "left.yaml"
     for again in range(2):
@@ -717,20 +727,35 @@ def test_a_chart_that_renders_what_it_did_makes_nothing_run_but_the_whole_produc
         result = charted.run(*INCREMENTAL)
 
         assert result.ret == pytest.ExitCode.OK, again
-        assert rounds_of(charted) == [(1, ""), (2, "valued"), (3, "")]
-        assert ran(charted) == {number: {"test_00.py::test", "test_01.py::test"} for number in (1, 2, 3)}
+        assert rounds_of(charted) == [(1, ""), (2, "")]
+        assert ran(charted) == {number: {"test_00.py::test", "test_01.py::test"} for number in (1, 2)}
         assert cells(charted.matrix()) == cells(before)
         result.stdout.fnmatch_lines(
             [
                 "*chart (chart) changed since, and Helm renders of the whole product what it did.",
-                "*The control valued gives the chart values of its own.",
-                "1 of 3 controls were run*",
+                "0 of 3 controls were run*",
             ]
         )
         assert run("accept", charted.suite.document, "--controls")[0] == 0
         assert charted.run(*INCREMENTAL).ret == pytest.ExitCode.OK
         assert ran(charted) == {1: set(), 2: set()}
         assert run("accept", charted.suite.document, "--controls")[0] == 0
+
+
+def test_a_chart_that_renders_something_else_with_the_values_of_a_control_makes_that_run(
+    charted: Controlled, run: Run
+) -> None:
+    """And no other: of the whole product it renders what it did."""
+    valued(charted)
+    before = charted_and_accepted(charted, run)
+    template = charted.suite.path / "chart" / "templates" / "more.valued"
+    template.write_text(template.read_text().replace("works", "lives"))
+    result = charted.run(*INCREMENTAL)
+
+    assert result.ret == pytest.ExitCode.OK
+    assert rounds_of(charted) == [(1, ""), (2, "valued"), (3, "")]
+    assert cells(charted.matrix()) == cells(before)
+    result.stdout.fnmatch_lines(["*With the values of the control valued Helm renders something else*", "1 of 3 *"])
 
 
 def test_a_chart_that_renders_something_else_makes_everything_run(charted: Controlled, run: Run) -> None:
