@@ -244,6 +244,9 @@ class Session:
             for line in round_.records(number):
                 self.keep(line)
             control = round_.control
+            if control and (failure := self._without_tools()):
+                self.note_failure(failure)
+                return
             with self.world.broken(control) if control else self._recorded(self._chosen(session, round_)):
                 self._run(session, round_)
             if number == 1:
@@ -255,7 +258,8 @@ class Session:
     @contextlib.contextmanager
     def _recorded(self, items: Sequence[pytest.Item]) -> Iterator[None]:
         """Keep what Helm renders of the whole product, in a session with controls."""
-        if not self.plan.controls or not any(uses(item, "tools") or uses(item, "cluster") for item in items):
+        wanted = self.plan.controls and any(uses(item, name) for item in items for name in ("tools", "cluster"))
+        if not wanted or self._without_tools():  # what is missing, the tests say
             yield
             return
         with self.world.recorded(self.plan.rendering if self.round == 1 else ()) as hashes:
@@ -263,6 +267,14 @@ class Session:
             self.rendered = hashes()
             for control, sha256 in self.rendered.items():
                 self.keep(records.Rendered(round=self.round, control=control, sha256=sha256))
+
+    def _without_tools(self) -> EnvironmentFailure | None:
+        """Return why there are no programs that act on a cluster; None if there are."""
+        try:
+            self.world.tools()
+        except errors.WorkstreamError as error:
+            return EnvironmentFailure.of(error)
+        return None
 
     def _instead(self) -> tuple[Round, ...]:
         """Return the rounds that are left to run, now that it is known what Helm renders; none if that changes nothing.

@@ -355,6 +355,20 @@ def test_a_product_that_does_not_become_whole_again_fails_the_session(controlled
     assert again == "left: AC1 was not proven again in any later round"
 
 
+def test_where_no_programs_come_up_the_tests_say_so(controlled: Controlled) -> None:
+    """It is an error of the environment, with its own exit code, before any control."""
+    with (controlled.suite.path / "conftest.py").open("a") as file:
+        file.write(
+            "\n\ndef tools(*_):\n    from workstream import errors\n    raise errors.EngineFailedError('no tools')\n"
+        )
+        file.write(
+            "\n\n@contextlib.contextmanager\ndef cluster(_engine, tools, options):\n    tools['helm']\n    yield\n"
+        )
+    result = controlled.run(left=control("left", "AC1"))
+    assert result.ret == errors.EngineFailedError.exit_code
+    assert "no tools" in result.stdout.str()
+
+
 def test_a_product_that_is_broken_anyway_fails_the_session(controlled: Controlled) -> None:
     """Before the first control every criterion is proven, or nothing that follows means anything."""
     (controlled.suite.path / "helm").write_text(HELM + "print('left: broken')\n")
