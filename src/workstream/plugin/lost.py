@@ -147,8 +147,12 @@ class Lost:
         def started(original: Callable[..., None], thread: threading.Thread) -> None:
             # A thread of a thread is of the same run, whatever runs by now.
             owner = self._threads[thread] = self._threads.get(threading.current_thread()) or self._owner()
-            invoke = thread._invoke_excepthook  # type: ignore[attr-defined] # noqa: SLF001 - what calls the hook
+            invoke = getattr(thread, "_invoke_excepthook", None)  # what calls the hook
+            if invoke is not None:
+                thread._invoke_excepthook = hearing(invoke, owner)  # type: ignore[attr-defined] # noqa: SLF001 - its own
+            original(thread)
 
+        def hearing(invoke: Callable[..., None], owner: Running | None) -> Callable[..., None]:
             def invoked(*arguments: object) -> None:
                 error = sys.exc_info()[1]
                 # Whoever hears of exceptions in a hook of their own hears of this one; but no check fails on purpose.
@@ -156,8 +160,7 @@ class Lost:
                     self._lose(f"An exception was lost in a thread: {in_one_line(error)}", owner)
                 invoke(*arguments)
 
-            thread._invoke_excepthook = invoked  # type: ignore[attr-defined] # noqa: SLF001 - of this thread alone
-            original(thread)
+            return invoked
 
         def hook(arguments: threading.ExceptHookArgs) -> None:
             owner = self._threads.get(arguments.thread) if arguments.thread else None
