@@ -196,24 +196,15 @@ await_recovery_dir() {
     fi
 }
 
-# A Master waits a minute for what the one before knew, and gives nobody executors meanwhile. A worker whose port is dead
-# has ended; one that lives all the same registers again by itself. But an application or a driver has to hear, from the
-# Master, after that minute, that a worker is gone.
-forget_ended_workers() {
-    local file
-    if [[ -n $(find "$SPARK_RECOVERY_DIR" -mindepth 1 -maxdepth 1 -regex '.*/\(app\|driver\)_[^/]*' -print -quit) ]]; then
-        return
+# A Master waits a minute for every worker that the one before knew, and gives nobody executors meanwhile. Who of them is
+# about to end nobody can tell, and those that live register again by themselves within seconds. But an application or a
+# driver has to hear, from the Master, after that minute, that a worker is gone.
+forget_workers() {
+    local kept="$SPARK_RECOVERY_DIR"
+    if [[ -z $(find "$kept" -mindepth 1 -maxdepth 1 -regex '.*/\(app\|driver\)_[^/]*' -print -quit) ]]; then
+        find "$kept" -mindepth 1 -maxdepth 1 -type f -name 'worker_worker-*' \
+            -printf 'entrypoint: removing %p: no application runs, and a worker that lives registers again\n' -delete >&2
     fi
-    for file in "$SPARK_RECOVERY_DIR"/worker_*; do
-        # As Spark names it: worker_worker-20261231235959-10.0.0.1-7078. All are asked at once: some may never answer.
-        if [[ $file =~ /worker_worker-[0-9]+-(.+)-([0-9]+)$ ]]; then
-            if ! answers "${BASH_REMATCH[1]}" "${BASH_REMATCH[2]}"; then
-                printf 'entrypoint: removing %s: nothing answers at the port of that worker\n' "$file" >&2
-                rm -f "$file"
-            fi &
-        fi
-    done
-    wait
 }
 
 # What Java cannot use of it, it passes over.
@@ -228,7 +219,7 @@ start_master() {
     if [[ -n ${SPARK_RECOVERY_DIR-} ]]; then
         require_recovery_dir
         await_recovery_dir
-        forget_ended_workers
+        forget_workers
         export SPARK_MASTER_OPTS="${SPARK_MASTER_OPTS-} -Dspark.deploy.recoveryMode=FILESYSTEM"
         SPARK_MASTER_OPTS+=" -Dspark.deploy.recoveryDirectory=$SPARK_RECOVERY_DIR"
     fi

@@ -112,9 +112,12 @@ def test_an_application_outlives_its_master(
 
 @pytest.mark.criterion("WS-001-05", "A worker that comes while there is no Master is known to the next Master")
 def test_a_worker_that_comes_while_there_is_no_master_is_known_to_the_next(
-    cluster: Cluster, release: Release, evidence: Recorder
+    cluster: Cluster, release: Release, paused_elsewhere: Running, evidence: Recorder
 ) -> None:
-    """It is not taken for the worker before, whom the Master before knew at its address, and does not think so."""
+    """It is not taken for the worker before, whom the Master before knew at its address, and does not think so.
+
+    While an application runs: without one the next Master knows no worker before, and takes nobody for another.
+    """
     workers = known_workers(cluster, release)
     victim = shuffle.pods(cluster, release, "worker")[0]
     scale = ("--namespace", release.namespace, "scale", f"deployment/{release.name}-master")
@@ -143,6 +146,7 @@ def test_a_worker_that_comes_while_there_is_no_master_is_known_to_the_next(
         what="the Master knows the worker, or the worker believes that it does",
     )
     misled = said(cluster, release, successor, MISLED)
+    evidence.record("application that ran meanwhile", paused_elsewhere.application_id)
     evidence.record("worker's pod that came meanwhile, and the one before", [successor.name, victim.name])
     evidence.record("whether it took the Master's word to the one before for its own", misled)
     evidence.record("seconds until the new Master knew it", round(time.monotonic() - began, 1))
