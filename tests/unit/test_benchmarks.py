@@ -189,13 +189,13 @@ def test_a_pull_request_is_measured_on_the_second_commit_alone(monkeypatch: pyte
     for path, _ in speed.PULL_REQUESTS.values():
         (side.clone / path).parent.mkdir(parents=True)
         (side.clone / path).write_text("before\n")
-    (side.clone / "tests" / "controls" / "WS-001-04").mkdir(parents=True)
+    (side.clone / "tests" / "controls" / "one").mkdir(parents=True)
     said: list[tuple[str, ...]] = []
 
     def accept(side: Any, *arguments: str) -> None:  # noqa: ANN401 - a class of the program
         said.append(arguments)
         (side.clone / "checklists" / "controls").mkdir(parents=True)
-        (side.clone / "checklists" / "controls" / "WS-001-04.json").touch()
+        (side.clone / "checklists" / "controls" / "one.json").touch()
 
     def nox(_: object, *arguments: str) -> float:
         said.append(arguments[-2:])
