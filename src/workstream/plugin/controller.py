@@ -188,6 +188,9 @@ class Controller(Session):
             self._witnesses.speak(lines)
         self.config.pluginmanager.register(self._witnesses, "workstream-witnesses")
         self._logs.begin(self._selections, manifests, self.suite.sources)
+        for one, selection in self._selections.items():
+            for why in selection.unknown:  # now, and not when all has run for nothing
+                progress.say("suite", f"nothing of {one} will be proven, for what its suite holds is not known: {why}")
         if self.project.settings:
             self.keep(self.project.settings)
         if self.plan.controls:
