@@ -67,8 +67,8 @@ class KindCluster(KindManagerBase):
         self._called = name
         self._home = cache.folder() / "clusters" / name
         self._images = images.Images()
-        # Of each repository the image that was loaded first: later ones may be broken on purpose.
-        self._loaded: dict[str, str] = {}
+        # Of each repository the image that was brought first, and whether it had to be loaded: others may be broken.
+        self._first: dict[str, tuple[str, bool]] = {}
         super().__init__(name, None, self._home / "kubeconfig")
 
     def _set_cluster_name(self, cluster_name: str, provider_config: str | None) -> str:
@@ -152,7 +152,7 @@ class KindCluster(KindManagerBase):
     @property
     def loaded(self) -> list[str]:
         """The images that had to be loaded into the workers, as far as the next run may want them too."""
-        return list(self._loaded.values())
+        return [name for name, was_loaded in self._first.values() if was_loaded]
 
     def _has(self, node: str, image: str) -> bool:
         """Whether a node has an image under its name, and with the content that the engine's has.
@@ -260,8 +260,8 @@ class KindCluster(KindManagerBase):
             image_id = self._engine.image_id(image)
             content_name = images.name_with_content(image, image_id)
             self._engine.run("tag", image_id, content_name)
-            if self.load_image(content_name):
-                self._loaded.setdefault(content_name.partition(":")[0], content_name)
+            was_loaded = self.load_image(content_name)
+            self._first.setdefault(content_name.partition(":")[0], (content_name, was_loaded))
             self._learn_host(content_name)
             if name:
                 self._name(content_name, image_id, name)

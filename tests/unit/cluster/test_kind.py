@@ -211,6 +211,23 @@ def test_what_the_nodes_do_not_have_is_loaded_and_expected_of_them(provided: Cal
     assert found.images.brought == {"queue:dev-engine": ("sha256:engine",)}
 
 
+@pytest.mark.parametrize(
+    ("first", "loaded"), [("queue:dev", []), ("queue:new", ["queue:new-engine"])], ids=["was there", "was loaded"]
+)
+def test_the_next_run_may_want_the_image_that_was_brought_first_and_none_that_a_control_broke(
+    pretend: Callable[[str, str], Path], tmp_path: Path, log: Path, first: str, loaded: list[str]
+) -> None:
+    """A node image that held a broken one in the place of the whole one would make the next run load that again."""
+    pretend("kind", f'echo kind "$@" >> {log}')
+    there = "hub.example/library/queue:dev-engine type sha256:m 1.0 MiB linux/amd64 -"
+    manager = cluster(pretend, tmp_path, CONTAINERD.replace("LISTED", there).replace("CONTENT", MANIFEST))
+    for image in (first, "queue:broken"):
+        manager.access().provide(image)
+
+    assert "kind load docker-image queue:broken-engine " in log.read_text()
+    assert manager.loaded == loaded
+
+
 def test_a_name_that_is_wished_for_stands_for_the_same_on_every_worker(
     provided: Callable[..., Cluster], log: Path
 ) -> None:
