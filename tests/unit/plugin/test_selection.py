@@ -266,7 +266,9 @@ def test_why_a_suite_cannot_be_collected_is_its_error(suite: Suite) -> None:
     assert unknown(suite)[0].endswith(": OSError: the port is taken")
 
 
-def test_tests_outside_of_the_test_paths_are_known_to_be_unknown(suite: Suite) -> None:
+def test_tests_outside_of_the_test_paths_are_known_to_be_unknown(
+    suite: Suite, caplog: pytest.LogCaptureFixture
+) -> None:
     """A file that speaks of a criterion and stands where nobody collects makes every run a part."""
     suite.write({"one": suite.PROVING})
     append(suite, "pytest.ini", "")
@@ -279,6 +281,7 @@ def test_tests_outside_of_the_test_paths_are_known_to_be_unknown(suite: Suite) -
     assert suite.states() == {"one": "not-run"}
     assert result.ret == PART
     assert "test_outside.py:3 speaks of a criterion of WS-900" in unknown(suite)[0]
+    assert "nothing of WS-900 will be proven" in caplog.text
     suite.run(".")
     assert suite.states() == {"one": "not-run"}
 
