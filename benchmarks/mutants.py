@@ -4,8 +4,9 @@
 
 First all unit tests run once, to learn which of them reaches which line and how long each takes. Then, from as many
 clones of the last commit as there are processors, each mutant runs those tests, the quickest first, until one fails;
-one that survives these also runs a test of every other function that reaches it, the longest first. What every
-mutant came to is kept in a file of its own in the folder: called again, it goes on where it was stopped.
+one that survives these also runs a test of every other function that reaches it, the longest first, and then all
+others for which there is time. What every mutant came to is kept in a file of its own in the folder: called again, it
+goes on where it was stopped.
 
 A mutant is killed if a test fails, or if the tests do not end in the time that they take four times over. The
 others survived those tests that reach them and fit into the seconds that a mutant may take, or are reached by none:
@@ -79,6 +80,7 @@ def pytest_runtest_logreport(report):
 _COVERAGE = """[run]
 source_pkgs = workstream
 parallel = true
+patch = _exit
 data_file = {folder}/coverage/data
 context = ${{MUTANTS_TEST-}}
 """
@@ -364,7 +366,7 @@ class Reach:
         Args:
             tests: tests, the quickest first.
             quick: how many seconds the first may take together, a few of each function.
-            long: how many seconds the others may take, one of each function that has none among the first.
+            long: how many seconds the others may take: one of each function that has none among the first, then any.
 
         """
         first, functions = list[str](), Counter[str]()
@@ -377,9 +379,10 @@ class Reach:
                 first.append(test)
         yield first, quick - left
         others, left = list[str](), long
-        for test in reversed(tests):
+        for test, any_of_function in [*((one, False) for one in reversed(tests)), *((one, True) for one in tests)]:
             function = test.partition("[")[0]
-            if not functions[function] and self._seconds[test] <= left:
+            known = test in first or test in others if any_of_function else functions[function] > 0
+            if not known and self._seconds[test] <= left:
                 functions[function] += 1
                 left -= self._seconds[test]
                 others.append(test)

@@ -3,13 +3,17 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import pytest
 
 from workstream import documents
-from workstream.documents import Kind
+from workstream.documents import Kind, titles
 from workstream.documents.audit import audit
 from workstream.documents.lint import lint
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
 
 HEAD = "## WS-007-01: Letters\n\n"
 ONE = "### Acceptance Criteria\n\n- [ ] Letters leave by noon\n\n"
@@ -174,6 +178,30 @@ def test_a_list_that_says_the_same_again_is_a_claim(again: str) -> None:
     assert [claim.criterion_id for claim in document.claims][:2] == ["AC1", "AC2"]
 
 
+def test_a_list_of_which_only_half_is_said_again_is_one_of_criteria() -> None:
+    """A copy says more than half of it again; what a list says anew may not be lost with it."""
+    first = "### Acceptance Criteria\n\n- [ ] Letters leave\n- [ ] Letters stay\n\n"
+    document = read(f"{HEAD}{first}### Acceptance Criteria\n\n- [x] Letters leave\n- [ ] Letters rest\n")
+
+    assert acceptance(document) == ["Letters leave", "Letters stay", "✓Letters leave", "Letters rest"]
+    assert [one.code for one in lint(document)] == ["WS003"]
+
+
+@pytest.mark.parametrize(
+    ("is_one", "words"),
+    [
+        (titles.is_state, "Status: done"),
+        (titles.is_bare_state, "Done"),
+        (titles.is_label, "Letters:"),
+        (titles.is_acceptance_label, "Acceptance Criteria:"),
+    ],
+)
+def test_what_is_longer_than_a_title_is_prose(is_one: Callable[[str], bool], words: str) -> None:
+    """A title has two hundred characters at the most."""
+    assert is_one(words.rjust(200, "*"))
+    assert not is_one(words.rjust(201, "*"))
+
+
 PEOPLE = "\n\n- [x] Ann of the post\n- [x] Bert of the coach\n"
 
 
@@ -226,9 +254,24 @@ def test_a_further_list_with_a_title_of_its_own_is_told_and_no_criterion(title: 
 @pytest.mark.parametrize("first", [True, False])
 def test_a_list_about_criteria_is_none_of_criteria(other: str, *, first: bool) -> None:
     """A mapping, a check or an example before the criteria, or behind them, changes nothing."""
-    text = f"{other}\n{ONE}" if first else f"{ONE}{other}"
+    document = read(HEAD + (f"{other}\n{ONE}" if first else f"{ONE}{other}"))
 
-    assert acceptance(read(HEAD + text)) == ["Letters leave by noon"]
+    assert acceptance(document) == ["Letters leave by noon"]
+    assert not {one.code for one in lint(document)} - {"WS002"}
+
+
+@pytest.mark.parametrize("first", [True, False])
+@pytest.mark.parametrize(("item", "codes"), [("- [ ] looked at", ["WS012"]), ("- looked at", [])])
+def test_a_list_that_may_be_about_criteria_gives_way_to_one_that_says_plainly_what_it_is(
+    item: str, codes: list[str], *, first: bool
+) -> None:
+    """Beside `Acceptance Criteria`, a list with more words in its title is none; a box in it is told."""
+    other = f"### Acceptance criteria checklist\n\n{item}\n\n"
+    document = read(HEAD + (other + ONE if first else ONE + other))
+
+    assert acceptance(document) == ["Letters leave by noon"]
+    assert [one.code for one in lint(document)] == codes
+    assert acceptance(read(HEAD + other)) == ["looked at"]
 
 
 @pytest.mark.parametrize("where", ["front matter", "name", "heading"])

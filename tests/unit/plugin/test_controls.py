@@ -612,6 +612,7 @@ def test_whatever_else_changed_everything_runs(
 
     if what == "kept":
         assert result.ret == errors.AcceptedError.exit_code
+        result.stderr.fnmatch_lines(["*has version 2.0 of its format; this workstream reads 1.x.*"])
     else:
         assert all({"test_00.py::test", "test_01.py::test"} <= tests for tests in ran(controlled).values())
         assert len(ran(controlled)) == 4

@@ -592,6 +592,7 @@ def test(numbers, names, evidence):
     names.assertRaises(ValueError, int, "x")
     names.answer.raises(ValueError)
     names.assert_called_once()
+    names.fail
     filter(names)
 
 
@@ -607,7 +608,7 @@ def test_a_statement_that_checks_nothing_is_found(tmp_path: Path, statement: str
     idle.write_text(f"{CHECKING}    {statement}\n")
     assert list(dropped.idle(honest, "test_honest.py")) == []
     (problem,) = dropped.idle(idle, "test_idle.py")
-    assert problem.startswith(f"test_idle.py:27: {IDLE[statement]}")
+    assert problem.startswith(f"test_idle.py:28: {IDLE[statement]}")
 
 
 @pytest.mark.parametrize("file", ["test_00.py", "helper.py"])

@@ -819,3 +819,77 @@ def test_a_process_that_a_test_forked_ends_when_it_is_told_to(suite: Suite) -> N
     suite.write({"one": FORKING})
 
     assert suite.run().ret == pytest.ExitCode.OK
+
+
+FAILING = {
+    "function": """
+        def test(evidence):
+            evidence.record("answer", 41)
+            assert 41 == 42
+    """,
+    "coroutine": """
+        pytestmark = [pytestmark, pytest.mark.asyncio]
+
+        async def test(evidence):
+            evidence.record("answer", 41)
+            assert 41 == 42
+    """,
+    "method": """
+        import unittest
+
+        class TestIt(unittest.TestCase):
+            def test(self):
+                self.assertEqual(41, 42)
+    """,
+}
+
+
+@pytest.mark.parametrize("how", FAILING)
+def test_a_failing_test_shows_its_own_lines_alone(suite: Suite, how: str) -> None:
+    """Nobody reads through the harness to see why a test of theirs fails."""
+    suite.write({"one": FAILING[how]})
+    with (suite.path / "pytest.ini").open("a") as file:
+        file.write("asyncio_default_fixture_loop_scope = function\n")
+    result = suite.run(without=())
+
+    assert result.ret == pytest.ExitCode.TESTS_FAILED
+    assert "test_00.py" in result.stdout.str()
+    for name in ("execution.py", "body.py", "lost.py"):
+        assert name not in result.stdout.str()
+
+
+def test_a_run_within_a_process_leaves_its_exit_as_it_was(suite: Suite) -> None:
+    """What is put around `os._exit` for a run goes with it."""
+    before = os._exit
+    suite.write({"one": suite.PROVING})
+    suite.run()
+
+    assert os._exit is before
+
+
+def test_what_a_test_leaves_at_work_in_asyncio_ends_with_its_loop(suite: Suite) -> None:
+    """To look at tasks that nobody awaits takes nothing away from what asyncio does with them."""
+    source = """
+        import asyncio
+
+        def test(evidence):
+            ended = []
+
+            async def serve():
+                try:
+                    await asyncio.sleep(3600)
+                finally:
+                    ended.append(True)
+
+            async def main():
+                task = asyncio.create_task(serve())
+                await asyncio.sleep(0)
+
+            asyncio.run(main())
+            evidence.record("ended", ended)
+            assert ended == [True]
+    """
+    suite.write({"one": source})
+    suite.run()
+
+    assert suite.states() == {"one": "proven"}
