@@ -382,7 +382,15 @@ class Session:
             self.note_failure(EnvironmentFailure.of(call.excinfo.value))
         if report.failed and not self._is_told(report, call, test_of(item)):
             self._keep_diagnostics(item, report.when)
+            if call.excinfo is not None and self._is_of_harness(call.excinfo):
+                _show_only(report, call.excinfo.exconly().splitlines())
         return report
+
+    def _is_of_harness(self, excinfo: pytest.ExceptionInfo[BaseException]) -> bool:
+        """Whether an error came through no line of the project's: what it says is all that there is to see."""
+        is_ours = isinstance(excinfo.value, errors.WorkstreamError)
+        of_project = (inventory.is_own(Path(entry.path), self.project.folder) for entry in excinfo.traceback)
+        return is_ours and not any(of_project)
 
     def _look(self, item: pytest.Item) -> None:
         """Look at what is there of the cluster, now that a phase of a test that uses it is over."""
@@ -395,12 +403,12 @@ class Session:
             return False
         error = call.excinfo.value
         _, first = self._first_met.setdefault(id(error), (error, test))
-        crash = getattr(report.longrepr, "reprcrash", None)
-        if first != test and crash is not None:
-            lines = [f"A fixture failed in the setup of {first}, where its traceback stands:", call.excinfo.exconly()]
-            entry = ReprEntryNative([f"{line}\n" for line in "\n".join(lines).splitlines()[:_LINES_AGAIN]])
-            traceback = ReprTraceback([entry], extraline=None, style="native")
-            report.longrepr = ReprExceptionInfo(reprtraceback=traceback, reprcrash=crash)
+        if first != test:
+            lines = [
+                f"A fixture failed in the setup of {first}, which says more:",
+                *call.excinfo.exconly().splitlines(),
+            ]
+            _show_only(report, lines[:_LINES_AGAIN])
         return first != test
 
     def _keep_diagnostics(self, item: pytest.Item, when: str) -> None:
@@ -458,6 +466,15 @@ class Session:
             self.world.close(interrupted=bool(self.interrupted_by))
         finally:
             self._heard.close()
+
+
+def _show_only(report: pytest.TestReport, lines: Sequence[str]) -> None:
+    """Let a report show some lines in place of a traceback."""
+    crash = getattr(report.longrepr, "reprcrash", None)
+    if crash is not None:
+        entry = ReprEntryNative([f"{line}\n" for line in lines])
+        traceback = ReprTraceback([entry], extraline=None, style="native")
+        report.longrepr = ReprExceptionInfo(reprtraceback=traceback, reprcrash=crash)
 
 
 def test_of(item: pytest.Item) -> str:

@@ -654,7 +654,7 @@ def test_a_fixture_that_fails_for_many_tests_is_shown_once(suite: Suite, distrib
     text = result.stdout.str()
 
     assert text.count('raise OSError("the guest stays away\\nfor ever")') == 1
-    assert text.count("A fixture failed in the setup of test_00.py::test[0], where its traceback stands:") == 4
+    assert text.count("A fixture failed in the setup of test_00.py::test[0], which says more:") == 4
     assert text.count('raise OSError("the guest stays away")') == 2
     assert len(names(suite.folder / "diagnostics")) == 1 + 2
     failed = [outcome for outcome in suite.log().outcomes if outcome.result == "failed"]
@@ -840,6 +840,11 @@ FAILING = {
         class TestIt(unittest.TestCase):
             def test(self):
                 self.assertEqual(41, 42)
+    """,
+    "returned": """
+        def test(evidence):
+            evidence.record("answer", 41)
+            return 41 == 42
     """,
 }
 
