@@ -169,7 +169,7 @@ class Source:
                 yield self._instead(test, f"(not ({self._text(test)}))", "condition")
 
     def _of_statement(self, node: ast.AST) -> Iterator[Mutant]:
-        if isinstance(node, ast.Return) and node.value is not None:
+        if isinstance(node, ast.Return) and node.value is not None and not _is_none(node.value):
             yield self._instead(node, "return None", "no result")
         elif isinstance(node, ast.Expr) and isinstance(node.value, ast.Call | ast.Await):
             yield self._instead(node, "pass", "no call")
@@ -214,6 +214,10 @@ class Source:
         found = pattern.search(self._content[begin:end].decode())
         if found:
             yield Mutant(self._name, left.lineno, begin + found.start(), begin + found.end(), new, kind)
+
+
+def _is_none(node: ast.expr) -> bool:
+    return isinstance(node, ast.Constant) and node.value is None
 
 
 def _place(mutant: Mutant) -> tuple[int, int, str]:

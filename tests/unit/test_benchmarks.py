@@ -119,6 +119,8 @@ def test_mutants_are_small_faults_of_code_that_tests_can_notice(
         "    if not others:\n"
         "        raise ValueError\n"
         "    seen(number)\n"
+        "    if number == 7:\n"
+        "        return None\n"
         "    return number + 1 if number in others and number > 0 else None\n"
     )
     found = mutants.Source(path, "source.py").mutants()
@@ -127,6 +129,9 @@ def test_mutants_are_small_faults_of_code_that_tests_can_notice(
         "if (others):",
         "pass",
         "pass",
+        "if (not (number == 7)):",
+        "if number != 7:",
+        "if number == 8:",
         "return None",
         "return number - 1 if number in others and number > 0 else None",
         "return number + 2 if number in others and number > 0 else None",

@@ -150,11 +150,10 @@ def _how(more: tuple[str, ...]) -> str:
 
 def options(config: pytest.Config) -> dict[str, str]:
     """Return what was said to choose tests, by where it was said."""
-    addopts = config.getini("addopts")
     choices = {
         "command line": shlex.join(str(argument) for argument in config.invocation_params.args),
         "PYTEST_ADDOPTS": os.environ.get("PYTEST_ADDOPTS", ""),
-        "addopts": shlex.join(addopts) if isinstance(addopts, list) else str(addopts or ""),
+        "addopts": shlex.join(config.getini("addopts")),
     }
     return {where: what for where, what in choices.items() if what}
 

@@ -71,7 +71,6 @@ class Lost:
 
     def watch(self) -> None:
         """Begin to watch."""
-        self._threads.update(dict.fromkeys(threading.enumerate()))  # nobody's: they were there before the tests
         self._watch_threads()
         self._replace(warnings, "_warn_unawaited_coroutine", self._unawaited)  # Python calls it by this name
         self._replace(asyncio.BaseEventLoop, "call_exception_handler", self._handled)

@@ -215,6 +215,16 @@ def test_a_refused_writer_leaves_the_log_alone(story: type[Story], tmp_path: Pat
     first.close()
 
 
+def test_a_writer_whose_file_somebody_took_away_closes_it_all_the_same(story: type[Story], tmp_path: Path) -> None:
+    """A folder that is cleaned up under it leaves no open file behind."""
+    path = tmp_path / "evidence.jsonl"
+    writer = evidence.Writer(path)
+    path.unlink()
+    writer.close()
+    with pytest.raises(ValueError, match="closed file"):
+        writer.write(story("one").lines[0])
+
+
 def test_a_new_run_replaces_the_log(story: type[Story], tmp_path: Path) -> None:
     """A log holds one run."""
     story("one").proved(T).write(tmp_path / "evidence.jsonl")
