@@ -40,7 +40,7 @@ nox.options.error_on_missing_interpreters = True
 
 @nox.session
 def tests(session: nox.Session) -> None:
-    """Lint, types, layers and unit tests: no cluster, no engine, in some minutes."""
+    """Lint, types, layers and unit tests: no cluster, no engine, in a quarter of an hour or more."""
     _install(session)
     _lint(session)
     session.run("pytest", "-n", "2", *session.posargs)

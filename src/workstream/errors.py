@@ -169,7 +169,7 @@ class CancelledError(WorkstreamError):
     """The run was interrupted; what was under way ends here."""
 
     exit_code = 130
-    summary = "the run was interrupted (143 if by SIGTERM)"
+    summary = "the run was interrupted (143 if by SIGTERM, 129 by SIGHUP)"
 
 
 class BusyError(WorkstreamError):
