@@ -85,6 +85,8 @@ data_file = {folder}/coverage/data
 context = ${{MUTANTS_TEST-}}
 """
 
+_running: set[int] = set()  # processes of pytest, each the first of a group
+
 
 @dataclass(frozen=True, slots=True)
 class Mutant:
@@ -270,8 +272,9 @@ class Place:
         return self.folder / "environment" / "bin" / "python"
 
     def prepare(self) -> None:
-        """Make both, unless they are there."""
+        """Make both, unless they are there; take out the fault of a run that was ended in the middle."""
         if self.python.is_file():
+            _run("git", "-C", self.clone, "checkout", "--quiet", "--", ".")
             return
         _run("git", "clone", "--quiet", ROOT, self.clone)
         _run(sys.executable, "-m", "venv", self.folder / "environment")
@@ -299,12 +302,15 @@ class Place:
             text=True,
             start_new_session=True,
         )
+        _running.add(process.pid)
         try:
             said, _ = process.communicate(timeout=limit)
         except subprocess.TimeoutExpired:
             os.killpg(process.pid, signal.SIGKILL)
             said, _ = process.communicate()
             return False, f"{said}\nnot ended after {limit:.0f} s"
+        finally:
+            _running.discard(process.pid)
         return process.returncode == 0, said
 
 
@@ -439,11 +445,16 @@ def try_all(mutants: Sequence[Mutant], places: Sequence[Place], folder: Path, qu
                     flush=True,
                 )
 
-    threads = [threading.Thread(target=work, args=[place]) for place in places]
+    threads = [threading.Thread(target=work, args=[place], daemon=True) for place in places]
     for thread in threads:
         thread.start()
-    for thread in threads:
-        thread.join()
+    try:
+        for thread in threads:
+            thread.join()
+    except KeyboardInterrupt:
+        for process in [*_running]:
+            os.killpg(process, signal.SIGKILL)
+        raise
 
 
 def main() -> None:
