@@ -207,6 +207,7 @@ def test_whoever_asks_for_the_cluster_has_described_what_it_is_made_of(suite: Su
     suite.write({"one": "def test(cluster):\n    pass\n"})
     suite.run()
     assert ("default StorageClass", "none", "") in described(suite)
+    assert ("helm", "4.0.5 (from PATH)", "") in described(suite)
 
 
 def test_processes_of_xdist_pass_on_all_of_that(suite: Suite) -> None:
