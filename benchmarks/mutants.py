@@ -21,7 +21,7 @@ import json
 import os
 import random
 import re
-import signal
+import shutil
 import sqlite3
 import subprocess
 import sys
@@ -34,6 +34,8 @@ from typing import TYPE_CHECKING
 
 from coverage.numbits import numbits_to_nums
 
+from workstream import errors, limits, processes
+
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
 
@@ -41,6 +43,7 @@ ROOT = Path(__file__).resolve().parents[1]
 SEED, COUNT = 8, 200
 QUICK, LONG = 40.0, 240.0  # seconds of tests for each
 _OF_ONE_FUNCTION = 3  # tests that differ in their parameters: what these do not notice, the others seldom do
+_ALL_TESTS = 4 * 3600.0  # seconds that all of them may take
 _STARTUP = 60.0  # seconds that pytest takes at the most beside its tests
 
 _COMPARISONS = {ast.Eq: "!=", ast.NotEq: "==", ast.Lt: "<=", ast.LtE: "<", ast.Gt: ">=", ast.GtE: ">"} | {
@@ -84,8 +87,6 @@ patch = _exit
 data_file = {folder}/coverage/data
 context = ${{MUTANTS_TEST-}}
 """
-
-_running: set[int] = set()  # processes of pytest, each the first of a group
 
 
 @dataclass(frozen=True, slots=True)
@@ -293,25 +294,15 @@ class Place:
             "no:cacheprovider",
             f"--basetemp={self.folder}/temporary",
         ]
-        process = subprocess.Popen(  # noqa: S603 - an argument list, no shell
-            [*command, *arguments],
-            cwd=self.clone,
-            env={**os.environ, **environment},
-            stdout=subprocess.PIPE,
-            stderr=subprocess.STDOUT,
-            text=True,
-            start_new_session=True,
-        )
-        _running.add(process.pid)
+        within = limits.Limit("a run of unit tests", limit or _ALL_TESTS)
         try:
-            said, _ = process.communicate(timeout=limit)
-        except subprocess.TimeoutExpired:
-            os.killpg(process.pid, signal.SIGKILL)
-            said, _ = process.communicate()
-            return False, f"{said}\nnot ended after {limit:.0f} s"
-        finally:
-            _running.discard(process.pid)
-        return process.returncode == 0, said
+            ended = processes.run(
+                [*command, *arguments], limit=within, environment=environment, folder=self.clone, accept=range(256)
+            )
+        except (errors.ProgramTimeoutError, errors.ProgramFailedError) as error:  # by a signal
+            return False, str(error)
+        processes.require_not_cancelled()  # what was told to end may end with any exit code
+        return ended.returncode == 0, ended.stdout + ended.stderr
 
 
 def _run(*command: str | Path) -> None:
@@ -335,7 +326,9 @@ class Reach:
         """Run all unit tests once, unless that was done."""
         data = self._folder / "coverage" / "data"
         if not data.is_file():
-            data.parent.mkdir(parents=True, exist_ok=True)
+            shutil.rmtree(data.parent, ignore_errors=True)  # of a run that was ended in the middle
+            (self._folder / "times.jsonl").unlink(missing_ok=True)
+            data.parent.mkdir(parents=True)
             (self._folder / "learns.py").write_text(_LEARNS)
             rules = self._folder / "coverage.ini"
             rules.write_text(_COVERAGE.format(folder=self._folder))
@@ -348,10 +341,12 @@ class Reach:
                 "MUTANTS_TIMES": str(self._folder / "times.jsonl"),
                 "PYTHONPATH": str(self._folder),
             }
-            _, said = place.pytest(["-n", "2", "-p", "learns", "--tb=no"], None, environment)
+            try:
+                _, said = place.pytest(["-n", "2", "-p", "learns", "--tb=no"], None, environment)
+            finally:
+                hook.unlink()
             print(said.strip().splitlines()[-1])
             _run(place.python, "-m", "coverage", "combine", "--quiet", f"--rcfile={rules}", data.parent)
-            hook.unlink()
         passed: dict[str, bool] = {}
         for line in (self._folder / "times.jsonl").read_text(encoding="utf-8").splitlines():
             test, seconds, good = json.loads(line)
@@ -438,7 +433,10 @@ def try_all(mutants: Sequence[Mutant], places: Sequence[Place], folder: Path, qu
                 return
             kept = folder / "results" / f"{number:04}.json"
             if not kept.exists():
-                one = tried(mutant, place, reach, quick, long)
+                try:
+                    one = tried(mutant, place, reach, quick, long)
+                except errors.CancelledError:
+                    return
                 kept.write_text(json.dumps(asdict(one), indent=1))
                 print(
                     f"{number:4} {one.result:9} {one.seconds:5.1f} s  {mutant.path}:{mutant.line} {mutant.kind}",
@@ -452,8 +450,9 @@ def try_all(mutants: Sequence[Mutant], places: Sequence[Place], folder: Path, qu
         for thread in threads:
             thread.join()
     except KeyboardInterrupt:
-        for process in [*_running]:
-            os.killpg(process, signal.SIGKILL)
+        processes.cancel()  # whatever runs: what it would have come to, nobody knows
+        for thread in threads:
+            thread.join()
         raise
 
 
@@ -493,4 +492,7 @@ def main() -> None:
 
 
 if __name__ == "__main__":
-    main()
+    try:
+        main()
+    except KeyboardInterrupt:
+        sys.exit("stopped: what was tried is kept, and the same command goes on")
