@@ -382,15 +382,9 @@ class Session:
             self.note_failure(EnvironmentFailure.of(call.excinfo.value))
         if report.failed and not self._is_told(report, call, test_of(item)):
             self._keep_diagnostics(item, report.when)
-            if call.excinfo is not None and self._is_of_harness(call.excinfo):
+            if call.excinfo is not None and _is_of_harness(call.excinfo):
                 _show_only(report, call.excinfo.exconly().splitlines())
         return report
-
-    def _is_of_harness(self, excinfo: pytest.ExceptionInfo[BaseException]) -> bool:
-        """Whether an error came through no line of the project's: what it says is all that there is to see."""
-        is_ours = isinstance(excinfo.value, errors.WorkstreamError)
-        of_project = (inventory.is_own(Path(entry.path), self.project.folder) for entry in excinfo.traceback)
-        return is_ours and not any(of_project)
 
     def _look(self, item: pytest.Item) -> None:
         """Look at what is there of the cluster, now that a phase of a test that uses it is over."""
@@ -466,6 +460,15 @@ class Session:
             self.world.close(interrupted=bool(self.interrupted_by))
         finally:
             self._heard.close()
+
+
+def _is_of_harness(excinfo: pytest.ExceptionInfo[BaseException]) -> bool:
+    """Whether an error is ours, and came through no line of a suite's: what it says is all that there is to see."""
+    files = {
+        path for entry in excinfo.traceback if (path := Path(entry.path)).is_absolute()
+    }  # else ours, `<workstream>`
+    of_suite = any(inventory.is_own(path, path.parent) for path in files)  # wherever it stands
+    return isinstance(excinfo.value, errors.WorkstreamError) and not of_suite
 
 
 def _show_only(report: pytest.TestReport, lines: Sequence[str]) -> None:

@@ -864,6 +864,15 @@ def test_a_failing_test_shows_its_own_lines_alone(suite: Suite, how: str) -> Non
         assert name not in result.stdout.str()
 
 
+def test_an_error_of_ours_shows_the_line_of_the_test_that_met_it(suite: Suite) -> None:
+    """What was called, and from where, nobody should have to guess."""
+    raising = "def test(evidence):\n    raise errors.ChartError('no', instead='mend')"
+    suite.write({"one": f"from workstream import errors\n\n{raising}\n"})
+    result = suite.run()
+
+    result.stdout.fnmatch_lines([">*raise errors.ChartError('no', instead='mend')"])
+
+
 def test_a_run_within_a_process_leaves_its_exit_as_it_was(suite: Suite) -> None:
     """What is put around `os._exit` for a run goes with it."""
     before = os._exit
