@@ -213,6 +213,12 @@ use_archive_of_classes() {
     export SPARK_DAEMON_JAVA_OPTS="-XX:SharedArchiveFile=$ARCHIVE.jsa ${SPARK_DAEMON_JAVA_OPTS-}"
 }
 
+# Master and Worker keep books, and what Java's second compiler costs at their start never comes back. The shuffle service
+# keeps it: what that encrypts is a busy loop.
+use_one_compiler() {
+    export SPARK_DAEMON_JAVA_OPTS="-XX:TieredStopAtLevel=1 ${SPARK_DAEMON_JAVA_OPTS-}"
+}
+
 start_master() {
     require_port SPARK_MASTER_PORT "${SPARK_MASTER_PORT:-7077}"
     require_port SPARK_MASTER_WEBUI_PORT "${SPARK_MASTER_WEBUI_PORT:-8080}"
@@ -223,6 +229,7 @@ start_master() {
         export SPARK_MASTER_OPTS="${SPARK_MASTER_OPTS-} -Dspark.deploy.recoveryMode=FILESYSTEM"
         SPARK_MASTER_OPTS+=" -Dspark.deploy.recoveryDirectory=$SPARK_RECOVERY_DIR"
     fi
+    use_one_compiler
     use_archive_of_classes
     exec spark-class org.apache.spark.deploy.master.Master "$@"
 }
@@ -266,6 +273,7 @@ start_worker() {
     fi
     # Spark would take the next port that is free, and whoever asks this one would meet a stranger.
     export SPARK_WORKER_OPTS="${SPARK_WORKER_OPTS-} -Dspark.port.maxRetries=0"
+    use_one_compiler
     use_archive_of_classes
     exec spark-class org.apache.spark.deploy.worker.Worker "$@" "$SPARK_MASTER_URL"
 }

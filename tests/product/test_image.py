@@ -99,6 +99,18 @@ def test_every_daemon_starts_from_the_archive_of_classes(daemon: str, request: p
     assert "/opt/spark/archive/classes.jsa" in maps
 
 
+@pytest.mark.parametrize(("daemon", "alone"), [("shuffle", False), ("master", True), ("worker", True)])
+def test_what_keeps_books_does_without_the_second_compiler(
+    daemon: str, request: pytest.FixtureRequest, *, alone: bool
+) -> None:
+    """Master and Worker live without it; the shuffle service, which may encrypt every block, keeps it."""
+    running: Running = request.getfixturevalue(daemon)
+    command = running.execute("sh", "-c", r"tr '\0' ' ' < /proc/$(pgrep -o java)/cmdline").log
+
+    assert "org.apache.spark.deploy" in command
+    assert ("-XX:TieredStopAtLevel=1" in command) is alone
+
+
 def test_a_worker_registers_with_the_master(master: Running, worker: Running) -> None:  # noqa: ARG001 - has registered
     """The master lists one living worker, at the host name that it was given."""
     page = "import urllib.request; print(urllib.request.urlopen('http://localhost:8080/json/').read().decode())"
