@@ -68,6 +68,12 @@ def test_the_critical_path_has_no_gaps(story: type[Story], tmp_path: Path) -> No
     assert path(run) == [("a", 0, 1), ("part", 1, 3), ("a", 3, 4), ("", 4, 6), ("b", 6, 7)]
 
 
+def test_a_part_shorter_than_clocks_differ_is_no_piece_of_the_path(story: type[Story], tmp_path: Path) -> None:
+    """At the very end of a step it would be a piece of no time, and the path would go no further."""
+    run = log(story, tmp_path, step("a", 0, 4), step("short", 3.999, 4, "a"))
+    assert path(run) == [("a", 0, 4)]
+
+
 def test_the_critical_path_goes_to_what_was_waited_for(story: type[Story], tmp_path: Path) -> None:
     """Where the tests only wait it is what they wait for that counts, back to where that was begun; and no further."""
     run = log(

@@ -90,6 +90,7 @@ def test_a_suite_that_notices_every_control_is_green(controlled: Controlled) -> 
             "2 of 2 controls turned exactly those criteria red that they must.",
         ]
     )
+    result.stderr.fnmatch_lines(["*1 of 4: the product as it is", "*2 of 4: left: left is broken."])
     found = controlled.matrix()
     assert found["agrees"]
     assert found["problems"] == []

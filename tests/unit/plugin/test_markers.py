@@ -208,6 +208,7 @@ def test_markers_may_name_the_documents_of_the_project(suite: Suite, where: str)
     suite.write({"one": "@pytest.mark.criterion('WS-901', 'something else')\n" + suite.PROVING})
     (suite.path / "documents").mkdir()
     (suite.path / "documents" / "WS-901.md").write_text("## WS-901: Other")
+    (suite.path / "documents" / "README.md").write_text("No document.\n")
     assert suite.run().ret == pytest.ExitCode.USAGE_ERROR
     with (suite.path / "pytest.ini").open("a") as file:
         file.write(f"workstream_documents = {where}\n")

@@ -180,6 +180,18 @@ def test_what_a_setting_or_a_hook_leaves_out_was_not_run(halved: Suite, name: st
     assert result.ret == pytest.ExitCode.TESTS_FAILED
 
 
+def test_the_tests_in_a_folder_that_a_setting_leaves_out_are_known(suite: Suite) -> None:
+    """They are named, and not only something that may have been missed."""
+    (suite.path / "more").mkdir()
+    suite.write({"one": suite.PROVING})
+    suite.add("more/test_more.py", "one", suite.PROVING)
+    append(suite, "conftest.py", "\n\ncollect_ignore = ['more']\n")
+    suite.run(own_process=True)
+    selection = suite.log().selection
+    assert selection is not None
+    assert (selection.left_out, selection.unknown) == (("more/test_more.py::test",), ())
+
+
 def test_what_the_environment_leaves_out_was_not_run(halved: Suite, monkeypatch: pytest.MonkeyPatch) -> None:
     """PYTEST_ADDOPTS stands in the evidence, and so does what is said on the command line."""
     monkeypatch.setenv("PYTEST_ADDOPTS", "-k 'not more'")
@@ -223,6 +235,13 @@ def test_a_part_says_that_it_was_one(halved: Suite, distributed: tuple[str, ...]
     )
     assert "three" not in result.stdout.str()
     assert "**This run was a part of the suite.**" in (halved.folder / "checklist.md").read_text()
+
+
+def test_what_is_odd_where_nothing_speaks_of_criteria_is_nobodys_business(suite: Suite) -> None:
+    """Two tests of one name are a typo, but no promise stands on them."""
+    suite.write({"one": suite.PROVING})
+    (suite.path / "test_plain.py").write_text("def test_plain():\n    pass\n\n\ndef test_plain():\n    pass\n")
+    assert suite.run().ret == pytest.ExitCode.OK
 
 
 def test_what_is_left_out_and_speaks_of_nothing_is_not_missed(suite: Suite) -> None:
@@ -762,15 +781,19 @@ def test_a_whole_run_may_have_options(suite: Suite, option: str) -> None:
     assert suite.run(*option.split()).ret == pytest.ExitCode.OK
 
 
-def test_the_files_of_a_suite_are_inputs_without_anybody_describing_them(suite: Suite) -> None:
-    """A helper, a conftest and a module that is imported late are told with their hashes."""
+@pytest.mark.parametrize("distributed", [(), ("-n2",)], ids=["alone", "xdist"])
+def test_the_files_of_a_suite_are_inputs_without_anybody_describing_them(
+    suite: Suite, distributed: tuple[str, ...]
+) -> None:
+    """A helper, a conftest, a module that is imported late and one whose tests speak of nothing, with their hashes."""
     (suite.path / "helper.py").write_text("answer = 42\n")
     (suite.path / "late.py").write_text("answer = 42\n")
+    (suite.path / "test_plain.py").write_text("def test_plain():\n    pass\n")
     source = "import helper\n\ndef test(evidence):\n    import late\n    evidence.record('answer', late.answer)\n"
     suite.write({"one": source})
-    suite.run(own_process=True)
+    suite.run(*distributed, own_process=True)
     found = {one.path for one in suite.log().subjects if one.name == "file of the suite"}
-    assert found == {"conftest.py", "helper.py", "late.py"}
+    assert found == {"conftest.py", "helper.py", "late.py", "test_plain.py"}
 
 
 @pytest.mark.parametrize("added", [True, False])
@@ -1108,6 +1131,17 @@ def test_nobody_calls_a_run_a_success_that_proved_nothing(suite: Suite, hook: st
     suite.write({"one": FAILING})
     append(suite, "conftest.py", hook)
     assert suite.run(own_process=True).ret != pytest.ExitCode.OK
+
+
+@pytest.mark.parametrize(("source", "code"), [(FAILING, 3), (FAILING.replace("41", "42"), 0)], ids=["3", "0"])
+def test_what_leaves_in_its_own_way_keeps_its_exit_code_where_that_is_true(
+    suite: Suite, source: str, code: int
+) -> None:
+    """That of an error, and that of a success where every criterion is proven."""
+    suite.write({"one": source})
+    leaving = LEAVING.format(hook="unconfigure", when="trylast=True")
+    append(suite, "conftest.py", leaving.replace("os._exit(0)", f"os._exit({code})"))
+    assert suite.run(own_process=True).ret == code
 
 
 COMPLAINING = """

@@ -1972,6 +1972,42 @@ def test_what_a_fixture_of_several_tests_finds_out_at_its_end_is_of_each_that_us
     assert suite.states()["one"] == ("proven" if complaints == "[]" else "failed")
 
 
+BEGINNING = """
+import threading
+
+other, threads = threading.Event(), []
+
+
+def check():
+    other.wait(60)
+    assert 41 == 42
+
+
+@pytest.mark.filterwarnings("ignore")
+@pytest.mark.criterion("WS-900", "begins")
+def test_begins(evidence):
+    evidence.record("answer", 42)
+    threads.append(threading.Thread(target=check))
+    threads[0].start()
+
+
+@pytest.mark.filterwarnings("ignore")
+@pytest.mark.criterion("WS-900", "goes on")
+def test_goes_on(evidence):
+    evidence.record("answer", 42)
+    other.set()
+    threads[0].join()
+"""
+
+
+def test_what_a_thread_finds_out_while_another_test_runs_is_of_the_one_that_began_it(suite: Suite) -> None:
+    """It belongs to the test whose word it takes back."""
+    suite.write({"begins": "", "goes on": ""})
+    (suite.path / "test_00.py").write_text(f"import pytest\n{BEGINNING}")
+    suite.run()
+    assert suite.states() == {"begins": "failed", "goes on": "proven"}
+
+
 def test_what_a_fixture_finds_out_after_the_last_test_is_of_each_that_used_it(suite: Suite) -> None:
     """With -x the fixtures of the session end only when it does."""
     failing = "def test(evidence):\n    evidence.record('answer', 41)\n    assert False\n"
