@@ -90,7 +90,9 @@ def test_a_suite_that_notices_every_control_is_green(controlled: Controlled) -> 
             "2 of 2 controls turned exactly those criteria red that they must.",
         ]
     )
-    result.stderr.fnmatch_lines(["*1 of 4: the product as it is", "*2 of 4: left: left is broken."])
+    told = (controlled.results / "run.log").read_text()
+    assert "1 of 4: the product as it is\n" in told
+    assert "2 of 4: left: left is broken.\n" in told
     found = controlled.matrix()
     assert found["agrees"]
     assert found["problems"] == []
