@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 import pytest
@@ -109,6 +110,26 @@ def test_what_keeps_books_does_without_the_second_compiler(
 
     assert "org.apache.spark.deploy" in command
     assert ("-XX:TieredStopAtLevel=1" in command) is alone
+
+
+_ASKS_PYTHON = """
+import glob, linecache, sys
+sys.path[:0] = glob.glob("/opt/spark/python/lib/*.zip")
+import py4j.java_gateway, pyspark.worker
+for module in (py4j.java_gateway, pyspark.worker):
+    print(module.__file__)
+code = pyspark.worker.main.__code__
+print(linecache.getlines(code.co_filename, vars(pyspark.worker))[code.co_firstlineno - 1])
+"""
+
+
+def test_the_python_modules_of_spark_are_compiled(lab: Lab) -> None:
+    """Python says where it took a module from; and it still knows each line, for tracebacks."""
+    ended = lab.ended("python3", "-c", _ASKS_PYTHON)
+    *modules, line = ended.log.split("\n")[:3]
+
+    assert [Path(one).name for one in modules] == ["java_gateway.pyc", "worker.pyc"]
+    assert line == "def main(infile, outfile):"
 
 
 def test_a_worker_registers_with_the_master(master: Running, worker: Running) -> None:  # noqa: ARG001 - has registered
