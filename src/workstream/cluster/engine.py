@@ -135,6 +135,11 @@ class Engine:
         """Return the content hash of an image, `sha256:…`."""
         return self.run("image", "inspect", "--format", "{{.Id}}", name).stdout.strip()
 
+    def image_label(self, name: str, label: str) -> str:
+        """Return what a label of an image says; nothing if it has none of that name."""
+        shown = f'{{{{index .Config.Labels "{label}"}}}}'
+        return self.run("image", "inspect", "--format", shown, name).stdout.strip()
+
     def pull(self, name: str) -> bool:
         """Pull an image; return whether that worked. What could not be pulled is not tried again."""
         return _pull(self, name)

@@ -22,6 +22,7 @@ if TYPE_CHECKING:
     from workstream.cluster.engine import Engine
 
 BASE_LABEL = "workstream.node-base"  # of a node image that was made of another: that one's name and digest
+_HOLDS_LABEL = "workstream.node-holds"  # of such a one: the images that it holds besides, by their names in the engine
 _THROWN_AWAY = "CI"  # a variable: on a machine that sets it, there is no next run
 _REPOSITORY = "workstream/prepared-node"
 
@@ -40,6 +41,11 @@ def newest(engine: Engine, base: str) -> str:
     say("images", f"{prepared[0]} is there: a node image that holds the images of a run before")
     engine.use_image(prepared[0])
     return prepared[0]
+
+
+def held(engine: Engine, node: str) -> list[str]:
+    """Return the images that a node image holds because runs bring them; none of one that was not prepared."""
+    return engine.image_label(node, _HOLDS_LABEL).split()
 
 
 def prepare(engine: Engine, node: str, brought: Sequence[str]) -> None:
@@ -72,7 +78,7 @@ def prepare(engine: Engine, node: str, brought: Sequence[str]) -> None:
 
 
 def _make(engine: Engine, base: str, brought: Sequence[str], name: str) -> None:
-    labels = labels_of_ours() | {BASE_LABEL: _stated(engine, base)}
+    labels = labels_of_ours() | {BASE_LABEL: _stated(engine, base), _HOLDS_LABEL: " ".join(brought)}
     told = json.loads(engine.run("image", "inspect", "--format", "{{json .Config}}", base).stdout)
     changes = [f"LABEL {label}={json.dumps(value)}" for label, value in labels.items()]
     changes += [f"{key.upper()} {json.dumps(told[key])}" for key in ("Entrypoint", "Cmd") if told.get(key)]
@@ -92,8 +98,7 @@ def _prepared(engine: Engine, base: str) -> list[str]:
 
 def _base(engine: Engine, node: str) -> str:
     """Return the name of the node image that one was made of; its own if it was not."""
-    label = f'{{{{index .Config.Labels "{BASE_LABEL}"}}}}'
-    stated = engine.run("image", "inspect", "--format", label, node).stdout.strip()
+    stated = engine.image_label(node, BASE_LABEL)
     return stated.split()[0] if stated else node
 
 

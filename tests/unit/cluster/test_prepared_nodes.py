@@ -96,6 +96,7 @@ def test_the_next_run_has_nodes_that_hold_what_this_one_loaded(docker: Docker) -
     (committed,) = docker.calls("commit")
     assert '--change ENTRYPOINT ["/entry", "/sbin/init"] helper' in committed
     assert '--change LABEL workstream.node-base="node:1 sha256:of-node:1"' in committed
+    assert '--change LABEL workstream.node-holds="queue:dev-1 store:dev-1"' in committed
     assert f'--change LABEL workstream.home="{cache.home_id()}"' in committed
     assert not (docker.state / "helper").exists()
     assert all(f"--filter label=workstream.home={cache.home_id()} " in call for call in docker.calls("image ls"))
