@@ -401,7 +401,7 @@ def test_workers_unpack_what_they_hold_while_the_control_plane_comes_up(
     lines = [f"hub.example/team/{name}:dev-1 type sha256:{name} 1.0 MiB" for name in ("queue", "store", "other")]
     (machine.state / "listed").write_text("REF TYPE DIGEST SIZE\n" + "\n".join(lines))
     (machine.state / "create").write_text(
-        f"until [ $(grep -c . {machine.state}/unpacked) = 4 ]; do sleep 0.05; done; sleep 0.3\n"
+        f"until [ $(grep -c . {machine.state}/unpacked) -ge 4 ]; do sleep 0.05; done; sleep 0.3\n"
     )
     with machine.manager.running(keep=lambda: False):
         pass
