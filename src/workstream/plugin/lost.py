@@ -83,8 +83,9 @@ class Lost:
         self._watch_exit()
 
     def close(self) -> None:
-        """Stop watching."""
+        """Stop watching. Threads of the run may end behind it, in a process that goes on: nobody is left to tell."""
         self._stack.close()
+        self._lose = lambda *_: None
 
     @contextlib.contextmanager
     def body(self, owner: Running) -> Iterator[None]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import threading
 from typing import TYPE_CHECKING
 
 import pytest
@@ -635,7 +636,7 @@ SITUATIONS = {
         import time
 
         def check():
-            time.sleep(600)
+            time.sleep(86400)
             assert 41 == 42
 
         def test(evidence):
@@ -669,7 +670,7 @@ SITUATIONS = {
 
         def test(evidence):
             evidence.record("answer", 42)
-            timer = threading.Timer(600, check)
+            timer = threading.Timer(86400, check)
             timer.daemon = True
             timer.start()
         """,
@@ -695,7 +696,7 @@ SITUATIONS = {
         import time
 
         def check():
-            time.sleep(600)
+            time.sleep(86400)
             assert 41 == 42
 
         def test(evidence):
@@ -710,7 +711,7 @@ SITUATIONS = {
         import time
 
         def serve():
-            time.sleep(600)
+            time.sleep(86400)
 
         def test(evidence):
             evidence.record("answer", 42)
@@ -2006,6 +2007,34 @@ def test_what_a_thread_finds_out_while_another_test_runs_is_of_the_one_that_bega
     (suite.path / "test_00.py").write_text(f"import pytest\n{BEGINNING}")
     suite.run()
     assert suite.states() == {"begins": "failed", "goes on": "proven"}
+
+
+LATE = """
+import pathlib
+import threading
+import time
+
+def check():
+    while not pathlib.Path("over").exists():
+        time.sleep(0.01)
+    assert 41 == 42
+
+def test(evidence):
+    evidence.record("answer", 42)
+    threading.Thread(target=check, name="late", daemon=True).start()
+"""
+
+
+def test_what_a_thread_finds_out_behind_the_run_harms_nobody(suite: Suite, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Whoever runs pytest in a process that goes on hears of the assertion alone: the log is closed."""
+    heard: list[type[BaseException]] = []
+    monkeypatch.setattr(threading, "excepthook", lambda arguments: heard.append(arguments.exc_type))
+    suite.write({"one": LATE})
+    suite.run()
+    (late,) = [thread for thread in threading.enumerate() if thread.name == "late"]
+    (suite.path / "over").touch()
+    late.join(60)
+    assert (suite.states(), heard) == ({"one": "failed"}, [AssertionError])
 
 
 def test_what_a_fixture_finds_out_after_the_last_test_is_of_each_that_used_it(suite: Suite) -> None:
