@@ -464,9 +464,8 @@ class Session:
 
 def _is_of_harness(excinfo: pytest.ExceptionInfo[BaseException]) -> bool:
     """Whether an error is ours, and came through no line of a suite's: what it says is all that there is to see."""
-    files = {
-        path for entry in excinfo.traceback if (path := Path(entry.path)).is_absolute()
-    }  # else ours, `<workstream>`
+    # What has no absolute path is ours: `<workstream>`, say.
+    files = {path for entry in excinfo.traceback if (path := Path(entry.path)).is_absolute()}
     of_suite = any(inventory.is_own(path, path.parent) for path in files)  # wherever it stands
     return isinstance(excinfo.value, errors.WorkstreamError) and not of_suite
 
