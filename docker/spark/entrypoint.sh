@@ -131,9 +131,10 @@ listens() { # process, or a pattern of such; port
     return 1
 }
 
+# Who tries to reach a pod that has just gone hears nothing, and would still wait when the next one is there.
 answers() { # host, an IPv6 address in brackets too; port
     local host=${1#[}
-    timeout 5 bash -c ': <"/dev/tcp/$1/$2"' bash "${host%]}" "$2" 2>/dev/null
+    timeout 2 bash -c ': <"/dev/tcp/$1/$2"' bash "${host%]}" "$2" 2>/dev/null
 }
 
 some_master_answers() {

@@ -8,9 +8,9 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from support import image, node_folders, staging
-from support.applications import REDUCES, SMALL_MACHINE, Submitter
+from support.applications import SMALL_MACHINE, Submitter
 from support.install import install
-from support.paused_jobs import pausing
+from support.paused_jobs import FEW, pausing
 from support.places import CHART, DEFAULT_IMAGE, IMAGE, JOBS, RELEASE
 from workstream import errors, processes
 from workstream.cluster import helm
@@ -21,6 +21,7 @@ if TYPE_CHECKING:
 
     from support.applications import Running
     from support.install import Change
+    from support.paused_jobs import Reduces
     from support.staging import Place
     from workstream.cluster.access import Cluster
     from workstream.cluster.engine import Engine
@@ -142,13 +143,13 @@ def submitter(cluster: Cluster, release: Release, subject: Subject) -> Submitter
 
 
 @pytest.fixture
-def reduces() -> int:
-    """Give how many reduce tasks a job has."""
-    return REDUCES
+def reduces() -> Reduces:
+    """Give what the reduce tasks of a job are."""
+    return FEW
 
 
 @pytest.fixture
-def paused(submitter: Submitter, reduces: int) -> Iterator[Running]:
+def paused(submitter: Submitter, reduces: Reduces) -> Iterator[Running]:
     """Give such a job whose driver runs in the Master's pod."""
     with pausing(submitter, reduces) as job:
         yield job

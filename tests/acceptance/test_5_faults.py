@@ -10,7 +10,7 @@ import pytest
 from support import shuffle
 from support.applications import expected_sums
 from support.install import known_workers
-from support.paused_jobs import done_once, end, finish, go_on, map_work
+from support.paused_jobs import Reduces, done_once, end, finish, go_on, map_work
 from support.places import SHUFFLE_FOLDER
 from workstream import limits
 from workstream.cluster import helm, waiting
@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     from workstream.cluster.helm import Release
     from workstream.evidence import Recorder
 
-MANY = 200  # keys and reduce tasks, so that fetching takes some seconds and every task fetches something
+MANY = Reduces(tasks=60, lasting=0.25)  # so that tasks fetch for some seconds, on whatever machine
 
 SURVIVES_RESTART = "The service knows those executors again after a restart of its own"
 
@@ -55,7 +55,7 @@ def test_the_map_work_of_killed_executors_is_not_done_again(
 
 
 @pytest.mark.criterion("WS-001-04", SURVIVES_RESTART)
-@pytest.mark.parametrize("reduces", [MANY])
+@pytest.mark.parametrize("reduces", [pytest.param(MANY, id="many")])
 def test_a_service_that_is_killed_under_load_serves_what_dead_executors_wrote(
     cluster: Cluster,
     release: Release,
@@ -78,14 +78,14 @@ def test_a_service_that_is_killed_under_load_serves_what_dead_executors_wrote(
         application = end(paused, evidence)
     finally:  # the next test is not to meet a service that is away
         after = shuffle.await_restart(cluster, release, before) if before else {}
-    evidence.record("reduce tasks that had ended when the last service was killed, of all", [fetched, MANY])
+    evidence.record("reduce tasks that had ended when the last service was killed, of all", [fetched, MANY.tasks])
     evidence.record("executors killed between map and reduce, by node", killed)
     evidence.record("starts of the shuffle pods' containers, before and after", {"before": before, "after": after})
     evidence.record("seconds from the kill until all was over", round(time.monotonic() - began, 1))
 
     assert [node for node, count in killed.items() if not count] == [], "nodes where there was no executor to kill"
-    assert 0 < fetched < MANY, "reduce tasks that had ended: the services were not killed under load"
-    assert application.said["sums"] == expected_sums(MANY), "the sums are wrong"
+    assert 0 < fetched < MANY.tasks, "reduce tasks that had ended: the services were not killed under load"
+    assert application.said["sums"] == expected_sums(MANY.tasks), "the sums are wrong"
     assert map_work(application) == done_once(paused), "the map work was done again: the service forgot the executors"
 
 

@@ -132,6 +132,55 @@ def test_the_python_modules_of_spark_are_compiled(lab: Lab) -> None:
     assert line == "def main(infile, outfile):"
 
 
+_LOOKS_ANEW = """
+import glob, importlib, os, sys, zipfile, zipimport
+sys.path[:0] = glob.glob("/opt/spark/python/lib/*.zip") + glob.glob("/opt/spark/jars/spark-core_*.jar")
+sys.path.insert(0, "/tmp/new.zip")
+
+def write(*names):
+    with zipfile.ZipFile("/tmp/new.zip", "w") as archive:
+        for name in names:
+            archive.writestr(name + "/__init__.py", "")
+
+write("one")
+import one, pyspark.worker
+read = []
+directory = zipimport._read_directory
+zipimport._read_directory = lambda archive: read.append(archive) or directory(archive)
+importlib.invalidate_caches()
+print(read)
+write("one", "another")
+importlib.invalidate_caches()
+import another
+print(sorted(set(read)), another.__file__)
+os.remove("/tmp/new.zip")
+importlib.invalidate_caches()
+try:
+    import third
+except ImportError as error:
+    print(error)
+"""
+
+
+def test_python_reads_an_archive_again_only_if_it_changed(lab: Lab) -> None:
+    """PySpark asks it to look anew before every task; it finds what is new, and reads nothing that is not."""
+    ended = lab.ended("python3", "-c", _LOOKS_ANEW)
+
+    assert ended.log.splitlines() == [
+        "[]",
+        "['/tmp/new.zip'] /tmp/new.zip/another/__init__.py",
+        "No module named 'third'",
+    ]
+
+
+def test_the_launcher_does_without_the_second_compiler(lab: Lab) -> None:
+    """It is the process before each of Spark's that writes its command line."""
+    traced = lab.ended("env", "SHELLOPTS=xtrace", "spark-submit", "--version").log.splitlines()
+    (started,) = [line for line in traced if line.startswith("+") and "org.apache.spark.launcher.Main" in line]
+
+    assert " -XX:TieredStopAtLevel=1 " in started
+
+
 def test_a_worker_registers_with_the_master(master: Running, worker: Running) -> None:  # noqa: ARG001 - has registered
     """The master lists one living worker, at the host name that it was given."""
     page = "import urllib.request; print(urllib.request.urlopen('http://localhost:8080/json/').read().decode())"

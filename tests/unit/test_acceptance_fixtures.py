@@ -51,7 +51,7 @@ def test_the_image_is_built_from_what_was_there_when_it_began(tmp_path: Path, mo
     (tmp_path / "sources").mkdir()
     (tmp_path / "copies").mkdir()
     monkeypatch.setattr(image, "IMAGE", tmp_path / "sources")
-    names = ("Dockerfile", "archive_classes.py", "entrypoint.sh", "versions.toml")
+    names = ("Dockerfile", "archive_classes.py", "entrypoint.sh", "unchanged_archives.py", "versions.toml")
     for name in names:
         (tmp_path / "sources" / name).write_text("before")
     (tmp_path / "sources" / "entrypoint.sh").chmod(0o755)

@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 
     from workstream.cluster.engine import Engine
 
-_CONTEXT = ("Dockerfile", "archive_classes.py", "entrypoint.sh")
+_CONTEXT = ("Dockerfile", "archive_classes.py", "entrypoint.sh", "unchanged_archives.py")
 _VERSIONS = "versions.toml"
 
 

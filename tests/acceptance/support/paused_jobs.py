@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import time
 from contextlib import contextmanager
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 from support.applications import KEYS, NUMBERS, REDUCES, Submitter
 from workstream import limits
@@ -15,6 +15,21 @@ if TYPE_CHECKING:
     from support.applications import Application, Running
     from workstream.evidence import Recorder
 
+
+class Reduces(NamedTuple):
+    """The reduce tasks of such a job.
+
+    Attributes:
+        tasks: how many there are.
+        lasting: how many seconds each takes at least.
+
+    """
+
+    tasks: int = REDUCES
+    lasting: float = 0
+
+
+FEW = Reduces()
 _PIPE = "/tmp/between-map-and-reduce"
 _LOST_FILES = "Shuffle files lost for executor"
 
@@ -39,10 +54,10 @@ def done_once(job: Running) -> dict[str, Any]:
 
 
 @contextmanager
-def pausing(submitter: Submitter, reduces: int = REDUCES) -> Iterator[Running]:
+def pausing(submitter: Submitter, reduces: Reduces = FEW) -> Iterator[Running]:
     """Give a job that did its map work and waits at a pipe."""
     # A map task for every core, so that every node has map work to lose.
-    numbers = (NUMBERS, max(KEYS, reduces), submitter.cores, reduces)
+    numbers = (NUMBERS, max(KEYS, reduces.tasks), submitter.cores, *reduces)
     with at_pipe(submitter, "executor_loss.py", *map(str, numbers)) as job:
         yield job
 
