@@ -16,7 +16,6 @@ from typing import TYPE_CHECKING
 
 from workstream import errors, files, limits, processes
 from workstream.cluster import cache, debian, images, programs
-from workstream.cluster.engine import filters, labels_of_ours
 from workstream.cluster.versions import pinned, recipes
 from workstream.progress import say, step
 
@@ -29,6 +28,13 @@ if TYPE_CHECKING:
 # The stages of resources/node/Dockerfile that become the image of the same name; any other image is Kubernetes itself.
 _STAGES = ("etcd", "coredns", "pause", "local-path-provisioner", "pod-network")
 _ADVICE_ENDS = "https://docs.docker.com/go/buildx/"  # of what the client says where it has no plugin for builds
+# What a node image has under /var the engine copies into a volume of each node. So what images consist of, most of it,
+# stands elsewhere, and containerd finds it by links. It never writes to these files: their names are their hashes.
+_OUT_OF_VAR = """
+mkdir -p /kind/blobs
+find /var/lib/containerd/io.containerd.content.v1.content/blobs -type f -exec sh -c '
+    for blob; do mv "$blob" /kind/blobs/ && ln -s "/kind/blobs/${blob##*/}" "$blob" || exit; done' sh {} +
+"""
 _ENTRYPOINT = 'ENTRYPOINT ["/usr/local/sbin/node-entrypoint"]'
 
 
@@ -228,13 +234,13 @@ def _preload(engine: Engine, stages: Mapping[str, str], name: str, work: Path) -
 def containerd_of(engine: Engine, node: str) -> Iterator[str]:
     """Yield a container of a node image in which nothing but its containerd runs; remove it in the end.
 
-    Only one of ours may be there at a time: what a killed run left is removed before.
+    Only one of ours may be there at a time: what a killed run left is removed before. It is found by its name: a label
+    would be one of the image that is made of it, and then of every node that is made of that.
     """
-    labels = labels_of_ours(helper="node-image")
-    engine.remove_containers(*filters(labels))
-    labelled = [part for label, value in labels.items() for part in ("--label", f"{label}={value}")]
+    name = f"workstream-node-image-{cache.home_id()}"
+    engine.remove_containers(f"name=^{name}$")
     privileged = ["--privileged", "--network", "none", "--entrypoint", "containerd"]
-    helper = engine.run("run", "--detach", *labelled, *privileged, node).stdout.strip()
+    helper = engine.run("run", "--detach", "--name", name, *privileged, node).stdout.strip()
     try:
         yield helper
     finally:
@@ -259,6 +265,7 @@ def committed(engine: Engine, helper: str, name: str, changes: Sequence[str]) ->
         changes: what it says of itself, as instructions of a Dockerfile.
 
     """
+    engine.run("exec", helper, "sh", "-c", _OUT_OF_VAR, limit=limits.IMAGE_BUILD)
     engine.run("kill", "--signal", "TERM", helper)
     engine.run("wait", helper)
     options = [part for change in changes for part in ("--change", change)]

@@ -242,14 +242,24 @@ def test_names_that_the_engine_has_for_other_images_are_left_alone(docker: Engin
 
 @pytest.mark.usefixtures("compiled")
 def test_the_helper_of_a_killed_run_is_removed_by_the_next(docker: Engine) -> None:
-    """It is known by a label of ours, so that nobody else's container goes."""
+    """It is known by a name of ours, so that nobody else's container goes."""
     docker.put("registry", BASE)
     docker.put("helper", "left")
     node_image.build_node_image(docker.engine)
 
     (looked, _) = docker.calls("ps")
-    assert looked.endswith(f"label=workstream.home={cache.home_id()} --filter label=workstream.helper=node-image")
+    assert looked.endswith(f"--filter name=^workstream-node-image-{cache.home_id()}$")
     assert docker.calls("rm")[0] == "rm --force --volumes left"
+
+
+@pytest.mark.usefixtures("compiled")
+def test_nothing_says_of_a_node_that_it_is_the_helper(docker: Engine) -> None:
+    """Labels of a container go to an image that is made of it, and on to nodes, which the next helper would remove."""
+    docker.put("registry", BASE)
+    node_image.build_node_image(docker.engine)
+    (started,) = [call for call in docker.calls("run") if call.endswith("node") and "--entrypoint containerd" in call]
+
+    assert "--label" not in started
 
 
 @pytest.mark.usefixtures("compiled")
