@@ -92,6 +92,7 @@ class Side:
             **os.environ,
             "PATH": f"{self._bin}:{os.environ['PATH']}",
             "WORKSTREAM_CACHE": str(self.cache),
+            "PYTHONDONTWRITEBYTECODE": "",  # as people have it: Python keeps what it compiled
         }
         began = time.monotonic()
         with output.open("w", encoding="utf-8") as file:
