@@ -155,8 +155,9 @@ import another
 print(sorted(set(read)), another.__file__)
 os.remove("/tmp/new.zip")
 importlib.invalidate_caches()
+del sys.modules["one"]
 try:
-    import third
+    import one
 except ImportError as error:
     print(error)
 """
@@ -169,7 +170,7 @@ def test_python_reads_an_archive_again_only_if_it_changed(lab: Lab) -> None:
     assert ended.log.splitlines() == [
         "[]",
         "['/tmp/new.zip'] /tmp/new.zip/another/__init__.py",
-        "No module named 'third'",
+        "No module named 'one'",
     ]
 
 

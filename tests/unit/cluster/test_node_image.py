@@ -263,6 +263,17 @@ def test_nothing_says_of_a_node_that_it_is_the_helper(docker: Engine) -> None:
 
 
 @pytest.mark.usefixtures("compiled")
+def test_what_images_consist_of_is_moved_out_of_var_before_the_helper_ends(docker: Engine) -> None:
+    """The engine copies into a volume of each node what its image has there."""
+    docker.put("registry", BASE)
+    node_image.build_node_image(docker.engine)
+    calls = docker.lines("calls")
+    (ended,) = [number for number, call in enumerate(calls) if call.startswith("kill ")]
+
+    assert any("mkdir -p /kind/blobs" in call for call in calls[:ended])
+
+
+@pytest.mark.usefixtures("compiled")
 def test_a_node_image_is_built_once(docker: Engine) -> None:
     """The second time it is there, under the hash of what it was built from."""
     docker.put("registry", BASE)
