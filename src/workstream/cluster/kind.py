@@ -99,15 +99,13 @@ class KindCluster(KindManagerBase):
     ) -> subprocess.CompletedProcess[bytes]:
         raise NotImplementedError  # every program is started by `processes`; nothing of the base class gets here
 
-    def _kind(
-        self, *arguments: str | Path, limit: limits.Limit, meanwhile: Callable[[], object] | None = None
-    ) -> processes.Completed:
+    def _kind(self, *arguments: str | Path, limit: limits.Limit) -> processes.Completed:
         variables = {"KIND_EXPERIMENTAL_DOCKER_NETWORK": self._network, "KIND_EXPERIMENTAL_PROVIDER": "docker"}
         # What it keeps for a moment, a whole image say, it leaves there when it is interrupted.
         with files.temporary("kind", cache.folder()) as folder:
             variables["TMPDIR"] = str(folder)
             environment = self._engine.environment | self._programs | Environment(variables)
-            return processes.run(["kind", *arguments], limit=limit, environment=environment, meanwhile=meanwhile)
+            return processes.run(["kind", *arguments], limit=limit, environment=environment)
 
     # What pytest-kubernetes calls.
 
@@ -122,35 +120,13 @@ class KindCluster(KindManagerBase):
         places = ["--config", str(configuration), "--kubeconfig", str(cluster_options.kubeconfig_path)]
         try:
             with step("cluster", f"creating {self._called}: 1 control plane, 2 workers"):
-                self._kind(*arguments, *places, limit=limits.CLUSTER_CREATE, meanwhile=self._unpacking())
+                self._kind(*arguments, *places, limit=limits.CLUSTER_CREATE)
             with step("cluster", "waiting for every node and for CoreDNS"):
                 self._until_ready()
         except BaseException as error:
             with processes.cleaning_up():
                 self._give_up(error)
             raise
-
-    def _unpacking(self) -> Callable[[], None]:
-        """Return what lets each worker unpack the images that it holds, once it can be asked for them.
-
-        Their first pods would wait for it, when there is much else to do: now that the control plane comes up, the
-        machine is idle for half of the time. Where it fails the first pod's start does it, as ever.
-        """
-        names = prepared_nodes.held(self._engine, self._image)
-        packed = list(self._workers) if names else []
-
-        def begin() -> None:
-            for worker in list(packed):
-                listed = self._listed(worker, accept=range(256))
-                found = [listed[one] for name in names if (one := images.listed_as(name, listed))]
-                for digest in found:
-                    self._engine.run(
-                        "exec", "--detach", worker, *_CTR, "snapshots", "unpack", digest, accept=range(256)
-                    )
-                if found:
-                    packed.remove(worker)
-
-        return begin
 
     def ready(self, timeout: int = 20) -> bool:
         """Whether every node is Ready and CoreDNS runs, now; whoever wants to wait asks again."""
@@ -204,9 +180,9 @@ class KindCluster(KindManagerBase):
             if "config" in manifest:
                 yield str(manifest["config"]["digest"])
 
-    def _listed(self, node: str, accept: Collection[int] = (0,)) -> dict[str, str]:
+    def _listed(self, node: str) -> dict[str, str]:
         """Return the digest of what each name stands for on a node."""
-        lines = map(str.split, self._containerd(node, "images", "list", accept=accept).stdout.splitlines())
+        lines = map(str.split, self._containerd(node, "images", "list").stdout.splitlines())
         return {fields[0]: fields[2] for fields in lines if fields}
 
     def _containerd(self, node: str, *arguments: str, accept: Collection[int] = (0,)) -> processes.Completed:

@@ -28,13 +28,6 @@ if TYPE_CHECKING:
 # The stages of resources/node/Dockerfile that become the image of the same name; any other image is Kubernetes itself.
 _STAGES = ("etcd", "coredns", "pause", "local-path-provisioner", "pod-network")
 _ADVICE_ENDS = "https://docs.docker.com/go/buildx/"  # of what the client says where it has no plugin for builds
-# What a node image has under /var the engine copies into a volume of each node. So what images consist of, most of it,
-# stands elsewhere, and containerd finds it by links. It never writes to these files: their names are their hashes.
-_OUT_OF_VAR = """
-mkdir -p /kind/blobs
-find /var/lib/containerd/io.containerd.content.v1.content/blobs -type f -exec sh -c '
-    for blob; do mv "$blob" /kind/blobs/ && ln -s "/kind/blobs/${blob##*/}" "$blob" || exit; done' sh {} +
-"""
 _ENTRYPOINT = 'ENTRYPOINT ["/usr/local/sbin/node-entrypoint"]'
 
 
@@ -239,8 +232,11 @@ def containerd_of(engine: Engine, node: str) -> Iterator[str]:
     """
     name = f"workstream-node-image-{cache.home_id()}"
     engine.remove_containers(f"name=^{name}$")
-    privileged = ["--privileged", "--network", "none", "--entrypoint", "containerd"]
-    helper = engine.run("run", "--detach", "--name", name, *privileged, node).stdout.strip()
+    # By --volume it would be a volume of the image, too, and of every node.
+    alone = ["--privileged", "--network", "none", "--mount", "type=volume,target=/work"]
+    program = (recipes() / "node" / "unpack-images.sh").read_text(encoding="utf-8")
+    entry = ["--entrypoint", "sh", node, "-c", program]
+    helper = engine.run("run", "--detach", "--name", name, *alone, *entry).stdout.strip()
     try:
         yield helper
     finally:
@@ -256,7 +252,7 @@ def imported(engine: Engine, helper: str, archive: Path) -> list[str]:
 
 
 def committed(engine: Engine, helper: str, name: str, changes: Sequence[str]) -> None:
-    """Make an image of such a container, which ends with that.
+    """Make an image of such a container, which ends with that; what images it has are in it unpacked.
 
     Args:
         engine: where.
@@ -265,9 +261,13 @@ def committed(engine: Engine, helper: str, name: str, changes: Sequence[str]) ->
         changes: what it says of itself, as instructions of a Dockerfile.
 
     """
-    engine.run("exec", helper, "sh", "-c", _OUT_OF_VAR, limit=limits.IMAGE_BUILD)
-    engine.run("kill", "--signal", "TERM", helper)
-    engine.run("wait", helper)
+    engine.run("exec", helper, "pkill", "-TERM", "-x", "containerd")
+    if engine.run("wait", helper, limit=limits.IMAGE_BUILD).stdout.strip() != "0":
+        said = engine.run("logs", helper).stderr
+        raise errors.BuildError(
+            f"{name} could not be made: its images could not be put where nodes look for them.\n{processes.tail(said)}",
+            instead="The last lines say what failed; the usual reason is a full disk.",
+        )
     options = [part for change in changes for part in ("--change", change)]
     engine.run("commit", *options, helper, name, limit=limits.IMAGE_BUILD)
 

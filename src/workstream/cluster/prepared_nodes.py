@@ -21,8 +21,7 @@ if TYPE_CHECKING:
 
     from workstream.cluster.engine import Engine
 
-BASE_LABEL = "workstream.node-base"  # of a node image that was made of another: that one's name and digest
-_HOLDS_LABEL = "workstream.node-holds"  # of such a one: the images that it holds besides, by their names in the engine
+BASE_LABEL = "workstream.node-made-of"  # of a node image that was made of another: that one's name and digest
 _THROWN_AWAY = "CI"  # a variable: on a machine that sets it, there is no next run
 _REPOSITORY = "workstream/prepared-node"
 
@@ -43,11 +42,6 @@ def newest(engine: Engine, base: str) -> str:
     return prepared[0]
 
 
-def held(engine: Engine, node: str) -> list[str]:
-    """Return the images that a node image holds because runs bring them; none of one that was not prepared."""
-    return engine.image_label(node, _HOLDS_LABEL).split()
-
-
 def prepare(engine: Engine, node: str, brought: Sequence[str]) -> None:
     """Leave a node image behind that holds images; those that were made before for the same purpose go.
 
@@ -64,7 +58,7 @@ def prepare(engine: Engine, node: str, brought: Sequence[str]) -> None:
     try:
         base = _base(engine, node)
         before = _prepared(engine, base)
-        name = f"{_REPOSITORY}:{cache.digest(_stated(engine, base), *map(engine.image_id, brought))}"
+        name = f"{_REPOSITORY}:{cache.digest(BASE_LABEL, _stated(engine, base), *map(engine.image_id, brought))}"
         with cache.lock("node-image"):  # as whoever builds one: there is one helper at a time
             if name not in before:
                 cache.require_space(limits.PREPARED_NODE_BYTES, name)
@@ -74,11 +68,12 @@ def prepare(engine: Engine, node: str, brought: Sequence[str]) -> None:
                 if old != name:  # nodes may still be made of it, and then it stays
                     engine.run("image", "rm", old, accept=range(256))
     except (errors.WorkstreamError, OSError) as error:
-        say("images", f"no node image was made for the next run: {error}".splitlines()[0])
+        first, *more = (error.what if isinstance(error, errors.WorkstreamError) else str(error)).splitlines()
+        say("images", " ".join(["no node image was made for the next run:", first, *more[-1:]]))
 
 
 def _make(engine: Engine, base: str, brought: Sequence[str], name: str) -> None:
-    labels = labels_of_ours() | {BASE_LABEL: _stated(engine, base), _HOLDS_LABEL: " ".join(brought)}
+    labels = labels_of_ours() | {BASE_LABEL: _stated(engine, base)}
     told = json.loads(engine.run("image", "inspect", "--format", "{{json .Config}}", base).stdout)
     changes = [f"LABEL {label}={json.dumps(value)}" for label, value in labels.items()]
     changes += [f"{key.upper()} {json.dumps(told[key])}" for key in ("Entrypoint", "Cmd") if told.get(key)]

@@ -268,13 +268,6 @@ def test_where_it_is_not_seen_how_nodes_write_a_name_kind_gives_it(provided: Cal
 STATEFUL_DOCKER = """
 case "$1 $2" in
     "ps --all") cat STATE/nodes 2>/dev/null ;;
-    "image inspect") cat STATE/held 2>/dev/null ;;
-    "exec --detach") echo "$@" >> STATE/unpacked ;;
-    "exec mine-c0ffee-worker2")
-        echo asked >> STATE/asked
-        [ "$(wc -l < STATE/asked)" -gt 1 ] || exit 1
-        cat STATE/listed ;;
-    "exec "*) cat STATE/listed ;;
     "rm --force") rm STATE/nodes ;;
     "inspect --format") cat STATE/networks ;;
     "network inspect") case "$4" in *Labels*) cat STATE/home; exit ;; *) cat STATE/mtu ;; esac ;;
@@ -390,28 +383,6 @@ def test_a_cluster_is_made_in_a_network_of_its_own_and_taken_away_at_the_end(mac
     assert "--name mine-c0ffee --image node:1 --retain" in created
     assert f"--kubeconfig {found.kubeconfig}" in created
     assert machine.left == []
-
-
-def test_workers_unpack_what_they_hold_while_the_control_plane_comes_up(
-    machine: Machine, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    """Each does once, and as soon as it answers; of what it has besides, pods unpack what they want."""
-    monkeypatch.setattr(limits, "LOOK_SECONDS", 0.05)
-    (machine.state / "held").write_text("team/queue:dev-1 team/store:dev-1\n")
-    lines = [f"hub.example/team/{name}:dev-1 type sha256:{name} 1.0 MiB" for name in ("queue", "store", "other")]
-    (machine.state / "listed").write_text("REF TYPE DIGEST SIZE\n" + "\n".join(lines))
-    (machine.state / "create").write_text(
-        f"until [ $(grep -c . {machine.state}/unpacked) -ge 4 ]; do sleep 0.05; done; sleep 0.3\n"
-    )
-    with machine.manager.running(keep=lambda: False):
-        pass
-
-    unpacked = [line.split() for line in (machine.state / "unpacked").read_text().splitlines()]
-    assert [words[:1] + words[2:3] + words[-1:] for words in unpacked] == [
-        ["exec", f"mine-c0ffee-{worker}", f"sha256:{image}"]
-        for worker in ("worker", "worker2")
-        for image in ("queue", "store")
-    ]
 
 
 def test_an_engine_that_tells_no_packet_size_gets_none(machine: Machine) -> None:

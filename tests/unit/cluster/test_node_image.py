@@ -48,6 +48,8 @@ case "$1 $2" in
         for name in "$@"; do echo "hub.test/$name" >> STATE/saved; done ;;
     cp*) [ -e "$2" ] ;;
     exec*) . STATE/exec ;;
+    wait*) cat STATE/ended ;;
+    logs*) echo "No space left on device" >&2 ;;
     commit*) echo "$last" >> STATE/images ;;
     "rm --force") rm STATE/helper ;;
 esac
@@ -110,6 +112,7 @@ def docker(pretend: Callable[[str, str], Path], tmp_path: Path) -> Engine:
         found.put(name)
     found.put("exec", CONTAINERD.replace("STATE", str(state)))
     found.put("wanted", *WANTED)
+    found.put("ended", "0")
     return found
 
 
@@ -257,20 +260,33 @@ def test_nothing_says_of_a_node_that_it_is_the_helper(docker: Engine) -> None:
     """Labels of a container go to an image that is made of it, and on to nodes, which the next helper would remove."""
     docker.put("registry", BASE)
     node_image.build_node_image(docker.engine)
-    (started,) = [call for call in docker.calls("run") if "--entrypoint containerd" in call]
+    (started,) = docker.calls("run --detach")
 
     assert "--label" not in started
+    assert "--volume" not in started, "that would be a volume of every node, too"
 
 
 @pytest.mark.usefixtures("compiled")
-def test_what_images_consist_of_is_moved_out_of_var_before_the_helper_ends(docker: Engine) -> None:
-    """The engine copies into a volume of each node what its image has there."""
+def test_what_the_helper_does_when_its_containerd_has_ended_is_waited_for(docker: Engine) -> None:
+    """It unpacks the images then, and puts them where nodes look for them."""
     docker.put("registry", BASE)
     node_image.build_node_image(docker.engine)
-    calls = docker.lines("calls")
-    (ended,) = [number for number, call in enumerate(calls) if call.startswith("kill ")]
+    lines = docker.lines("calls")  # of a script, each is one
+    asked = ("exec helper pkill -TERM -x containerd", "wait helper", "commit ")
 
-    assert any("mkdir -p /kind/blobs" in call for call in calls[:ended])
+    numbers = [next(number for number, line in enumerate(lines) if line.strip().startswith(word)) for word in asked]
+    assert numbers == sorted(numbers)
+
+
+@pytest.mark.usefixtures("compiled")
+def test_a_helper_that_could_not_put_images_in_their_place_makes_no_node_image(docker: Engine) -> None:
+    """It ends with another code than 0, and its last words are told."""
+    docker.put("registry", BASE)
+    docker.put("ended", "1")
+    with pytest.raises(errors.BuildError, match="No space left on device"):
+        node_image.build_node_image(docker.engine)
+
+    assert docker.lines("images") == [BASE]
 
 
 @pytest.mark.usefixtures("compiled")
