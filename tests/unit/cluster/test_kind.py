@@ -430,13 +430,14 @@ def test_a_cluster_is_given_when_every_node_and_coredns_are_ready(machine: Machi
     [
         (READY, True),
         (READY.replace("worker2 True", "worker2 Unknown"), False),
-        (READY.replace("2/2", "1/2"), False),
+        (READY.replace("2/2", "1/2"), True),
         (READY.replace("2/2", "/2"), False),
+        (READY.replace("2/2", "0/2"), False),
         ("2/2", False),
     ],
-    ids=["all", "a node is lost", "half of CoreDNS", "none of CoreDNS", "no nodes"],
+    ids=["all", "a node is lost", "half of CoreDNS", "none of CoreDNS", "none, written as a number", "no nodes"],
 )
-def test_ready_means_every_node_and_all_of_coredns(
+def test_ready_means_every_node_and_a_coredns_that_answers(
     machine: Machine,
     answer: str,
     ready: bool,  # noqa: FBT001 - a parameter of the test
