@@ -111,8 +111,7 @@ HEARTBEAT_SECONDS = 30.0  # between two lines that say that a step, or a test, i
 
 # Room on the cache's disk, in bytes: twice of what was measured.
 ENGINE_BYTES = INPUT_BYTES = BASE_IMAGE_BYTES = 1_000_000_000
-NODE_IMAGE_BYTES = 5_000_000_000
-PREPARED_NODE_BYTES = 5_000_000_000
+NODE_IMAGE_BYTES = PREPARED_NODE_BYTES = 8_000_000_000
 COMPILE_BYTES = 7_000_000_000
 CONTAINERS_BYTES = 8_000_000_000
 
