@@ -262,11 +262,17 @@ def committed(engine: Engine, helper: str, name: str, changes: Sequence[str]) ->
 
     """
     engine.run("exec", helper, "pkill", "-TERM", "-x", "containerd")
-    if engine.run("wait", helper, limit=limits.IMAGE_BUILD).stdout.strip() != "0":
-        said = engine.run("logs", helper).stderr
+    code = engine.run("wait", helper, limit=limits.IMAGE_BUILD).stdout.strip()
+    said = processes.tail(engine.run("logs", helper).stderr.strip())
+    if code != "0":
         raise errors.BuildError(
-            f"{name} could not be made: its images could not be put where nodes look for them.\n{processes.tail(said)}",
+            f"{name} could not be made: its images could not be put where nodes look for them.\n{said}",
             instead="The last lines say what failed; the usual reason is a full disk.",
+        )
+    if said:
+        say(
+            "images",
+            f"not all that {name} holds is unpacked, and every node will do that: {said.splitlines()[-1].strip()}",
         )
     options = [part for change in changes for part in ("--change", change)]
     engine.run("commit", *options, helper, name, limit=limits.IMAGE_BUILD)

@@ -21,7 +21,9 @@ if TYPE_CHECKING:
 
     from workstream.cluster.engine import Engine
 
-BASE_LABEL = "workstream.node-made-of"  # of a node image that was made of another: that one's name and digest
+# Of a node image that was made of another: that one's name and digest. Those that were made in another way than now had
+# another label, and are no more found.
+BASE_LABEL = "workstream.node-made-of"
 _THROWN_AWAY = "CI"  # a variable: on a machine that sets it, there is no next run
 _REPOSITORY = "workstream/prepared-node"
 

@@ -33,8 +33,8 @@ unpack() {
     begin "$work/copy"
     for digest in $(ctr --namespace k8s.io images list | awk 'NR > 1 { print $3 }' | sort --unique); do
         if grep -qxF "$digest" /kind/unpacked; then continue; fi
-        # Where it fails there is no overlay file system to unpack to, and each node does with the image what it can.
-        if snapshots unpack "$digest" > /dev/null; then echo "$digest" >> /kind/unpacked; fi
+        # Where it fails, as on a storage that bears no overlay file system, each node does with the image what it can.
+        if snapshots unpack "$digest" > /dev/null; then echo "$digest" >> /kind/unpacked; fi # else ctr says why
     done
     # containerd notes at what an image consists of which root file system it was unpacked to.
     for name in $(ctr --namespace k8s.io content list | grep -o 'snapshot\.overlayfs=sha256:[0-9a-f]*' | cut -d = -f 2); do
@@ -54,6 +54,7 @@ unpack() {
 enter() {
     begin "$work/containerd"
     for folder in /kind/snapshots/*; do
+        [ -d "$folder" ] || continue # there is none
         name="sha256:${folder##*/}"
         if snapshots info "$name" > /dev/null 2>&1; then continue; fi
         snapshots prepare "new-$name" > /dev/null
