@@ -19,6 +19,7 @@ RESOURCES = "src/workstream/resources"
 
 # Options of ours that may be typed without `workstream-` behind `nox -s acceptance --`.
 SHORT = (
+    "--against",
     "--cluster-name",
     "--controls",
     "--incremental",

@@ -22,7 +22,8 @@ if TYPE_CHECKING:
     from workstream.cluster.helm import Release
     from workstream.evidence import Recorder
 
-MANY = Reduces(tasks=60, lasting=0.25)  # so that tasks fetch for some seconds, on whatever machine
+# So many, and so long, that tasks fetch for some seconds on whatever machine; each of them fetches something.
+MANY = Reduces(tasks=60, lasting=0.25)
 
 SURVIVES_RESTART = "The service knows those executors again after a restart of its own"
 

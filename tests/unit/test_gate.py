@@ -93,6 +93,20 @@ def test_every_job_has_a_time_limit_and_may_only_read() -> None:
     assert of_jobs == {"gate": {"contents": "read", "pull-requests": "write"}}  # for one comment
 
 
+def test_the_controls_of_every_document_run_for_a_pull_request() -> None:
+    """Each document's have a job, and take over nothing that the pull request itself accepts."""
+    workflow = yaml.safe_load((ROOT / ".github" / "workflows" / "controls.yml").read_text("utf-8"))
+    (job,) = workflow["jobs"].values()
+    (run,) = [step["run"] for step in job["steps"] if step.get("if") == "github.event_name == 'pull_request'"]
+
+    assert "pull_request" in workflow[True]  # how YAML 1.1 reads `on`
+    assert job["strategy"]["matrix"]["document"] == sorted(
+        path.name for path in (ROOT / "tests" / "controls").iterdir()
+    )
+    assert job["env"]["BASE"] == "${{ github.event.pull_request.base.sha }}"
+    assert run.endswith('-- --mixed --incremental --against "$BASE"')
+
+
 def test_a_failure_is_no_success_for_github() -> None:
     """No job or step carries on after an error."""
     assert "continue-on-error" not in (ROOT / ".github" / "workflows" / "acceptance.yml").read_text("utf-8")

@@ -160,6 +160,23 @@ def read(path: Path) -> Kept:
             f"{path} cannot be read: {error.strerror}.",
             instead="Run all controls, and keep what they show: workstream accept DOCUMENT --controls.",
         ) from error
+    return _parsed(content, str(path))
+
+
+def read_of_commit(document_id: str, root: Path, revision: str) -> Kept | None:
+    """Read what controls showed as a commit keeps it; None if it keeps nothing of that document.
+
+    Raises:
+        errors.AcceptedError: it is none of our files, or of another version.
+        errors.UsageError: there is no such commit.
+
+    """
+    path = path_of(document_id, Path())
+    content = provenance.committed(root, revision, path)
+    return None if content is None else _parsed(content.encode(), f"{revision}:{path}")
+
+
+def _parsed(content: bytes, path: str) -> Kept:
     try:
         kept = Kept.model_validate_json(content)
     except ValidationError as error:

@@ -130,6 +130,26 @@ def _contents(folder: Path, around: frozenset[Path]) -> Iterator[tuple[Path, str
             yield path, "link " + hashlib.sha256(os.fsencode(path.readlink())).hexdigest()
 
 
+def committed(root: Path, revision: str, path: Path) -> str | None:
+    """Return the text of a file as a commit has it; None if it has none.
+
+    Args:
+        root: a folder of the repository.
+        revision: what git takes for a commit, such as `origin/main`.
+        path: the file's, from that folder.
+
+    Raises:
+        errors.UsageError: there is no such commit, or no repository.
+
+    """
+    if not _git(root, "rev-parse", "--verify", "--quiet", "--end-of-options", f"{revision}^{{commit}}"):
+        raise errors.UsageError(
+            f"{root} is in no git repository that has a commit {revision}.",
+            instead="Name one that was fetched: git fetch origin main, and then origin/main.",
+        )
+    return _git(root, "show", "--end-of-options", f"{revision}:./{path.as_posix()}")
+
+
 def _git(root: Path, *arguments: str) -> str | None:
     """Return what git prints; None where it refuses, or there is no git or no repository."""
     try:

@@ -62,6 +62,12 @@ def pytest_addoption(parser: pytest.Parser) -> None:
         help="Take over what controls showed when that was accepted (workstream accept DOCUMENT --controls), and run "
         "on them only the tests that changed; all of them if anything else did that could change what they show.",
     )
+    group.addoption(
+        "--workstream-against",
+        metavar="REVISION",
+        help="The commit whose accepted controls are taken over, such as origin/main, on which a change is to land "
+        "(default: those of the files that are there, which the change itself may edit).",
+    )
     group.addoption("--workstream-keep", action="store_true", help="Keep the cluster; the next run uses it.")
     group.addoption(
         "--workstream-keep-on-failure",

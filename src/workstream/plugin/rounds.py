@@ -129,6 +129,11 @@ def planned(options: pytest.Config, documents: Sequence[Document]) -> Plan:
             "--workstream-incremental is about controls, and there are none.",
             instead="Name them with --workstream-controls.",
         )
+    if options.getoption("--workstream-against") and not options.getoption("--workstream-incremental"):
+        raise errors.UsageError(
+            "--workstream-against says whose controls are taken over, and none are.",
+            instead="Add --workstream-incremental.",
+        )
     if not path:
         repeated = (Round(only_criteria=False), *(Round() for _ in range(1, repeat))) if repeat > 1 else ()
         return Plan(repeated)
@@ -186,13 +191,18 @@ def _taking(options: pytest.Config, document: Document, aims: Sequence[Aim]) -> 
     """Return what is taken over of controls: nothing, unless that is asked for.
 
     Raises:
-        errors.WorkstreamError: what was accepted cannot be read, or there is nothing.
+        errors.WorkstreamError: what was accepted cannot be read; or there is nothing, or no such commit.
 
     """
     if not options.getoption("--workstream-incremental"):
         return Taking({})
-    path = accepted_controls.path_of(document.id, options.rootpath)
-    kept = accepted_controls.read(path)
+    against = options.getoption("--workstream-against")
+    if against:
+        kept = accepted_controls.read_of_commit(document.id, options.rootpath, against)
+    else:
+        kept = accepted_controls.read(accepted_controls.path_of(document.id, options.rootpath))
+    if kept is None:  # a document that the change brings
+        return Taking({}, (f"In {against} nothing was accepted of the controls of {document.id}.",))
     if options.getoption("--workstream-kube-context") or options.getini("workstream_kube_context"):
         return Taking({}, ("The cluster is none of ours: nobody knows what changed there.",))
     now = {aim.control.name: aim.control.sha256 for aim in aims}

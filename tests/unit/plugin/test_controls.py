@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 import yaml
 
-from workstream import errors, evidence
+from workstream import errors, evidence, limits, processes
 from workstream.evidence import accepted_controls
 from workstream.evidence.records import Result
 
@@ -63,6 +63,12 @@ class Controlled:
         for name, plain in controls.items():
             (self.folder / f"{name}.yaml").write_text(yaml.safe_dump(json.loads(json.dumps(plain))))
         return self.suite.run(f"--workstream-controls={path}", "--tb=no", *arguments)
+
+    def commit(self, *paths: str) -> None:
+        """Commit files or folders of the suite, or nothing, to a repository that is made for it."""
+        who = ("-c", "user.name=test", "-c", "user.email=test")
+        for command in (["init", "--quiet"], ["add", *paths], ["commit", "--quiet", "--allow-empty", "-m", "kept"]):
+            processes.run(["git", "-C", self.suite.path, *who, *command], limit=limits.QUERY)
 
     def matrix(self) -> dict[str, Any]:
         """Return what the session left for programs."""
@@ -543,6 +549,47 @@ def test_controls_are_taken_over_where_nothing_changed(controlled: Controlled, r
             "2 of 2 controls turned exactly those criteria red that they must.",
         ]
     )
+
+
+def test_what_a_commit_accepted_is_taken_over(controlled: Controlled, run: Run) -> None:
+    """What a change accepts itself counts for nothing then."""
+    before = accepted(controlled, run)
+    controlled.commit("checklists")
+    (controlled.suite.path / "checklists" / "controls" / f"{controlled.suite.ID}.json").write_text("{}")
+    result = controlled.run(*INCREMENTAL, "--workstream-against", "HEAD")
+
+    assert result.ret == pytest.ExitCode.OK
+    assert ran(controlled) == {1: set(), 2: set()}
+    assert cells(controlled.matrix()) == cells(before)
+
+
+def test_where_a_commit_accepted_nothing_all_runs(controlled: Controlled, run: Run) -> None:
+    """A document that a change brings has all its controls run, whatever the change accepts."""
+    controlled.commit()
+    accepted(controlled, run)
+    result = controlled.run(*INCREMENTAL, "--workstream-against", "HEAD")
+
+    assert result.ret == pytest.ExitCode.OK
+    assert ran(controlled) == {number: {"test_00.py::test", "test_01.py::test"} for number in range(1, 5)}
+    result.stdout.fnmatch_lines(["*In HEAD nothing was accepted of the controls of WS-900.*"])
+
+
+@pytest.mark.parametrize(
+    ("options", "said"),
+    [
+        (("--workstream-against", "HEAD"), "*--workstream-against says whose controls are taken over, and none are.*"),
+        ((*INCREMENTAL, "--workstream-against", "HEAD"), "*is in no git repository that has a commit HEAD.*"),
+    ],
+    ids=["not incremental", "no commit"],
+)
+def test_a_commit_that_cannot_be_taken_over_from_is_refused(
+    controlled: Controlled, options: tuple[str, ...], said: str
+) -> None:
+    """With the exit code of options that are none."""
+    result = controlled.run(*options, left=named("left", "AC1"))
+
+    assert result.ret == errors.UsageError.exit_code
+    result.stderr.fnmatch_lines([said])
 
 
 def test_a_test_that_changed_runs_on_every_product_and_no_other_does(controlled: Controlled, run: Run) -> None:
