@@ -217,3 +217,60 @@ def test_a_pull_request_is_measured_on_the_second_commit_alone(monkeypatch: pyte
     assert said == [("accept", speed.DOCUMENT, "--controls"), *[("--mixed", "--incremental")] * 2]
     for path, line in speed.PULL_REQUESTS.values():
         assert (side.clone / path).read_text() == f"before\n{line}"
+
+
+def matrix(*, harmless: str = "", hidden: str = "") -> dict[str, Any]:
+    """Return what two controls showed, each of a criterion; one may be harmless, and one hidden in the other's row."""
+    row = {"left": ("failed", "proven"), "right": ("proven", "failed")}
+    states = {name: ("proven", "proven") if name == harmless else seen for name, seen in row.items()}
+    return {
+        "whole": [{"AC1": "proven", "AC2": "proven"}] * 2,
+        "controls": [
+            {
+                "name": name,
+                "agrees": name != harmless,
+                "hidden": ["AC2"] if name == hidden else [],
+                "seen": {"AC1": {"state": seen[0]}, "AC2": {"state": "failed" if name == hidden else seen[1]}},
+            }
+            for name, seen in states.items()
+        ],
+    }
+
+
+def less(found: dict[str, Any]) -> dict[str, Any]:
+    """Return it without its last control."""
+    return {**found, "controls": found["controls"][:-1]}
+
+
+@pytest.mark.parametrize(
+    ("other", "said"),
+    [
+        (matrix(), []),
+        (matrix(hidden="left"), []),
+        (
+            matrix(harmless="right"),
+            ["right, AC2: failed, and here proven", "right: as it must be is True, and here False"],
+        ),
+        (less(matrix()), ["right, AC1: proven, and here missing", "right, AC2: failed, and here missing"]),
+        (
+            {**matrix(), "whole": [{"AC1": "proven", "AC2": "proven"}]},
+            [f"the whole product, after, {place}: proven, and here missing" for place in ("AC1", "AC2")],
+        ),
+    ],
+    ids=["same", "hidden", "harmless", "missing", "not seen again"],
+)
+def test_matrices_are_compared_cell_by_cell(
+    monkeypatch: pytest.MonkeyPatch,
+    tmp_path: Path,
+    capsys: pytest.CaptureFixture[str],
+    other: dict[str, Any],
+    said: list[str],
+) -> None:
+    """A cell that differs or is missing is named; one that a session does not know is none that differs."""
+    paths = [tmp_path / "apart.json", tmp_path / "other.json"]
+    for path, found in zip(paths, (matrix(), other), strict=True):
+        path.write_text(json.dumps(found))
+    monkeypatch.setattr(sys, "argv", ["matrices.py", *map(str, paths)])
+
+    assert program("matrices", monkeypatch).main() == (1 if said else 0)
+    assert [line.strip() for line in capsys.readouterr().out.splitlines()[1:]] == said
