@@ -95,11 +95,6 @@ class Plan:
     rendering: tuple[Control, ...] = ()
     instead: Callable[[Mapping[str, tuple[str, ...]]], Plan | None] = lambda _: None
 
-    @property
-    def left_everywhere(self) -> frozenset[str]:
-        """The tests that run in no round."""
-        return frozenset.intersection(*(one.leaves for one in self.rounds)) if self.rounds else frozenset()
-
 
 def planned(options: pytest.Config, documents: Sequence[Document]) -> Plan:
     """Return what the options ask for.

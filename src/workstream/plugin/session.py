@@ -216,8 +216,8 @@ class Session:
             return None
         if session.config.option.setuponly:
             return None
-        left = self.plan.left_everywhere
-        if any(uses(item, "cluster") for item in session.items if test_of(item) not in left):
+        rounds = [self._chosen(session, round_) for round_ in self.rounds] or [session.items]
+        if any(uses(item, "cluster") for items in rounds for item in items):
             self.begin_cluster()
         self.begin()
         self.watch.watch()

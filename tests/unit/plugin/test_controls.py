@@ -12,6 +12,7 @@ import yaml
 from workstream import errors, evidence, limits, processes
 from workstream.evidence import accepted_controls
 from workstream.evidence.records import Result
+from workstream.world import World
 
 if TYPE_CHECKING:
     from tests.unit.conftest import Run
@@ -549,6 +550,20 @@ def test_controls_are_taken_over_where_nothing_changed(controlled: Controlled, r
             "2 of 2 controls turned exactly those criteria red that they must.",
         ]
     )
+
+
+def test_where_no_round_runs_anything_no_cluster_is_begun(
+    controlled: Controlled, run: Run, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A test that wants one and speaks of no criterion runs in no round."""
+    (controlled.suite.path / "test_alone.py").write_text("def test(cluster):\n    pass\n")
+    accepted(controlled, run)
+    begun: list[World] = []
+    monkeypatch.setattr(World, "begin_cluster", begun.append)
+    result = controlled.run(*INCREMENTAL)
+
+    assert result.ret == pytest.ExitCode.OK
+    assert begun == []
 
 
 def test_what_a_commit_accepted_is_taken_over(controlled: Controlled, run: Run) -> None:
