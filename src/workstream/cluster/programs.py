@@ -125,13 +125,13 @@ def version_of(path: Path, name: str, environment: Environment | None = None) ->
         path: the program; looked for on the environment's PATH if it is a bare name.
         name: as one types it.
         environment: what it is started with. Some kubectl ask a cluster what they are to be, even for their own
-            version: unless it says otherwise they know none.
+            version: unless it says otherwise they know none. A Go is told of no other Go's library.
 
     Raises:
         errors.ProgramFailedError: it does not answer.
 
     """
-    knowing = Environment({"KUBECONFIG": os.devnull}) | (environment or Environment())
+    knowing = Environment({"KUBECONFIG": os.devnull, "GOROOT": ""}) | (environment or Environment())
     printed = processes.run([path, *_ASK_VERSION[name]], limit=limits.QUERY, environment=knowing).stdout
     # kubectl's JSON names its version as gitVersion, after other numbers.
     text = printed.partition("gitVersion")[2] or printed
@@ -235,6 +235,7 @@ def go_environment(work: Path) -> dict[str, str]:
         "GOFLAGS": "-mod=readonly -modcacherw",
         "GOMODCACHE": str(work / "modules"),
         "GOPATH": str(work / "path"),
+        "GOROOT": "",  # its own library, whatever another Go was told
         "GOTOOLCHAIN": "local",
         "GOWORK": "off",
     }
