@@ -206,7 +206,7 @@ def test_a_pull_request_is_measured_on_the_second_commit_alone(monkeypatch: pyte
         said.append(arguments[-2:])
         return 1.0
 
-    monkeypatch.setattr(speed.Side, "_workstream", accept)
+    monkeypatch.setattr(speed.Side, "workstream", accept)
     monkeypatch.setattr(speed.Side, "nox", nox)
     monkeypatch.setattr(speed.Side, "leave", lambda *_: None)
     before = speed.Side("before", "HEAD", tmp_path / "before", tmp_path)
@@ -274,3 +274,46 @@ def test_matrices_are_compared_cell_by_cell(
 
     assert program("matrices", monkeypatch).main() == (1 if said else 0)
     assert [line.strip() for line in capsys.readouterr().out.splitlines()[1:]] == said
+
+
+def test_controls_run_in_every_way_on_every_change_and_what_differs_is_said(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """Every change is one that can be made; a session that fails and leaves a matrix counts; none is run twice."""
+    monkeypatch.syspath_prepend(str(FOLDER))
+    ways = program("ways", monkeypatch)
+    clone = tmp_path / "product" / "clone"
+    (clone / ways.ACCEPTED.parent).mkdir(parents=True)
+    done: list[tuple[str, ...]] = []
+    chosen = {"silent", "security-context"}
+
+    def restore(_: object) -> None:
+        for path in (*ways.CONTROLS.glob("*"), *(path for path, *_ in ways.CHANGES.values())):
+            (clone / path).parent.mkdir(parents=True, exist_ok=True)
+            (clone / path).write_bytes((FOLDER.parent / path).read_bytes())
+
+    def nox(_: object, *arguments: str, leaves: Path) -> None:
+        done.append(arguments[3:])
+        assert {path.stem for path in (clone / ways.CONTROLS).iterdir()} == chosen
+        leaves.parent.mkdir(parents=True, exist_ok=True)
+        leaves.write_text(json.dumps(matrix(harmless="right" if len(done) == 6 else "")))
+        assert (clone / ways.ACCEPTED).exists() == (len(done) > 2)
+
+    def accept(*_: object) -> None:
+        (clone / ways.ACCEPTED).write_text("accepted")
+
+    monkeypatch.chdir(FOLDER.parent)
+    monkeypatch.setattr(ways.Side, "prepare", lambda _: None)
+    monkeypatch.setattr(ways.Side, "restore", restore)
+    monkeypatch.setattr(ways.Side, "nox", nox)
+    monkeypatch.setattr(ways.Side, "workstream", accept)
+    controls = [part for name in sorted(chosen) for part in ("--control", name)]
+    monkeypatch.setattr(sys, "argv", ["ways.py", "--folder", str(tmp_path), *controls])
+
+    assert ways.main() == 1
+    assert done == [(), ("--mixed",), ("--mixed", "--incremental")] * 4
+    said = capsys.readouterr().out
+    assert "control, taken: of 8 cells 8 are known, 2 differ\n  right, AC2: failed, and here proven\n" in said
+    assert said.count(" 0 differ\n") == 7
+    assert ways.main() == 1
+    assert len(done) == 12
