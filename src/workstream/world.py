@@ -25,8 +25,8 @@ if TYPE_CHECKING:
     from workstream.cluster.engine import Engine
     from workstream.cluster.programs import Tool
     from workstream.cluster.provisioning import Options
-    from workstream.controls import Control
     from workstream.controls.helm import Recorded
+    from workstream.controls.model import Control
     from workstream.lending import Part
 
 T = TypeVar("T")

@@ -17,7 +17,8 @@ from typing import TYPE_CHECKING, Any
 import pytest
 import yaml
 
-from workstream import controls, documents
+from workstream import documents
+from workstream.controls import model
 from workstream.evidence.modules import naming, python_files, speaks_of
 
 if TYPE_CHECKING:
@@ -150,7 +151,7 @@ def test_our_controls_name_criteria_by_what_they_say(folder: Path) -> None:
     """Each stands where the control says it, so that a reader finds it; a text that changed is seen here at once."""
     (path,) = ROOT.glob(f"workstreams/{folder.name}-*.md")
     document = documents.read(path)
-    named = [red for control in controls.load(folder) for red in control.turns_red]
+    named = [red for control in model.load(folder) for red in control.turns_red]
     assert {red.id for red in named} == {criterion.id for criterion in document.criteria}
     assert [red for red in named if red.id not in {one.id for one in documents.identified(red.words, document)}] == []
 

@@ -18,7 +18,7 @@ from workstream.cluster.access import Cluster
 from workstream.cluster.engine import Engine
 from workstream.cluster.programs import Tool
 from workstream.cluster.provisioning import Options
-from workstream.controls import Control
+from workstream.controls.model import Control
 from workstream.world import Borrowed, World
 
 if TYPE_CHECKING:

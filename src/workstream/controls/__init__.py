@@ -2,9 +2,6 @@
 
 A control breaks the product on its way into the cluster, whoever brings it there: the `helm` that is found first
 renders it broken, and images get one more layer. The suite that is under test knows nothing of it.
+
+Nothing is imported here: Helm starts a Python for everything that it renders broken, and waits for it.
 """
-
-from workstream.controls.mixing import Aim, joined, mixed
-from workstream.controls.model import Control, Patch, load
-
-__all__ = ["Aim", "Control", "Patch", "joined", "load", "mixed"]

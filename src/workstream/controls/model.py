@@ -1,18 +1,16 @@
-"""What a control is, and how it changes rendered objects."""
+"""What a control is."""
 
 from __future__ import annotations
 
 import hashlib
-import json
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Annotated
 
 import yaml
 from pydantic import BaseModel, BeforeValidator, ConfigDict, JsonValue, ValidationError
 
-from workstream import errors, limits, processes
+from workstream import errors
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
     from pathlib import Path
 
 
@@ -90,20 +88,6 @@ class Control(_Strict):
         """The hash of all that it says."""
         return hashlib.sha256(self.model_dump_json().encode()).hexdigest()
 
-    def render(self, manifests: Iterable[dict[str, Any]]) -> tuple[list[dict[str, Any]], set[int]]:
-        """Return rendered objects, broken, and which patches changed something.
-
-        A patch may have nothing to change: with other values the chart renders other objects.
-        """
-        rendered = [manifest for manifest in manifests if manifest]
-        changed = set()
-        for number, patch in enumerate(self.patches):
-            for place, manifest in enumerate(rendered):
-                if f"{manifest['kind'].lower()}/{manifest['metadata']['name']}" == patch.target:
-                    rendered[place] = _patched(manifest, patch)
-                    changed |= {number} if rendered[place] != manifest else set()
-        return [*rendered, *self.objects], changed
-
 
 def load(path: Path) -> tuple[Control, ...]:
     """Read one control, or all `*.yaml` and `*.yml` of a folder, by name.
@@ -153,24 +137,3 @@ def _read(file: Path) -> Control:
             instead="Under says:, give words of a failing test's message for criteria of turns_red.",
         )
     return control
-
-
-def _patched(manifest: dict[str, Any], patch: Patch) -> dict[str, Any]:
-    if patch.merge:
-        command = ["kubectl", "patch", "--local", "--filename", "-", "--type", "strategic", "--output", "json"]
-        document = json.dumps(manifest).encode()
-        printed = processes.run(
-            [*command, "--patch", json.dumps(patch.merge)], limit=limits.QUERY, stdin=document
-        ).stdout
-        manifest = json.loads(printed)
-    for old, new in patch.replace.items():
-        manifest = _replaced(manifest, old, new)
-    return manifest
-
-
-def _replaced(value: Any, old: str, new: str) -> Any:  # noqa: ANN401 - anything that YAML holds
-    if isinstance(value, str):
-        return value.replace(old, new)
-    if isinstance(value, dict):
-        return {key: _replaced(item, old, new) for key, item in value.items()}
-    return [_replaced(item, old, new) for item in value] if isinstance(value, list) else value

@@ -6,8 +6,9 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from workstream import controls, errors
-from workstream.controls import Aim
+from workstream import errors
+from workstream.controls import mixing, model
+from workstream.controls.mixing import Aim
 from workstream.documents import identified
 from workstream.evidence import accepted, accepted_controls, provenance, records
 from workstream.evidence.accepted_controls import Taking
@@ -18,7 +19,7 @@ if TYPE_CHECKING:
 
     import pytest
 
-    from workstream.controls import Control
+    from workstream.controls.model import Control
     from workstream.documents import Document
 
 
@@ -40,7 +41,7 @@ class Round:
     @property
     def control(self) -> Control | None:
         """What breaks the product; None if it is whole."""
-        return controls.joined([aim.control for aim in self.broken]) if self.broken else None
+        return mixing.joined([aim.control for aim in self.broken]) if self.broken else None
 
     def records(self, number: int) -> Iterator[records.Round]:
         """Yield the lines of the log with which it begins: one for each control."""
@@ -143,7 +144,7 @@ def planned(options: pytest.Config, documents: Sequence[Document]) -> Plan:
         )
     (document,) = documents
     changed = _changed(document)
-    aims = [Aim(control, _found(control, document, changed)) for control in controls.load(Path(path))]
+    aims = [Aim(control, _found(control, document, changed)) for control in model.load(Path(path))]
     taking = _taking(options, document, aims)
     mixed = bool(options.getoption("--workstream-mixed"))
     valued = tuple(aim.control for aim in aims if aim.control.values)
@@ -171,8 +172,10 @@ def _plan(aims: Sequence[Aim], taking: Taking, *, mixed: bool) -> Plan:
         Round(group, leaves=leaves)
         for leaves, part in parts.items()
         if not leaves or leaves != taking.tests
-        for group in (controls.mixed(part) if mixed else [(aim,) for aim in part])
+        for group in (mixing.mixed(part) if mixed else [(aim,) for aim in part])
     ]
+    # What one that turns little red makes fail need not fail again on one that turns much red, see `witnesses`.
+    rounds.sort(key=lambda round_: max(len(aim.turns_red) for aim in round_.broken))
     whole = products.get("")
     leaves = frozenset(whole.tests if whole else ()).intersection(*(round_.leaves for round_ in rounds))
     taken = [products[aim.control.name] for aim in aims if aim.control.name in products]

@@ -42,10 +42,12 @@ class Witnesses:
 
     def take(self, outcome: Outcome) -> None:
         """Take how a phase of a test ended."""
-        if outcome.result is Result.FAILED and outcome.when == "call":
+        if outcome.result is not Result.FAILED or outcome.when not in {"setup", "call"}:
+            return
+        if outcome.when == "call":  # else what it asserts was never asked
             self._failed.add(outcome.test)
-            spoken = self._criteria.get(outcome.test, set())
-            self._red |= {one for one in spoken & self._aims.keys() if holds(outcome.message, self._aims[one])}
+        spoken = self._criteria.get(outcome.test, set())
+        self._red |= {one for one in spoken & self._aims.keys() if holds(outcome.message, self._aims[one])}
 
     @pytest.hookimpl(tryfirst=True)  # and within what other plugins do around a setup
     def pytest_runtest_setup(self, item: pytest.Item) -> None:

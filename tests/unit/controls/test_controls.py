@@ -3,18 +3,19 @@ from __future__ import annotations
 import json
 import os
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import pytest
 import yaml
 
-from workstream import controls, errors, limits, processes
+from workstream import errors, limits, processes
 from workstream.cluster import cache
 from workstream.cluster.engine import Engine
 from workstream.cluster.programs import Tool
-from workstream.controls import Control, Patch
+from workstream.controls.breaking import broken
 from workstream.controls.helm import broken_helm, recording_helm
 from workstream.controls.image import broken_image
+from workstream.controls.model import Control, Patch, load
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -51,12 +52,17 @@ def a_control(**parts: object) -> Control:
     return Control.model_validate({"name": "one", "sentence": "It is broken.", "turns_red": ["AC1"], **parts})
 
 
+def rendered(control: Control, *manifests: dict[str, Any]) -> tuple[list[dict[str, Any]], set[int]]:
+    """Return rendered objects as a control breaks them, and which of its patches changed something."""
+    return broken(manifests, json.loads(control.model_dump_json()))
+
+
 def test_texts_of_the_object_that_is_named_are_replaced_wherever_they_stand() -> None:
     """Of two objects with one name only that of the kind is changed; objects of the control come on top."""
     more = {"kind": "Secret", "metadata": {"name": "more"}}
-    broken = a_control(patches=[{"target": "configmap/config", "replace": {"port 1": "port 2"}}], objects=[more])
+    one = a_control(patches=[{"target": "configmap/config", "replace": {"port 1": "port 2"}}], objects=[more])
 
-    found, changed = broken.render([CONFIGURATION, SERVICE])
+    found, changed = rendered(one, CONFIGURATION, SERVICE)
     assert [one["kind"] for one in found] == ["ConfigMap", "Service", "Secret"]
     assert found[0]["data"]["lines"] == ["port 2", "host 1"]
     assert found[1] == SERVICE
@@ -73,7 +79,7 @@ def test_texts_of_the_object_that_is_named_are_replaced_wherever_they_stand() ->
 )
 def test_a_patch_that_changes_nothing_is_not_counted(patch: Patch) -> None:
     """With other values a chart renders other objects, so that is no error; that it never happens is told."""
-    found, changed = a_control(patches=[patch]).render([CONFIGURATION])
+    found, changed = rendered(a_control(patches=[patch]), CONFIGURATION)
 
     assert found == [CONFIGURATION]
     assert changed == set()
@@ -86,8 +92,8 @@ def test_helm_on_path_renders_the_product_broken(version: str, tmp_path: Path) -
     helm.parent.mkdir()
     helm.write_text(HELM)
     helm.chmod(0o755)
-    broken = a_control(values={"a": 1}, patches=[{"target": "configmap/config", "replace": {"port 1": "port 2"}}])
-    with broken_helm(broken, Tool("helm", helm, version, built=False)) as folder:
+    one = a_control(values={"a": 1}, patches=[{"target": "configmap/config", "replace": {"port 1": "port 2"}}])
+    with broken_helm(one, Tool("helm", helm, version, built=False)) as folder:
         path = {"PATH": f"{folder}{os.pathsep}{os.environ['PATH']}"}
         given = yaml.safe_dump(CONFIGURATION).encode()
         upgrade = ["helm", "-n", "x y", "upgrade", "--values", "-"]
@@ -149,9 +155,9 @@ def test_what_helm_would_render_with_the_values_of_a_control_is_known(tmp_path: 
 
 def test_a_patch_that_never_changed_anything_is_told(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
     """The control may be harmless: its target has another name by now."""
-    broken = a_control(patches=[{"target": "configmap/gone", "replace": {"a": "b"}}])
+    one = a_control(patches=[{"target": "configmap/gone", "replace": {"a": "b"}}])
     with caplog.at_level("INFO", logger="workstream"):  # noqa: SIM117 - said at its end
-        with broken_helm(broken, Tool("helm", tmp_path / "helm", "4.0.5", built=False)):
+        with broken_helm(one, Tool("helm", tmp_path / "helm", "4.0.5", built=False)):
             pass
 
     assert "its patch of configmap/gone never changed anything" in caplog.text
@@ -163,8 +169,8 @@ def test_the_controls_of_a_folder_are_read_by_name(tmp_path: Path) -> None:
         plain = {"sentence": "It is broken.", "turns_red": ["AC1"], "layer": "RUN false"}
         (tmp_path / f"{name}.yaml").write_text(yaml.safe_dump(plain))
 
-    assert [one.name for one in controls.load(tmp_path)] == ["a", "b"]
-    assert [one.name for one in controls.load(tmp_path / "b.yaml")] == ["b"]
+    assert [one.name for one in load(tmp_path)] == ["a", "b"]
+    assert [one.name for one in load(tmp_path / "b.yaml")] == ["b"]
 
 
 @pytest.mark.parametrize("content", [b"\xff\xfe", b"a: [", b"sentence: 1\nturns_red: 2\nvalues: {a: 1}"])
@@ -173,7 +179,7 @@ def test_a_file_that_is_no_control_is_an_error_of_ours(content: bytes, tmp_path:
     file = tmp_path / "x.yaml"
     file.write_bytes(content)
     with pytest.raises(errors.ControlError, match=r"x\.yaml"):
-        controls.load(file)
+        load(file)
 
 
 @pytest.mark.parametrize(
@@ -194,7 +200,7 @@ def test_a_control_that_could_show_nothing_is_refused(content: str, reason: str,
     """One that breaks nothing, or from which nothing is expected, would always look well."""
     (tmp_path / "x.yaml").write_text(content)
     with pytest.raises(errors.ControlError, match=rf"x\.yaml .*{reason}") as caught:
-        controls.load(tmp_path)
+        load(tmp_path)
 
     assert "turns_red" in caught.value.instead
 
@@ -203,7 +209,7 @@ def test_a_control_that_could_show_nothing_is_refused(content: str, reason: str,
 def test_where_there_is_no_control_that_is_said(name: str, reason: str, tmp_path: Path) -> None:
     """An empty folder and a mistyped name are errors, not a run without controls."""
     with pytest.raises(errors.ControlError, match=reason):
-        controls.load(tmp_path / name)
+        load(tmp_path / name)
 
 
 def test_a_patch_is_merged_as_kubectl_does_it_and_then_texts_are_replaced(
@@ -213,7 +219,7 @@ def test_a_patch_is_merged_as_kubectl_does_it_and_then_texts_are_replaced(
     merged = {**SERVICE, "spec": {"port": 2, "more": ["port 1", 1]}}
     pretend("kubectl", f"echo \"$@\" > {tmp_path}/asked; cat > {tmp_path}/given; echo '{json.dumps(merged)}'")
     patch = {"target": "service/config", "merge": {"spec": {"port": 2}}, "replace": {"port 1": "port 3"}}
-    found, changed = a_control(patches=[patch]).render([CONFIGURATION, SERVICE])
+    found, changed = rendered(a_control(patches=[patch]), CONFIGURATION, SERVICE)
 
     assert found == [CONFIGURATION, {**SERVICE, "spec": {"port": 2, "more": ["port 3", 1]}}]
     assert changed == {0}
@@ -230,8 +236,8 @@ def test_a_patch_that_kubectl_refuses_is_an_error_of_helm(pretend: Callable[[str
     helm.parent.mkdir()
     helm.write_text(HELM.replace("check=True", "check=False"))
     helm.chmod(0o755)
-    broken = a_control(patches=[{"target": "configmap/config", "merge": {"data": {}}}])
-    with broken_helm(broken, Tool("helm", helm, "4.0.5", built=False)) as folder:
+    one = a_control(patches=[{"target": "configmap/config", "merge": {"data": {}}}])
+    with broken_helm(one, Tool("helm", helm, "4.0.5", built=False)) as folder:
         path = {"PATH": f"{folder}{os.pathsep}{os.environ['PATH']}"}
         given = yaml.safe_dump(CONFIGURATION).encode()
         ended = processes.run(["helm", "template"], limit=limits.QUERY, environment=path, stdin=given)

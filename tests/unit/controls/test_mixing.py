@@ -6,7 +6,8 @@ from typing import Any
 
 import pytest
 
-from workstream.controls import Aim, Control, joined, mixed
+from workstream.controls.mixing import Aim, joined, mixed
+from workstream.controls.model import Control
 
 
 def aim(place: str, words: str = "broken", **parts: object) -> Aim:

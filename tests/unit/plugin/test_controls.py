@@ -222,6 +222,30 @@ def test_a_criterion_that_was_seen_to_fail_is_asked_no_more(controlled: Controll
     result.stdout.fnmatch_lines(["b * F * . *", "3 of 3 controls turned exactly those criteria red that they must."])
 
 
+def test_a_criterion_that_was_blocked_is_asked_no_more(controlled: Controlled) -> None:
+    """What a product that does not come up turned red is red; a test that would wait for it does not run, either."""
+    up = PRODUCT.replace("return ", "said = ").replace(
+        ".stdout\n", '.stdout\n        assert "gone" not in said\n        return said\n'
+    )
+    controlled.suite.add("test_00.py", "one", up.replace("PART", "left"))
+    controlled.suite.add("test_02.py", "one", PRODUCT.replace("PART", "left"))
+    gone = {**control("left", "AC1"), "values": {"left": "gone"}}
+    result = controlled.run(a=control("left", "AC1"), b=gone, c=control("right", "AC2"))
+
+    assert result.ret == pytest.ExitCode.OK
+    assert skipped(controlled) == [(3, "test_02.py::test")]
+    result.stdout.fnmatch_lines(["b * B * . *", "3 of 3 controls turned exactly those criteria red that they must."])
+
+
+def test_controls_that_turn_little_red_come_first(controlled: Controlled) -> None:
+    """What they made fail needs not fail again where much does."""
+    both = {**control("left", "AC1", "AC2"), "values": {"left": "broken", "right": "broken"}}
+    result = controlled.run(a=both, b=control("left", "AC1"), c=control("right", "AC2"))
+
+    assert result.ret == pytest.ExitCode.OK
+    assert rounds_of(controlled) == [(1, ""), (2, "b"), (3, "c"), (4, "a"), (5, "")]
+
+
 LEFT = {"values": {"left": "broken"}}
 ONE = {**LEFT, "turns_red": ["AC1"]}
 BOTH = {"values": {"left": "broken", "right": "broken"}}
