@@ -105,7 +105,7 @@ SETTLED_SECONDS = 5.0  # what holds something up for so long is told
 SHORTEST_STEP_SECONDS = 0.1  # what took less is no step that evidence holds
 SILENCE_LOOK_SECONDS = 1.0  # between two looks at what a test does while nothing is said
 QUIET_SECONDS = 10.0  # a test that waits for something for so long is told, with what it waits for
-DOUBT_SECONDS = 60.0  # after so long somebody looks whether what is waited for can still come
+DOUBT_SECONDS = 20.0  # after so long somebody looks whether what is waited for can still come
 DOUBT_LOOK_SECONDS = 10.0  # between two such looks
 HEARTBEAT_SECONDS = 30.0  # between two lines that say that a step, or a test, is still at work
 

@@ -9,14 +9,16 @@ from typing import TYPE_CHECKING, Any, TypeVar
 import pytest
 
 from workstream import limits
-from workstream.cluster import diagnose, waiting
+from workstream.cluster import diagnose, node_image, waiting
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
+    from pathlib import Path
 
     from kubernetes import client
 
     from workstream.cluster.access import Cluster
+    from workstream.cluster.engine import Engine
 
 T = TypeVar("T")
 
@@ -211,3 +213,20 @@ def test_a_network_policy_lets_in_whom_it_names_and_nobody_else(cluster: Cluster
     until_only("far")
     let_in("near")
     until_only("near")
+
+
+def test_an_image_that_is_a_layer_on_top_of_another_is_whole_on_every_node(
+    cluster: Cluster, corner: Corner, engine: Engine, spark_image: str, tmp_path: Path
+) -> None:
+    """Only the layer is loaded; what it adds, changes and removes is seen, and the rest is there."""
+    layer = "RUN echo added > /added && echo changed > /etc/issue && rm /etc/debian_version"
+    (tmp_path / "Dockerfile").write_text(f"FROM {spark_image}\n{layer}\n")
+    node_image.build(engine, tmp_path, f"{spark_image}-layered")
+    image = cluster.provide(f"{spark_image}-layered")
+    for node in sorted(cluster.eligible_nodes()):
+        spec = corner.spec(*_IDLE, container={"image": image, "imagePullPolicy": "Never"}, nodeName=node)
+        cluster.core.create_namespaced_pod(corner.namespace, {"metadata": {"name": node}, "spec": spec})
+    look = "cat /added /etc/issue; test -e /etc/debian_version || echo removed; test -e /opt/spark/jars && echo kept"
+    for pod in corner.until_ready(2):
+        said = cluster.execute(corner.namespace, pod, "sh", "-c", look).stdout
+        assert said.split() == ["added", "changed", "removed", "kept"]

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import json
 import os
+import re
 import shlex
 import sys
 import time
@@ -19,7 +20,7 @@ from typing import TYPE_CHECKING
 from pytest_kubernetes.providers.kind import KindManagerBase
 
 from workstream import errors, files, limits, processes, shortage
-from workstream.cluster import cache, images, prepared_nodes, waiting
+from workstream.cluster import cache, image_archive, images, prepared_nodes, waiting
 from workstream.cluster.access import Cluster, request_timeout
 from workstream.cluster.engine import HOME_LABEL, filters, labels_of_ours
 from workstream.cluster.versions import recipes
@@ -39,6 +40,9 @@ LABEL = "workstream.cluster"
 _DIGITS = 6  # of our cache folder's id, in names on the engine
 _ON_PATH = Environment()
 _CTR = ("ctr", "--namespace", "k8s.io")  # asks the containerd of a node
+_PART = re.compile(
+    r"containerd\.io/gc\.ref\.content\.[^=,\s]*=(sha256:[0-9a-f]+)"
+)  # by which it keeps what belongs together
 _KIND_LABEL = "io.x-k8s.kind.cluster"
 
 
@@ -145,9 +149,14 @@ class KindCluster(KindManagerBase):
         if all(self._has(worker, image) for worker in self._workers):
             say("cluster", f"the workers have {image}")
             return False
-        with step("cluster", f"loading {image} into the workers"):
-            arguments = ["load", "docker-image", image, "--name", self.cluster_name, "--nodes", ",".join(self._workers)]
-            self._kind(*arguments, limit=limits.IMAGE_LOAD)
+        with step("cluster", f"loading {image} into the workers"), files.temporary("image", cache.folder()) as folder:
+            archive = folder / "image.tar"
+            self._engine.run("save", "--output", archive, image, limit=limits.IMAGE_LOAD)
+            held = [self._held(worker) for worker in self._workers]
+            with cache.telling_of_shortage(image):
+                image_archive.leave_out(archive, frozenset.intersection(*held))
+            arguments = ["--name", self.cluster_name, "--nodes", ",".join(self._workers)]
+            self._kind("load", "image-archive", archive, *arguments, limit=limits.IMAGE_LOAD)
         return True
 
     @property
@@ -179,6 +188,18 @@ class KindCluster(KindManagerBase):
             pending += [entry["digest"] for entry in manifest.get("manifests", [])]
             if "config" in manifest:
                 yield str(manifest["config"]["digest"])
+
+    def _held(self, node: str) -> frozenset[str]:
+        """Return the digests of all that the images of a node consist of; what belongs to none may go at any time."""
+        lines = self._containerd(node, "content", "list").stdout.splitlines()
+        parts = {line.split()[0]: _PART.findall(line) for line in lines if line.strip()}
+        pending, found = list(self._listed(node).values()), set()
+        while pending:
+            digest = pending.pop()
+            if digest in parts and digest not in found:
+                found.add(digest)
+                pending += parts[digest]
+        return frozenset(found)
 
     def _listed(self, node: str) -> dict[str, str]:
         """Return the digest of what each name stands for on a node."""

@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import os
 import signal
+import tarfile
 import time
 from dataclasses import dataclass
 from pathlib import Path
@@ -121,6 +122,7 @@ MANIFEST = '{"config": {"digest": "sha256:engine"}}'
 INDEX = '{"manifests": [{"digest": "sha256:part"}, {"digest": "sha256:attestation"}]}'
 CONTAINERD = """
 case "$*" in
+    save*) tar --create --file "$3" --files-from /dev/null ;;
     *"images list") echo 'REF TYPE DIGEST'; echo 'LISTED' ;;
     *"content get sha256:attestation") exit 1 ;;
     *"content get sha256:part") echo 'MANIFEST' ;;
@@ -167,6 +169,41 @@ def test_an_image_is_loaded_unless_every_worker_has_its_very_content(  # noqa: P
     assert any(line.startswith("kind load") for line in log.read_text().splitlines()) is loads
 
 
+HELD = """DIGEST SIZE AGE LABELS
+sha256:aa 1B 1h containerd.io/gc.ref.content.config=sha256:bb,containerd.io/gc.ref.content.l.0=sha256:cc
+sha256:bb 1B 1h containerd.io/gc.ref.snapshot.overlayfs=sha256:ee
+sha256:cc 1B 1h -
+sha256:dd 1B 1h -"""
+
+
+@pytest.mark.parametrize(
+    ("other", "sent"),
+    [(HELD, ["blobs/sha256/dd", "blobs/sha256/ff", "index.json"]), ("", None)],
+    ids=["both", "one"],
+)
+def test_of_an_image_only_that_is_loaded_which_the_images_of_a_worker_lack(
+    pretend: Callable[[str, str], Path], tmp_path: Path, other: str, sent: list[str] | None
+) -> None:
+    """What belongs to no image there is sent again: it may be gone in a moment. So is what one of the workers lacks."""
+    saved = [*(f"blobs/sha256/{name}" for name in ("aa", "bb", "cc", "dd", "ff")), "index.json"]
+    with tarfile.open(tmp_path / "saved.tar", "w") as archive:
+        for name in saved:
+            archive.addfile(tarfile.TarInfo(name))
+    pretend("kind", f'tar --list --file "$3" > {tmp_path}/sent')
+    script = f"""
+case "$*" in
+    save*) cp {tmp_path}/saved.tar "$3" ;;
+    *"images list") echo 'REF TYPE DIGEST'; echo 'hub.example/library/app:1 type sha256:aa' ;;
+    *"worker2 ctr --namespace k8s.io content list") echo '{other}' ;;
+    *"content list") echo '{HELD}' ;;
+    *inspect*) echo sha256:engine ;;
+esac
+"""
+    cluster(pretend, tmp_path, script).load_image("app:2")
+
+    assert (tmp_path / "sent").read_text().splitlines() == (sent or saved)
+
+
 def test_what_kind_leaves_when_it_is_interrupted_goes(
     pretend: Callable[[str, str], Path], tmp_path: Path, log: Path
 ) -> None:
@@ -207,7 +244,8 @@ def test_what_the_nodes_do_not_have_is_loaded_and_expected_of_them(provided: Cal
     found = provided(listed="")
     found.provide("queue:dev")
 
-    assert any(line.startswith("kind load docker-image queue:dev-engine ") for line in log.read_text().splitlines())
+    assert any(line.startswith("kind load image-archive ") for line in log.read_text().splitlines())
+    assert "/image.tar queue:dev-engine\n" in log.read_text()
     assert found.images.brought == {"queue:dev-engine": ("sha256:engine",)}
 
 
@@ -224,7 +262,8 @@ def test_the_next_run_may_want_the_image_that_was_brought_first_and_none_that_a_
     for image in (first, "queue:broken"):
         manager.access().provide(image)
 
-    assert "kind load docker-image queue:broken-engine " in log.read_text()
+    assert "save --output " in log.read_text()
+    assert "/image.tar queue:broken-engine\n" in log.read_text()
     assert manager.loaded == loaded
 
 
@@ -260,7 +299,7 @@ def test_where_it_is_not_seen_how_nodes_write_a_name_kind_gives_it(provided: Cal
     lines = log.read_text().splitlines()
 
     assert "tag sha256:engine queue:1" in lines
-    assert [line.split()[3] for line in lines if line.startswith("kind load")] == ["queue:1"]
+    assert [line.split()[-1] for line in lines if line.startswith("save")] == ["queue:1"]
     assert found.images.expected("queue:1") == ("sha256:m", "sha256:engine")
 
 
