@@ -131,11 +131,11 @@ def main() -> int:
     folder.mkdir(parents=True, exist_ok=True)
     side = Side("product", "HEAD", folder / "product", (options.cache or folder / "cache").absolute())
     side.prepare()
-    wanted = {NONE, *(options.change or changes)}  # whatever is taken over, is from there
     kept = folder / ("-".join(sorted(chosen)) or "all")
     kept.mkdir(exist_ok=True)
+    Product(side, NONE, chosen, kept).run("mixed")  # whatever is taken over, is from there
     found = False
-    for change in (one for one in changes if one in wanted):
+    for change in (one for one in changes if one in (options.change or changes)):
         product = Product(side, change, chosen, kept)
         measure, *others = [json.loads(product.run(way).read_text(encoding="utf-8")) for way in WAYS]
         for way, other in zip(list(WAYS)[1:], others, strict=True):
