@@ -156,7 +156,12 @@ class KindCluster(KindManagerBase):
             with cache.telling_of_shortage(image):
                 image_archive.leave_out(archive, frozenset.intersection(*held))
             arguments = ["--name", self.cluster_name, "--nodes", ",".join(self._workers)]
-            self._kind("load", "image-archive", archive, *arguments, limit=limits.IMAGE_LOAD)
+            try:
+                self._kind("load", "image-archive", archive, *arguments, limit=limits.IMAGE_LOAD)
+            except errors.ProgramFailedError:
+                # Once of some fifteen times a node's containerd removed what it was unpacking.
+                say("cluster", f"loading {image} again, whole")
+                self._kind("load", "docker-image", image, *arguments, limit=limits.IMAGE_LOAD)
         return True
 
     @property

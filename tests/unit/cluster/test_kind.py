@@ -204,6 +204,19 @@ esac
     assert (tmp_path / "sent").read_text().splitlines() == (sent or saved)
 
 
+def test_what_a_node_does_not_take_in_part_it_gets_whole(
+    pretend: Callable[[str, str], Path], tmp_path: Path, log: Path
+) -> None:
+    """A node that lost what it had, meanwhile, is no reason to fail."""
+    pretend("kind", f'echo kind "$@" >> {log}; [ "$2" = docker-image ]')
+    cluster(pretend, tmp_path, CONTAINERD.replace("LISTED", "")).load_image("team/app:1")
+
+    assert [line.split()[2] for line in log.read_text().splitlines() if line.startswith("kind load")] == [
+        "image-archive",
+        "docker-image",
+    ]
+
+
 def test_what_kind_leaves_when_it_is_interrupted_goes(
     pretend: Callable[[str, str], Path], tmp_path: Path, log: Path
 ) -> None:
