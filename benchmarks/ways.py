@@ -1,7 +1,7 @@
 """Runs controls in every way there is, on the product and on changes of it, and says whether they show the same.
 
     python benchmarks/ways.py
-    python benchmarks/ways.py --change none --change chart --control silent --control forgetful
+    python benchmarks/ways.py --change test --change chart --control silent --control forgetful
 
 Of each product the controls of WS-001-04 run apart, mixed, and mixed with what did not change taken over from what the
 mixed ones showed before the change. The first is the measure for the others, cell by cell (`matrices.py`). The changes
@@ -12,8 +12,9 @@ control  a control breaks nothing any more
 test     a test of a criterion asserts nothing any more, so no control can make it fail
 chart    a template renders something else, on which a control breaks nothing any more
 
-It takes hours: name the controls that are to run. Every matrix is kept in the folder: called again, it goes on where it
-was stopped.
+It takes hours: name the controls that are to run on products with a change. On the product as it is all run, because
+only what all showed can be accepted, and taken over. Every matrix is kept in the folder: called again, it goes on where
+it was stopped.
 """
 
 from __future__ import annotations
@@ -66,7 +67,7 @@ class Product:
     Attributes:
         side: the clone.
         change: its name.
-        controls: the names of those that run; none: all.
+        controls: the names of those that run on it, if it has a change; none: all.
         folder: where matrices are kept.
 
     """
@@ -81,19 +82,21 @@ class Product:
         self.side.restore()
         if self._accepted.exists():
             shutil.copy(self._accepted, self.side.clone / ACCEPTED)
-        if self.change != NONE:
-            path, old, new = CHANGES[self.change]
-            text = (self.side.clone / path).read_text(encoding="utf-8")
-            if text.count(old) != 1:
-                sys.exit(f"{path} holds this {text.count(old)} times, and not once:\n{old}")
-            (self.side.clone / path).write_text(text.replace(old, new), encoding="utf-8")
+        if self.change == NONE:
+            return
+        path, old, new = CHANGES[self.change]
+        text = (self.side.clone / path).read_text(encoding="utf-8")
+        if text.count(old) != 1:
+            sys.exit(f"{path} holds this {text.count(old)} times, and not once:\n{old}")
+        (self.side.clone / path).write_text(text.replace(old, new), encoding="utf-8")
         for path in (self.side.clone / CONTROLS).iterdir():
             if self.controls and path.stem not in self.controls:
                 path.unlink()
 
     def run(self, way: str) -> Path:
         """Run the controls in a way, unless it was done before; return where the matrix is."""
-        kept = self.folder / f"{self.change}-{way}.json"
+        names = () if self.change == NONE else sorted(self.controls)
+        kept = self.folder / ("-".join([self.change, way, *names]) + ".json")
         if not kept.exists():
             self.make()
             matrix = self.side.clone / MATRIX
@@ -131,12 +134,10 @@ def main() -> int:
     folder.mkdir(parents=True, exist_ok=True)
     side = Side("product", "HEAD", folder / "product", (options.cache or folder / "cache").absolute())
     side.prepare()
-    kept = folder / ("-".join(sorted(chosen)) or "all")
-    kept.mkdir(exist_ok=True)
-    Product(side, NONE, chosen, kept).run("mixed")  # whatever is taken over, is from there
+    Product(side, NONE, chosen, folder).run("mixed")  # whatever is taken over, is from there
     found = False
     for change in (one for one in changes if one in (options.change or changes)):
-        product = Product(side, change, chosen, kept)
+        product = Product(side, change, chosen, folder)
         measure, *others = [json.loads(product.run(way).read_text(encoding="utf-8")) for way in WAYS]
         for way, other in zip(list(WAYS)[1:], others, strict=True):
             lines = list(differences(measure, other))

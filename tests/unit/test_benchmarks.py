@@ -294,7 +294,8 @@ def test_controls_run_in_every_way_on_every_change_and_what_differs_is_said(
 
     def nox(_: object, *arguments: str, leaves: Path) -> None:
         done.append(arguments[3:])
-        assert {path.stem for path in (clone / ways.CONTROLS).iterdir()} == chosen
+        there = {path.stem for path in (clone / ways.CONTROLS).iterdir()}
+        assert there == (chosen if len(done) > 3 else {path.stem for path in ways.CONTROLS.iterdir()})
         leaves.parent.mkdir(parents=True, exist_ok=True)
         leaves.write_text(json.dumps(matrix(harmless="right" if len(done) == 6 else "")))
         assert (clone / ways.ACCEPTED).exists() == (len(done) > 1)
