@@ -159,7 +159,8 @@ class KindCluster(KindManagerBase):
             try:
                 self._kind("load", "image-archive", archive, *arguments, limit=limits.IMAGE_LOAD)
             except errors.ProgramFailedError:
-                # Once of some fifteen times a node's containerd removed what it was unpacking.
+                # kind unpacks an image under two names. What the first needed on the way, containerd removes a second
+                # later, because the image rests on the unpacked one; the second may stumble over that.
                 say("cluster", f"loading {image} again, whole")
                 self._kind("load", "docker-image", image, *arguments, limit=limits.IMAGE_LOAD)
         return True
