@@ -7,11 +7,12 @@ from __future__ import annotations
 
 import hashlib
 import json
+import re
 import shlex
 import sys
 from contextlib import contextmanager
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import yaml
 
@@ -33,8 +34,12 @@ if TYPE_CHECKING:
 # As much as the chart's objects are takes Python's own a tenth of a second.
 _LOADER = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
 _DUMPER = getattr(yaml, "CSafeDumper", yaml.SafeDumper)
+# A word may be of base64.
+_BETWEEN_WORDS = re.compile(r"([^\w+/.-]+)")
 _PLUGIN = "workstream-control"
-_RENDERED = "WORKSTREAM_RENDERED"  # where the renderer of `recording_helm` keeps what it passes on
+_RENDERED = "WORKSTREAM_RENDERED"  # the file in which the renderer of `recording_helm` keeps what it passes on
+# What such a file is of: of the product as it is installed; of the same once more; all others of a control's values.
+_WHOLE, _AGAIN = "0", "again"
 _PLUGIN_FILE = {
     "apiVersion": "v1",
     "type": "postrenderer/v1",
@@ -73,29 +78,32 @@ def recording_helm(helm: Tool, values: Mapping[str, Mapping[str, JsonValue]]) ->
 
     """
     with files.temporary("rendered") as folder:
-        parts = {name: folder / f"rendered-{number}" for number, name in enumerate(("", *values))}
-        for rendered in parts.values():
-            rendered.mkdir()
-        tries = []
+        parts = {"": _WHOLE, **{name: str(number) for number, name in enumerate(values, 1)}}
+        plain = {_AGAIN: {}, **{parts[name]: dict(one) for name, one in values.items()}}
+        calls = folder / "calls"
+        calls.mkdir()
         _program(folder / "try", *_try(helm, _renderer(folder, helm)))
-        for name, plain in values.items():
-            file = parts[name].with_suffix(".yaml")
-            file.write_text(yaml.safe_dump(dict(plain)))
-            tries.append(f'{_line([folder / "try", parts[name], file])} "$@" $dry < /dev/null > /dev/null 2>&1')
-        tries.append(f"export {_RENDERED}={shlex.quote(str(parts['']))}")
-        render = f'exec tee "$(mktemp "${_RENDERED}/XXXXXXXX")"'
+        before = [f"call=$(mktemp -d {_line([calls / 'XXXXXXXX'])})"]
+        for part, more in plain.items():
+            file = folder / f"values-{part}.yaml"
+            file.write_text(yaml.safe_dump(more))
+            before.append(
+                f'{_line([folder / "try"])} "$call/{part}" {_line([file])} "$@" $dry < /dev/null > /dev/null 2>&1'
+            )
+        before.append(f'export {_RENDERED}="$call/{_WHOLE}"')
+        render = f'echo --- >> "${_RENDERED}"; exec tee -a "${_RENDERED}"'
 
         def hashes() -> dict[str, tuple[str, ...]]:
-            return {} if _is_legacy(helm) else {name: _hashes(rendered) for name, rendered in parts.items()}
+            return {} if _is_legacy(helm) else {name: _hashes(calls, part) for name, part in parts.items()}
 
-        yield _rendering(folder, helm, render, before=tries), hashes
+        yield _rendering(folder, helm, render, before=before), hashes
 
 
 def _try(helm: Tool, renderer: str) -> Iterator[str]:
     """Yield the lines of a shell that keep what Helm would render with other values, or that it refuses to.
 
-    It is called with a folder, a file of values and arguments for Helm. What those let Helm read from the standard
-    input, it reads once: of that nothing is known, and what is kept never comes again.
+    It is called with the file to keep it in, a file of values and arguments for Helm. What those let Helm read from the
+    standard input, it reads once: of that nothing is known, and what is kept never comes again.
     """
     yield "rendered=$1 values=$2 said="
     yield "shift 2"
@@ -104,17 +112,49 @@ def _try(helm: Tool, renderer: str) -> Iterator[str]:
     command = f'{shlex.quote(str(helm.path))} "$@" --values "$values" --post-renderer {shlex.quote(renderer)}'
     yield f"    *) {_RENDERED}=$rendered {command} || said=refused ;;"
     yield "esac"
-    yield '[ -z "$said" ] || echo "$said" > "$(mktemp "$rendered/XXXXXXXX")"'
+    yield '[ -z "$said" ] || echo "$said" > "$rendered"'
 
 
-def _hashes(folder: Path) -> tuple[str, ...]:
-    """Return the hashes of the rendered objects in each file of a folder, however they are written."""
-    return tuple(sorted({_sha256(path) for path in folder.iterdir()}))
+def _hashes(calls: Path, part: str) -> tuple[str, ...]:
+    """Return the hashes of the rendered objects of all calls, however they are written.
+
+    A word that the same call renders anew each time, such as a password, counts by its length.
+
+    Args:
+        calls: a folder of each call, with a file of each part of it, see `recording_helm`.
+        part: the name of the file.
+
+    """
+    found = set()
+    for call in calls.iterdir():
+        if (call / part).exists():  # else Helm came to nothing
+            steady = _steady(*(_objects(call / name) for name in (part, _WHOLE, _AGAIN)))
+            found.add(hashlib.sha256(json.dumps(steady, sort_keys=True, default=str).encode()).hexdigest())
+    return tuple(sorted(found))
 
 
-def _sha256(rendered: Path) -> str:
-    objects = [one for one in yaml.safe_load_all(rendered.read_bytes()) if one]
-    return hashlib.sha256(json.dumps(objects, sort_keys=True, default=str).encode()).hexdigest()
+def _objects(rendered: Path) -> dict[str, list[Any]]:
+    """Return what a file holds by what it is, whatever the order; nothing where there is no such file."""
+    found: dict[str, list[Any]] = {}
+    for one in filter(None, yaml.load_all(rendered.read_bytes(), _LOADER) if rendered.exists() else ()):
+        metadata = one.get("metadata") if isinstance(one, dict) else None
+        named = [one.get("kind"), metadata.get("namespace"), metadata.get("name")] if isinstance(metadata, dict) else []
+        found.setdefault(json.dumps(named, default=str), []).append(one)
+    return found
+
+
+def _steady(value: object, first: object, second: object) -> object:
+    """Return a value, with the length of each word in the place of which two others hold two different ones."""
+    match value, first, second:
+        case dict(), dict(), dict():
+            return {key: _steady(part, first.get(key), second.get(key)) for key, part in value.items()}
+        case list(), list(), list() if len(value) == len(first) == len(second):
+            return [_steady(*parts) for parts in zip(value, first, second, strict=True)]
+        case str(), str(), str() if first != second:
+            words = [_BETWEEN_WORDS.split(text) for text in (value, first, second)]
+            if len({len(one) for one in words}) == 1:
+                return [len(word) if one != other else word for word, one, other in zip(*words, strict=True)]
+    return value
 
 
 def _is_legacy(helm: Tool) -> bool:

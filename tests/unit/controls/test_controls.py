@@ -145,12 +145,51 @@ def test_what_helm_would_render_with_the_values_of_a_control_is_known(tmp_path: 
             processes.run(["helm", command, "x y"], limit=limits.QUERY, environment=path, stdin=given)
         calls = [json.loads(line) for line in (tmp_path / "calls").read_text().splitlines()]
         assert [("--dry-run=server" in call, "--values" in call) for call in calls] == [
-            *[(True, True), (True, True), (False, False)],
-            *[(False, True), (False, True), (False, False)],
+            *[*[(True, True)] * 3, (False, False)],
+            *[*[(False, True)] * 3, (False, False)],
         ]
         assert all("x y" in call for call in calls)
         assert {name: len(found) for name, found in hashes().items()} == {"": 1, "left": 1, "right's": 1}
         assert len(set(hashes().values())) == 3
+
+
+# In the place of what passes on what the post-renderer says: it renders something, for which it has no standard input.
+RENDERING = """
+import random
+if "--values" in sys.argv:
+    more = "more" in open(sys.argv[sys.argv.index("--values") + 1]).read()
+else:
+    more = False
+text = open({str!r}).read().replace("RANDOM", "".join(random.choices("abc", k=30)))
+if more:
+    text = "kind: Service\\nmetadata: {{name: more}}\\n---\\n" + text
+said = subprocess.run([renderer], input=text, stdout=subprocess.PIPE, text=True, check=True).stdout
+"""
+
+
+def test_what_is_rendered_anew_each_time_counts_by_its_length(tmp_path: Path) -> None:
+    """A password is no reason to run all controls; one that became shorter, or stays the same, is something else."""
+    text = tmp_path / "rendered.yaml"
+    helm = tmp_path / "helm"
+    helm.write_text(HELM.replace("if renderer:\n", "if False:\n").replace('said = ""', RENDERING.format(str=str(text))))
+    helm.chmod(0o755)
+    values: dict[str, dict[str, JsonValue]] = {"more": {"more": True}, "none": {"a": 1}}
+
+    def seen(password: str, port: str = "1") -> dict[str, tuple[str, ...]]:
+        data = {"password": password, "lines": ["kept", f"--secret={password} --port={port}"]}
+        text.write_text(yaml.safe_dump({**CONFIGURATION, "data": data}))
+        with recording_helm(Tool("helm", helm, "4.0.5", built=False), values) as (folder, hashes):
+            path = {"PATH": f"{folder}{os.pathsep}{os.environ['PATH']}"}
+            for command in ("install", "template"):
+                processes.run(["helm", command], limit=limits.QUERY, environment=path)
+            return hashes()
+
+    found = seen("RANDOM")
+    assert {name: len(one) for name, one in found.items()} == {"": 1, "more": 1, "none": 1}
+    assert found[""] == found["none"] != found["more"]
+    assert seen("RANDOM") == found
+    for other in (seen("RANDOM."), seen("a" * 30), seen("RANDOM", port="2")):
+        assert not {*other.values()} & {*found.values()}
 
 
 def test_a_patch_that_never_changed_anything_is_told(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
