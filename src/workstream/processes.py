@@ -103,7 +103,7 @@ def run(  # noqa: PLR0913 - a program has this many sides
     limit: Limit,
     environment: Mapping[str, str] | None = None,
     folder: Path | None = None,
-    stdin: bytes | None = None,
+    stdin: bytes | Path | None = None,
     accept: Collection[int] = (0,),
     meanwhile: Callable[[], object] | None = None,
 ) -> Completed:
@@ -114,7 +114,7 @@ def run(  # noqa: PLR0913 - a program has this many sides
         limit: how long it may take; it is stopped after that.
         environment: variables to set on top of this process's own.
         folder: where it runs.
-        stdin: what it reads; nothing unless given.
+        stdin: what it reads, or the file that it reads; nothing unless given.
         accept: the exit codes that are no failure.
         meanwhile: is called every few seconds while it runs. An exception that it raises stops the program.
 
@@ -161,14 +161,15 @@ def run(  # noqa: PLR0913 - a program has this many sides
 
 
 @contextmanager
-def _reading(text: bytes | None) -> Iterator[int]:
+def _reading(what: bytes | Path | None) -> Iterator[int]:
     """Give what a program is to read: a file, of which it takes as much as it wants, whenever it wants."""
-    if text is None:
+    if what is None:
         yield subprocess.DEVNULL
         return
-    with tempfile.TemporaryFile() as file:
-        file.write(text)
-        file.seek(0)
+    with what.open("rb") if isinstance(what, Path) else tempfile.TemporaryFile() as file:
+        if isinstance(what, bytes):
+            file.write(what)
+            file.seek(0)
         yield file.fileno()
 
 

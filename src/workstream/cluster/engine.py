@@ -83,7 +83,7 @@ class Engine:
         self,
         *arguments: str | os.PathLike[str],
         limit: limits.Limit = limits.QUICK_COMMAND,
-        stdin: bytes | None = None,
+        stdin: bytes | Path | None = None,
         accept: Collection[int] = (0,),
     ) -> processes.Completed:
         """Run the client; see `processes.run`."""

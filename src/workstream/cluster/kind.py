@@ -13,6 +13,8 @@ import re
 import shlex
 import sys
 import time
+import tomllib
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -155,13 +157,12 @@ class KindCluster(KindManagerBase):
             held = [self._held(worker) for worker in self._workers]
             with cache.telling_of_shortage(image):
                 image_archive.leave_out(archive, frozenset.intersection(*held))
-            arguments = ["--name", self.cluster_name, "--nodes", ",".join(self._workers)]
             try:
-                self._kind("load", "image-archive", archive, *arguments, limit=limits.IMAGE_LOAD)
+                with ThreadPoolExecutor() as pool:
+                    list(pool.map(lambda worker: self._import(worker, archive), self._workers))
             except errors.ProgramFailedError:
-                # kind unpacks an image under two names. What the first needed on the way, containerd removes a second
-                # later, because the image rests on the unpacked one; the second may stumble over that.
                 say("cluster", f"loading {image} again, whole")
+                arguments = ["--name", self.cluster_name, "--nodes", ",".join(self._workers)]
                 self._kind("load", "docker-image", image, *arguments, limit=limits.IMAGE_LOAD)
         return True
 
@@ -206,6 +207,21 @@ class KindCluster(KindManagerBase):
                 found.add(digest)
                 pending += parts[digest]
         return frozenset(found)
+
+    def _import(self, node: str, archive: Path) -> None:
+        """Let a node have the images of an archive, under their names.
+
+        kind would give each a second name, by its digest, and unpack it under both, one after the other. What the
+        first needed on the way containerd removes at once where the image rests on an unpacked one, and the second
+        may stumble over that.
+        """
+        # What Kubernetes unpacks with, which ctr does not look up: of containerd 2, and of those before.
+        dumped = self._engine.run("exec", node, "containerd", "config", "dump").stdout
+        plugins = tomllib.loads(dumped).get("plugins", {})
+        before = plugins.get("io.containerd.grpc.v1.cri", {}).get("containerd", {})
+        snapshotter = plugins.get("io.containerd.cri.v1.images", before).get("snapshotter", "overlayfs")
+        command = ["exec", "--interactive", node, *_CTR, "images", "import", "--snapshotter", snapshotter, "-"]
+        self._engine.run(*command, stdin=archive, limit=limits.IMAGE_LOAD)
 
     def _listed(self, node: str) -> dict[str, str]:
         """Return the digest of what each name stands for on a node."""

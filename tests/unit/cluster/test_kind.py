@@ -117,6 +117,12 @@ def test_looking_at_a_cluster_makes_nothing(pretend: Callable[[str, str], Path],
     assert not (tmp_path / "cache" / "clusters").exists()
 
 
+def loaded(log: Path) -> list[str]:
+    """Return the nodes that were given an archive of images, without what all their names begin with."""
+    calls = [line.split() for line in log.read_text().splitlines() if " images import " in line]
+    return sorted(call[2].removeprefix("mine-c0ffee-") for call in calls)
+
+
 # What a node's containerd says, of the image of a name and of its content.
 MANIFEST = '{"config": {"digest": "sha256:engine"}}'
 INDEX = '{"manifests": [{"digest": "sha256:part"}, {"digest": "sha256:attestation"}]}'
@@ -162,11 +168,10 @@ def test_an_image_is_loaded_unless_every_worker_has_its_very_content(  # noqa: P
     loads: bool,  # noqa: FBT001 - a parameter of the test
 ) -> None:
     """The name alone is no reason: a kept cluster may have an older image under it."""
-    pretend("kind", f'echo kind "$@" >> {log}')
     script = CONTAINERD.replace("LISTED", listed).replace("CONTENT", content)
     cluster(pretend, tmp_path, script).load_image("team/app:1")
 
-    assert any(line.startswith("kind load") for line in log.read_text().splitlines()) is loads
+    assert loaded(log) == (["worker", "worker2"] if loads else [])
 
 
 HELD = """DIGEST SIZE AGE LABELS
@@ -189,9 +194,10 @@ def test_of_an_image_only_that_is_loaded_which_the_images_of_a_worker_lack(
     with tarfile.open(tmp_path / "saved.tar", "w") as archive:
         for name in saved:
             archive.addfile(tarfile.TarInfo(name))
-    pretend("kind", f'tar --list --file "$3" > {tmp_path}/sent')
     script = f"""
 case "$*" in
+    *worker2*"images import"*) tar --list > {tmp_path}/sent2 ;;
+    *"images import"*) tar --list > {tmp_path}/sent ;;
     save*) cp {tmp_path}/saved.tar "$3" ;;
     *"images list") echo 'REF TYPE DIGEST'; echo 'hub.example/library/app:1 type sha256:aa' ;;
     *"worker2 ctr --namespace k8s.io content list") echo '{other}' ;;
@@ -201,20 +207,38 @@ esac
 """
     cluster(pretend, tmp_path, script).load_image("app:2")
 
-    assert (tmp_path / "sent").read_text().splitlines() == (sent or saved)
+    for found in ("sent", "sent2"):
+        assert (tmp_path / found).read_text().splitlines() == (sent or saved)
+
+
+@pytest.mark.parametrize(
+    ("dumped", "snapshotter"),
+    [
+        ('[plugins."io.containerd.cri.v1.images"]\nsnapshotter = "native"', "native"),
+        ('[plugins."io.containerd.grpc.v1.cri".containerd]\nsnapshotter = "fuse"', "fuse"),
+        ("", "overlayfs"),
+    ],
+    ids=["containerd 2", "containerd 1", "of its own"],
+)
+def test_an_image_is_unpacked_for_what_kubernetes_unpacks_with(
+    pretend: Callable[[str, str], Path], tmp_path: Path, log: Path, dumped: str, snapshotter: str
+) -> None:
+    """Unpacked for another, it would be unpacked once more when the first pod wants it."""
+    script = f"""case "$*" in *"config dump") echo '{dumped}' ;; esac\n{CONTAINERD.replace("LISTED", "")}"""
+    cluster(pretend, tmp_path, script).load_image("team/app:1")
+
+    assert f"images import --snapshotter {snapshotter} -\n" in log.read_text()
 
 
 def test_what_a_node_does_not_take_in_part_it_gets_whole(
     pretend: Callable[[str, str], Path], tmp_path: Path, log: Path
 ) -> None:
     """A node that lost what it had, meanwhile, is no reason to fail."""
-    pretend("kind", f'echo kind "$@" >> {log}; [ "$2" = docker-image ]')
-    cluster(pretend, tmp_path, CONTAINERD.replace("LISTED", "")).load_image("team/app:1")
+    pretend("kind", f'echo kind "$@" >> {log}')
+    script = CONTAINERD.replace("LISTED", "").replace("case", 'case "$*" in *worker2*import*) exit 1 ;; esac\ncase', 1)
+    cluster(pretend, tmp_path, script).load_image("team/app:1")
 
-    assert [line.split()[2] for line in log.read_text().splitlines() if line.startswith("kind load")] == [
-        "image-archive",
-        "docker-image",
-    ]
+    assert log.read_text().splitlines()[-1].startswith("kind load docker-image team/app:1 ")
 
 
 def test_what_kind_leaves_when_it_is_interrupted_goes(
@@ -222,8 +246,9 @@ def test_what_kind_leaves_when_it_is_interrupted_goes(
 ) -> None:
     """It keeps a whole image in the folder for temporary files, which is one of this call."""
     pretend("kind", f'mkdir "$TMPDIR/images-tar" && echo "$TMPDIR" >> {log}; exit 1')
+    script = CONTAINERD.replace("LISTED", "").replace("case", 'case "$*" in *import*) exit 1 ;; esac\ncase', 1)
     with pytest.raises(errors.ProgramFailedError):
-        cluster(pretend, tmp_path, CONTAINERD.replace("LISTED", "")).load_image("team/app:1")
+        cluster(pretend, tmp_path, script).load_image("team/app:1")
 
     folder = Path(log.read_text().splitlines()[-1])
     assert folder.is_relative_to(tmp_path / "cache")
@@ -233,7 +258,6 @@ def test_what_kind_leaves_when_it_is_interrupted_goes(
 @pytest.fixture
 def provided(pretend: Callable[[str, str], Path], tmp_path: Path, log: Path) -> Callable[..., Cluster]:
     """Give a cluster whose engine has one image, `sha256:engine`; its nodes have it under the name of its content."""
-    pretend("kind", f'echo kind "$@" >> {log}')
 
     def give(listed: str = "hub.example/library/queue:dev-engine type sha256:m 1.0 MiB linux/amd64 -") -> Cluster:
         script = CONTAINERD.replace("LISTED", listed).replace("CONTENT", MANIFEST)
@@ -248,7 +272,7 @@ def test_an_image_is_brought_under_a_name_that_carries_its_content(provided: Cal
 
     assert found.provide("queue:dev") == "queue:dev-engine"
     assert "tag sha256:engine queue:dev-engine" in log.read_text().splitlines()
-    assert not any(line.startswith("kind load") for line in log.read_text().splitlines())
+    assert loaded(log) == []
     assert found.images.brought == {"queue:dev-engine": ("sha256:m", "sha256:engine")}
 
 
@@ -257,7 +281,7 @@ def test_what_the_nodes_do_not_have_is_loaded_and_expected_of_them(provided: Cal
     found = provided(listed="")
     found.provide("queue:dev")
 
-    assert any(line.startswith("kind load image-archive ") for line in log.read_text().splitlines())
+    assert loaded(log) == ["worker", "worker2"]
     assert "/image.tar queue:dev-engine\n" in log.read_text()
     assert found.images.brought == {"queue:dev-engine": ("sha256:engine",)}
 
@@ -269,7 +293,6 @@ def test_the_next_run_may_want_the_image_that_was_brought_first_and_none_that_a_
     pretend: Callable[[str, str], Path], tmp_path: Path, log: Path, first: str, loaded: list[str]
 ) -> None:
     """A node image that held a broken one in the place of the whole one would make the next run load that again."""
-    pretend("kind", f'echo kind "$@" >> {log}')
     there = "hub.example/library/queue:dev-engine type sha256:m 1.0 MiB linux/amd64 -"
     manager = cluster(pretend, tmp_path, CONTAINERD.replace("LISTED", there).replace("CONTENT", MANIFEST))
     for image in (first, "queue:broken"):
