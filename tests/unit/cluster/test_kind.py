@@ -256,7 +256,7 @@ def test_what_kind_leaves_when_it_is_interrupted_goes(
 
 
 @pytest.fixture
-def provided(pretend: Callable[[str, str], Path], tmp_path: Path, log: Path) -> Callable[..., Cluster]:
+def provided(pretend: Callable[[str, str], Path], tmp_path: Path) -> Callable[..., Cluster]:
     """Give a cluster whose engine has one image, `sha256:engine`; its nodes have it under the name of its content."""
 
     def give(listed: str = "hub.example/library/queue:dev-engine type sha256:m 1.0 MiB linux/amd64 -") -> Cluster:
