@@ -10,9 +10,7 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-import yaml
-
-from workstream import errors, limits, processes
+from workstream import errors, limits, manifests, processes
 from workstream.cluster import diagnose, hopeless, images, programs, sight, waiting, workloads
 from workstream.cluster.workloads import Present
 from workstream.progress import say, step
@@ -346,7 +344,7 @@ def _installed(cluster: Cluster, release: Release) -> list[Manifest]:
 
 
 def _manifests(printed: str) -> list[Manifest]:
-    return [manifest for manifest in yaml.safe_load_all(printed) if manifest]
+    return [*manifests.read(printed)]
 
 
 def _look_at_images(cluster: Cluster, release: Release, present: Present) -> None:
@@ -386,7 +384,8 @@ def _helm(
 ) -> processes.Completed:
     options = [] if values is None else ["--values", "-"]
     environment = None if cluster is None else cluster.environment
-    stdin = None if values is None else yaml.safe_dump(dict(values)).encode()
+    # JSON: of a string "y" Helm would take what YAML's writer makes of it for a yes.
+    stdin = None if values is None else f"{json.dumps(dict(values))}\n".encode()
     try:
         return processes.run(
             ["helm", *arguments, *options],

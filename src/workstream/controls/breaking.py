@@ -9,6 +9,7 @@ import json
 from typing import TYPE_CHECKING, Any
 
 from workstream import limits, processes
+from workstream.manifests import identity
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
@@ -24,11 +25,12 @@ def broken(manifests: Iterable[dict[str, Any]], control: Mapping[str, Any]) -> t
         control: the fields of a `Control`, as JSON.
 
     """
-    rendered = [manifest for manifest in manifests if manifest]
+    rendered = list(manifests)
     changed = set()
     for number, patch in enumerate(control["patches"]):
         for place, manifest in enumerate(rendered):
-            if f"{manifest['kind'].lower()}/{manifest['metadata']['name']}" == patch["target"]:
+            kind, _, name = identity(manifest)
+            if f"{kind.lower()}/{name}" == patch["target"]:
                 rendered[place] = _patched(manifest, patch)
                 changed |= {number} if rendered[place] != manifest else set()
     return [*rendered, *control["objects"]], changed

@@ -5,18 +5,18 @@ Helm calls `python -m workstream.controls.helm CONTROL CHANGED` for what is rend
 
 from __future__ import annotations
 
+import base64
 import hashlib
 import json
 import re
 import shlex
 import sys
+import uuid
 from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-import yaml
-
-from workstream import errors, files
+from workstream import errors, files, manifests
 from workstream.controls.breaking import broken
 from workstream.progress import say
 
@@ -31,15 +31,13 @@ if TYPE_CHECKING:
     # Of each control's values, by its name; of the whole product by an empty one.
     Recorded = Callable[[], dict[str, tuple[str, ...]]]
 
-# As much as the chart's objects are takes Python's own a tenth of a second.
-_LOADER = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
-_DUMPER = getattr(yaml, "CSafeDumper", yaml.SafeDumper)
-# A word may be of base64.
-_BETWEEN_WORDS = re.compile(r"([^\w+/.-]+)")
+_BASE64 = re.compile(r"([A-Za-z0-9+/]+={0,2})")
+_BETWEEN_WORDS = re.compile(r"([\W_]+)")
 _PLUGIN = "workstream-control"
 _RENDERED = "WORKSTREAM_RENDERED"  # the file in which the renderer of `recording_helm` keeps what it passes on
-# What such a file is of: of the product as it is installed; of the same once more; all others of a control's values.
-_WHOLE, _AGAIN = "0", "again"
+_TWICE = ("", "-again")  # what the names of files end with of what is rendered twice
+_SAID, _REFUSED = ".said", ".refused"  # and of what Helm printed, and where it failed
+_UNKNOWN = "unknown"
 _PLUGIN_FILE = {
     "apiVersion": "v1",
     "type": "postrenderer/v1",
@@ -55,7 +53,7 @@ def broken_helm(control: Control, helm: Tool) -> Iterator[Path]:
     """Yield a folder whose `helm` installs, upgrades and renders the product broken, and else does what helm does."""
     with files.temporary("control") as folder:
         (folder / "control.json").write_text(control.model_dump_json())
-        (folder / "values.yaml").write_text(yaml.safe_dump(control.values))
+        (folder / "values.yaml").write_text(json.dumps(control.values))
         changed = folder / "changed"
         changed.touch()
         render = _line(["exec", sys.executable, "-m", __name__, folder / "control.json", changed])
@@ -78,19 +76,19 @@ def recording_helm(helm: Tool, values: Mapping[str, Mapping[str, JsonValue]]) ->
 
     """
     with files.temporary("rendered") as folder:
-        parts = {"": _WHOLE, **{name: str(number) for number, name in enumerate(values, 1)}}
-        plain = {_AGAIN: {}, **{parts[name]: dict(one) for name, one in values.items()}}
+        parts = {name: str(number) for number, name in enumerate(("", *values))}
         calls = folder / "calls"
         calls.mkdir()
         _program(folder / "try", *_try(helm, _renderer(folder, helm)))
-        before = [f"call=$(mktemp -d {_line([calls / 'XXXXXXXX'])})"]
-        for part, more in plain.items():
+        before = [f"call=$(mktemp -d {_line([calls / 'XXXXXXXX'])}) input=/dev/null", *_reading()]
+        for name, part in parts.items():
             file = folder / f"values-{part}.yaml"
-            file.write_text(yaml.safe_dump(more))
-            before.append(
-                f'{_line([folder / "try"])} "$call/{part}" {_line([file])} "$@" $dry < /dev/null > /dev/null 2>&1'
-            )
-        before.append(f'export {_RENDERED}="$call/{_WHOLE}"')
+            file.write_text(json.dumps(values.get(name, {})))
+            # What the product is installed with is rendered once more, what it is not, twice.
+            beginnings = (f'"$call/{part}{number}"' for number in (_TWICE if name else _TWICE[1:]))
+            attempt, behind = _line([folder / "try"]), f'{_line([file])} "$@" $dry < "$input" &'
+            before += [f"{attempt} {rendered} {behind}" for rendered in beginnings]
+        before += ["wait", f'export {_RENDERED}="$call/{parts[""]}{_TWICE[0]}"']
         render = f'echo --- >> "${_RENDERED}"; exec tee -a "${_RENDERED}"'
 
         def hashes() -> dict[str, tuple[str, ...]]:
@@ -99,62 +97,121 @@ def recording_helm(helm: Tool, values: Mapping[str, Mapping[str, JsonValue]]) ->
         yield _rendering(folder, helm, render, before=before), hashes
 
 
-def _try(helm: Tool, renderer: str) -> Iterator[str]:
-    """Yield the lines of a shell that keep what Helm would render with other values, or that it refuses to.
+def _reading() -> Iterator[str]:
+    """Yield the lines of a shell that keep what Helm is to read from the standard input, for all that are to read it.
 
-    It is called with the file to keep it in, a file of values and arguments for Helm. What those let Helm read from the
-    standard input, it reads once: of that nothing is known, and what is kept never comes again.
+    Where something else is to be printed than what Helm has to say, nobody knows what that is.
     """
-    yield "rendered=$1 values=$2 said="
-    yield "shift 2"
     yield 'case " $* " in'
-    yield '    *" - "* | *"=- "* | *" -f- "*) said="$(date) $$" ;;'
-    command = f'{shlex.quote(str(helm.path))} "$@" --values "$values" --post-renderer {shlex.quote(renderer)}'
-    yield f"    *) {_RENDERED}=$rendered {command} || said=refused ;;"
+    yield r'    *[\ =,]-[\ ,]* | *\ -f-[\ ,]*) input="$call/input"; cat > "$input"; exec < "$input" ;;'
     yield "esac"
-    yield '[ -z "$said" ] || echo "$said" > "$rendered"'
+    yield 'case " $* " in'
+    yield f'    *" -o"* | *" --output"*) touch "$call/{_UNKNOWN}" ;;'
+    yield "esac"
+
+
+def _try(helm: Tool, renderer: str) -> Iterator[str]:
+    """Yield the lines of a shell that keep what Helm would render with other values, and what it says of that.
+
+    It is called with the file to keep it in, a file of values and arguments for Helm.
+    """
+    yield "rendered=$1 values=$2"
+    yield "shift 2"
+    command = f'{shlex.quote(str(helm.path))} "$@" --values "$values" --post-renderer {shlex.quote(renderer)}'
+    yield f'{_RENDERED}=$rendered {command} > "$rendered{_SAID}" 2>&1 || touch "$rendered{_REFUSED}"'
 
 
 def _hashes(calls: Path, part: str) -> tuple[str, ...]:
-    """Return the hashes of the rendered objects of all calls, however they are written.
+    """Return the hashes of what Helm came to in all calls, however it is written; another one each time if unknown.
 
-    A word that the same call renders anew each time, such as a password, counts by its length.
+    A word that the same call makes anew each time, of a password, counts by its length.
 
     Args:
-        calls: a folder of each call, with a file of each part of it, see `recording_helm`.
-        part: the name of the file.
+        calls: a folder of each call, with files of each part of it, see `recording_helm`.
+        part: what their names begin with.
 
     """
     found = set()
     for call in calls.iterdir():
-        if (call / part).exists():  # else Helm came to nothing
-            steady = _steady(*(_objects(call / name) for name in (part, _WHOLE, _AGAIN)))
-            found.add(hashlib.sha256(json.dumps(steady, sort_keys=True, default=str).encode()).hexdigest())
+        first, second = (call / f"{part}{number}" for number in _TWICE)
+        if not any(path.exists() for path in (first, _beside(first, _SAID))):
+            continue  # the product was not installed: Helm came to nothing
+        try:
+            known = _steady(_rendered(first), _rendered(second))
+        except errors.ChartError:
+            known = None
+        if known is None or (_beside(first, _SAID).exists() and (call / _UNKNOWN).exists()):
+            known = str(uuid.uuid4())
+        found.add(hashlib.sha256(json.dumps(known, sort_keys=True).encode()).hexdigest())
     return tuple(sorted(found))
 
 
-def _objects(rendered: Path) -> dict[str, list[Any]]:
-    """Return what a file holds by what it is, whatever the order; nothing where there is no such file."""
-    found: dict[str, list[Any]] = {}
-    for one in filter(None, yaml.load_all(rendered.read_bytes(), _LOADER) if rendered.exists() else ()):
-        metadata = one.get("metadata") if isinstance(one, dict) else None
-        named = [one.get("kind"), metadata.get("namespace"), metadata.get("name")] if isinstance(metadata, dict) else []
-        found.setdefault(json.dumps(named, default=str), []).append(one)
-    return found
+def _beside(rendered: Path, what: str) -> Path:
+    return rendered.with_name(rendered.name + what)
 
 
-def _steady(value: object, first: object, second: object) -> object:
-    """Return a value, with the length of each word in the place of which two others hold two different ones."""
-    match value, first, second:
-        case dict(), dict(), dict():
-            return {key: _steady(part, first.get(key), second.get(key)) for key, part in value.items()}
-        case list(), list(), list() if len(value) == len(first) == len(second):
-            return [_steady(*parts) for parts in zip(value, first, second, strict=True)]
-        case str(), str(), str() if first != second:
-            words = [_BETWEEN_WORDS.split(text) for text in (value, first, second)]
-            if len({len(one) for one in words}) == 1:
-                return [len(word) if one != other else word for word, one, other in zip(*words, strict=True)]
-    return value
+def _rendered(path: Path) -> dict[str, Any]:
+    """Return the objects of a file by what they are, whatever their order, and what Helm had to say of them.
+
+    Raises:
+        errors.ChartError: they cannot be read.
+
+    """
+    found: dict[str, Any] = {}
+    for one in manifests.read(path.read_bytes()) if path.exists() else ():
+        found.setdefault(json.dumps(manifests.identity(one)), []).append(_decoded(one))
+    said = _beside(path, _SAID)
+    text = said.read_text(encoding="utf-8", errors="replace") if said.exists() else ""
+    text = f"refused: {text}" if _beside(path, _REFUSED).exists() else text.partition("\nNOTES:\n")[2]
+    # It may name our own files.
+    return {**found, "said": text.replace(str(path.parents[2]), "")}
+
+
+def _decoded(one: dict[str, Any]) -> dict[str, Any]:
+    """Return an object; of a Secret what it holds: its text, or that it is none."""
+    data = one.get("data")
+    if one.get("kind") != "Secret" or not isinstance(data, dict):
+        return one
+    return {**one, "data": {key: _text(value) or {"bytes": value} for key, value in data.items()}}
+
+
+def _text(word: object) -> str:
+    """Return the text that a word of base64 stands for; empty if it is none."""
+    try:
+        return base64.b64decode(str(word), validate=True).decode()
+    except ValueError:
+        return ""
+
+
+def _steady(first: object, second: object) -> object:
+    """Return the first of two values, with the length of each word in the place of which the second has another one.
+
+    Where the two are not made alike it is returned as it is.
+    """
+    match first, second:
+        case {"bytes": _}, _:  # where in it something is made anew, nobody can see
+            return first
+        case dict(), dict():
+            return {key: _steady(value, second.get(key)) for key, value in first.items()}
+        case list(), list() if len(first) == len(second):
+            return [_steady(*pair) for pair in zip(first, second, strict=True)]
+        case str(), str() if first != second:
+            return _words(first, second, _BASE64, _steady_word)
+    return first
+
+
+def _words(first: str, second: str, between: re.Pattern[str], steady: Callable[[str, str], object]) -> object:
+    """Return the parts of a text, made steady one by one; the text itself, if the other one has not as many."""
+    pairs = [between.split(text) for text in (first, second)]
+    if len({*map(len, pairs)}) > 1:
+        return first
+    return [one if one == other else steady(one, other) for one, other in zip(*pairs, strict=True)]
+
+
+def _steady_word(first: str, second: str) -> object:
+    if (text := _text(first)) and (other := _text(second)):
+        return _steady(text, other)
+    return _words(first, second, _BETWEEN_WORDS, lambda one, _: len(one))
 
 
 def _is_legacy(helm: Tool) -> bool:
@@ -179,7 +236,7 @@ def _rendering(folder: Path, helm: Tool, render: str, *more: str | Path, before:
     """
     plugin = folder / "plugins" / _PLUGIN
     plugin.mkdir(parents=True)
-    (plugin / "plugin.yaml").write_text(yaml.safe_dump(_PLUGIN_FILE))
+    (plugin / "plugin.yaml").write_text(json.dumps(_PLUGIN_FILE))
     _program(plugin / "render", render)
     options = _line([*more, "--post-renderer", _renderer(folder, helm)])
     _program(
@@ -212,12 +269,13 @@ def main() -> None:
     """Read rendered objects, write them broken: what Helm calls."""
     control = json.loads(Path(sys.argv[1]).read_bytes())
     try:
-        manifests, changed = broken(yaml.load_all(sys.stdin, _LOADER), control)
+        objects, changed = broken(manifests.read(sys.stdin.read()), control)
+        text = manifests.written(objects)
     except errors.WorkstreamError as error:
         sys.exit(str(error))
     with Path(sys.argv[2]).open("a", encoding="utf-8") as file:
         file.writelines(f"{number}\n" for number in changed)
-    yaml.dump_all(manifests, sys.stdout, _DUMPER)
+    sys.stdout.write(text)
 
 
 if __name__ == "__main__":

@@ -126,9 +126,8 @@ def test_what_helm_renders_is_known_by_its_hash(version: str, seen: int, tmp_pat
         assert len(hashes().get("", ())) == seen
         processes.run(["helm", "list"], limit=limits.QUERY, environment=path)
         assert len(hashes().get("", ())) == seen
-        # What was read from the standard input is no other's to read: each time is another one.
         others = {name: len(found) for name, found in hashes().items() if name}
-        assert others == (dict.fromkeys(values, len(texts)) if seen else {})
+        assert others == (dict.fromkeys(values, seen) if seen else {})
     assert not folder.exists()
 
 
@@ -145,51 +144,102 @@ def test_what_helm_would_render_with_the_values_of_a_control_is_known(tmp_path: 
             processes.run(["helm", command, "x y"], limit=limits.QUERY, environment=path, stdin=given)
         calls = [json.loads(line) for line in (tmp_path / "calls").read_text().splitlines()]
         assert [("--dry-run=server" in call, "--values" in call) for call in calls] == [
-            *[*[(True, True)] * 3, (False, False)],
-            *[*[(False, True)] * 3, (False, False)],
+            *[*[(True, True)] * 5, (False, False)],
+            *[*[(False, True)] * 5, (False, False)],
         ]
         assert all("x y" in call for call in calls)
         assert {name: len(found) for name, found in hashes().items()} == {"": 1, "left": 1, "right's": 1}
         assert len(set(hashes().values())) == 3
 
 
-# In the place of what passes on what the post-renderer says: it renders something, for which it has no standard input.
-RENDERING = """
-import random
-if "--values" in sys.argv:
-    more = "more" in open(sys.argv[sys.argv.index("--values") + 1]).read()
-else:
-    more = False
-text = open({str!r}).read().replace("RANDOM", "".join(random.choices("abc", k=30)))
-if more:
-    text = "kind: Service\\nmetadata: {{name: more}}\\n---\\n" + text
-said = subprocess.run([renderer], input=text, stdout=subprocess.PIPE, text=True, check=True).stdout
+# A helm that renders a text, which may be another one each time, and says a second one behind; or refuses with a third.
+RENDERING = """#!/usr/bin/env python3
+import base64, os, random, subprocess, sys
+values = open(sys.argv[sys.argv.index("--values") + 1]).read() if "--values" in sys.argv else ""
+password = "".join(random.choices("abc", k=30))
+if "fixed" in values:
+    password = "FIXED"
+packed = base64.b64encode(f"port = PORT\\npassword = {password}\\n".encode()).decode()
+text = open(FILE).read().replace("PASSWORD", password).replace("PACKED", packed)
+text, notes, refusal = text.split("=====")
+if "bad" in values:
+    sys.exit(f"in {values} of {sys.argv[-1]}: {refusal}")
+renderer = os.path.join(os.environ["HELM_PLUGINS"], sys.argv[sys.argv.index("--post-renderer") + 1], "render")
+subprocess.run([renderer], input=text, stdout=subprocess.DEVNULL, text=True, check=True)
+print("MANIFEST:", random.random(), "\\nNOTES:\\n" + notes)
+"""
+OBJECTS = """
+kind: Secret
+metadata: {name: s}
+data: {packed: PACKED}
+---
+kind: ConfigMap
+metadata: {name: c}
+data:
+    address: http://old.example/api/PASSWORD
+    options: [--password=PASSWORD --port=1, =]
+    packed: PACKED
 """
 
 
-def test_what_is_rendered_anew_each_time_counts_by_its_length(tmp_path: Path) -> None:
-    """A password is no reason to run all controls; one that became shorter, or stays the same, is something else."""
-    text = tmp_path / "rendered.yaml"
+@pytest.mark.parametrize(
+    ("old", "new", "changes"),
+    [
+        ("# nothing", "# something", set()),
+        ("kind: ConfigMap", "{}\n---\nkind: ConfigMap", set()),
+        ("--port=1", "--port=2", {"", "fixed", "free"}),
+        ("http://old.example", "http://new.example", {"", "fixed", "free"}),
+        ("port = PORT", "port = 7338", {"", "fixed", "free"}),
+        ("PASSWORD --port", "PASSWORDS --port", {"", "fixed", "free"}),
+        ("k=30", "k=31", {"", "free"}),
+        ('password = "FIXED"', 'password = "WRONG"', {"fixed"}),
+        ('password = "FIXED"', "pass", {"fixed"}),
+        ("Look here.", "Look there.", {"fixed", "free"}),
+        ("too small", "too large", {"bad"}),
+    ],
+)
+def test_what_is_made_anew_each_time_counts_by_its_length_and_all_else_as_it_is(
+    tmp_path: Path, old: str, new: str, changes: set[str]
+) -> None:
+    """A password is no reason to run all controls. What Helm says, and why it refuses, may be a control's reason."""
+    values: dict[str, dict[str, JsonValue]] = {name: {name: True} for name in ("fixed", "free", "bad")}
+    text = tmp_path / "text"
     helm = tmp_path / "helm"
-    helm.write_text(HELM.replace("if renderer:\n", "if False:\n").replace('said = ""', RENDERING.format(str=str(text))))
-    helm.chmod(0o755)
-    values: dict[str, dict[str, JsonValue]] = {"more": {"more": True}, "none": {"a": 1}}
 
-    def seen(password: str, port: str = "1") -> dict[str, tuple[str, ...]]:
-        data = {"password": password, "lines": ["kept", f"--secret={password} --port={port}"]}
-        text.write_text(yaml.safe_dump({**CONFIGURATION, "data": data}))
+    def seen(old: str, new: str) -> dict[str, tuple[str, ...]]:
+        text.write_text(f"# nothing\n{OBJECTS}=====Look here.=====too small".replace(old, new))
+        helm.write_text(RENDERING.replace("FILE", repr(str(text))).replace(old, new))
+        helm.chmod(0o755)
         with recording_helm(Tool("helm", helm, "4.0.5", built=False), values) as (folder, hashes):
             path = {"PATH": f"{folder}{os.pathsep}{os.environ['PATH']}"}
             for command in ("install", "template"):
                 processes.run(["helm", command], limit=limits.QUERY, environment=path)
             return hashes()
 
-    found = seen("RANDOM")
-    assert {name: len(one) for name, one in found.items()} == {"": 1, "more": 1, "none": 1}
-    assert found[""] == found["none"] != found["more"]
-    assert seen("RANDOM") == found
-    for other in (seen("RANDOM."), seen("a" * 30), seen("RANDOM", port="2")):
-        assert not {*other.values()} & {*found.values()}
+    before, after = seen("", ""), seen(old, new)
+    assert {name: len(one) for name, one in before.items()} == dict.fromkeys(("", *values), 1)
+    assert {name for name in before if before[name] != after[name]} == changes
+
+
+@pytest.mark.parametrize(
+    ("options", "text"),
+    [(["--output", "json"], OBJECTS), ([], "kind: [")],
+    ids=["nobody sees the notes", "no YAML"],
+)
+def test_what_cannot_be_compared_is_another_one_each_time(tmp_path: Path, options: list[str], text: str) -> None:
+    """Unknown means run; it is no error, because Helm has its say."""
+    (tmp_path / "text").write_text(f"{text}=====Look here.=====")
+    helm = tmp_path / "helm"
+    helm.write_text(RENDERING.replace("FILE", repr(str(tmp_path / "text"))))
+    helm.chmod(0o755)
+    found = []
+    for _ in range(2):
+        with recording_helm(Tool("helm", helm, "4.0.5", built=False), {"free": {"a": 1}}) as (folder, hashes):
+            path = {"PATH": f"{folder}{os.pathsep}{os.environ['PATH']}"}
+            processes.run(["helm", "install", *options], limit=limits.QUERY, environment=path)
+            found.append(hashes()["free"])
+
+    assert found[0] != found[1]
 
 
 def test_a_patch_that_never_changed_anything_is_told(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
