@@ -71,6 +71,11 @@ class Tool:
     version: str
     built: bool
 
+    @property
+    def described(self) -> str:
+        """Which one it is, as evidence has it."""
+        return f"{self.version} ({'built' if self.built else 'from PATH'})"
+
 
 def tools(*, also: Sequence[str] = ()) -> dict[str, Tool]:
     """Return kind, helm and kubectl, building what PATH does not offer in an accepted version.

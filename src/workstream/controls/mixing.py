@@ -8,6 +8,7 @@ that is known beforehand, a control says so.
 
 from __future__ import annotations
 
+import itertools
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
@@ -77,10 +78,17 @@ def _fit(one: Aim, other: Aim) -> bool:
         or one.control.name in other.control.apart
         or other.control.name in one.control.apart
         or one.turns_red.keys() & other.turns_red.keys()
+        or any(_alike(*words) for words in itertools.product(one.turns_red.values(), other.turns_red.values()))
         or _overlap(one.control.values, other.control.values)
         or _objects(one.control) & _objects(other.control)
         or any(_meet(one.control, other.control))
     )
+
+
+def _alike(one: str, other: str) -> bool:
+    """Whether a message with the words of one may hold those of the other: nobody knows then whose work it tells of."""
+    one, other = (" ".join(words.split()) for words in (one, other))
+    return one in other or other in one
 
 
 def _overlap(one: JsonValue, other: JsonValue) -> bool:

@@ -28,8 +28,10 @@ if TYPE_CHECKING:
 
 FOLDER = Path("checklists", "controls")
 FORMAT = "1.0"
-_KIND = re.compile(r'^[\s{]*"?kind"?:', re.MULTILINE)  # of a file that kubectl would apply
+_KIND = re.compile(r"""\bkind["']?\s*:""")  # of a file that kubectl would apply
 HARNESS = "workstream and the packages beside it"  # the name of the subject that holds their hash
+CONFIGURATION = "options and settings of pytest"  # likewise
+_AROUND = (CONFIGURATION, "kind", "helm", "kubectl")
 
 
 class Kept(BaseModel):
@@ -41,6 +43,7 @@ class Kept(BaseModel):
         context_sha256: see `records.Session`.
         criteria: likewise.
         harness_sha256: see `harness_sha256`.
+        around: what else the run was told, and which programs it called, by the names of the subjects that say it.
         commit: the commit of the run.
         test_paths: see `records.Selection`.
         manifest: which test speaks of which criterion, each with the hash of its module.
@@ -56,6 +59,7 @@ class Kept(BaseModel):
     context_sha256: str
     criteria: dict[str, str]
     harness_sha256: str
+    around: dict[str, str] = {}
     commit: str
     test_paths: tuple[str, ...]
     manifest: tuple[Manifest, ...]
@@ -132,6 +136,7 @@ def content_of(log: Log, products: Iterable[TakenOver]) -> bytes:
         context_sha256=session.context_sha256,
         criteria=session.criteria,
         harness_sha256=next((str(one.value) for one in log.subjects if one.name == HARNESS), ""),
+        around={one.name: str(one.value) for one in log.subjects if one.name in _AROUND},
         commit=session.commit,
         test_paths=log.selection.test_paths if log.selection else (),
         manifest=tuple(line.model_copy(update={"doc": ""}) for line in log.manifest),
@@ -192,7 +197,9 @@ def _parsed(content: bytes, path: str) -> Kept:
     return kept
 
 
-def taking(kept: Kept, document: Document, root: Path, controls: Mapping[str, str]) -> Taking:
+def taking(
+    kept: Kept, document: Document, root: Path, controls: Mapping[str, str], around: Mapping[str, str]
+) -> Taking:
     """Return what can be taken over, test by test.
 
     Args:
@@ -200,6 +207,7 @@ def taking(kept: Kept, document: Document, root: Path, controls: Mapping[str, st
         document: the document as it is now.
         root: the folder from which paths start: pytest's root.
         controls: the hash of each control as it is now, by its name.
+        around: see `Kept.around`, as far as it is known now.
 
     """
     now = provenance.session(document, root, "")
@@ -207,6 +215,11 @@ def taking(kept: Kept, document: Document, root: Path, controls: Mapping[str, st
         return Taking({}, (f"{document.path} says something else now.",))
     if kept.harness_sha256 != harness_sha256():
         return Taking({}, ("workstream, Python or a package beside it is another one now.",))
+    # Programs that were not described were not called.
+    before = {CONFIGURATION: "", **kept.around}
+    others = [name for name, value in around.items() if before.get(name, value) != value]
+    if others:
+        return Taking({}, tuple(f"{name}: another one than when it was accepted." for name in others))
     basis = freshness.Basis(kept.document, kept.manifest, kept.subjects, kept.test_paths)
     since = freshness.changes(basis, root)
     why = tuple(f"{change.what}." for change in since)
@@ -231,7 +244,10 @@ def _unchanged(
         {name: _part(kept, one, changed) for name, one in same.items()},
         (*why, *other),
         frozenset(line.test for line in kept.manifest),
-        tuple(one for one in kept.subjects if one.path not in paths),
+        (
+            *(one for one in kept.subjects if one.path not in paths),
+            *(Subject(name=name, value=value) for name, value in kept.around.items() if name != CONFIGURATION),
+        ),
     )
 
 
@@ -251,9 +267,12 @@ def _reaches_a_cluster_by_itself(path: Path) -> bool:
     """Whether something beside the templates of a chart may be installed without being rendered."""
     if path.is_dir():
         return path.name == "crds"
-    if path.suffix in {".yaml", ".yml", ".json"}:
-        return _KIND.search(path.read_text(encoding="utf-8", errors="replace")) is not None
-    return path.suffix == ".tgz"
+    if path.suffix == ".md":
+        return False
+    try:
+        return path.suffix == ".tgz" or _KIND.search(path.read_text(encoding="utf-8", errors="replace")) is not None
+    except OSError:  # nobody knows
+        return True
 
 
 def _is_other(product: TakenOver | None, controls: Mapping[str, str]) -> bool:
@@ -264,14 +283,17 @@ def _part(kept: Kept, product: TakenOver, changed: frozenset[str]) -> TakenOver:
     """Return what is taken over of a product where some tests changed.
 
     Of a criterion that the product turns red, all tests run if one changed: some may not have run because that one
-    failed.
+    failed. So do those of one that other controls of its round turned red: which of them share its round now, is seen
+    anew.
     """
-    touched = {line.criterion_id for line in kept.manifest if line.test in changed} & set(product.turns_red)
+    red = {*product.turns_red, *product.hidden}
+    touched = {line.criterion_id for line in kept.manifest if line.test in changed} & red
     again = changed | {line.test for line in kept.manifest if line.criterion_id in touched}
     return product.model_copy(
         update={
             "tests": tuple(test for test in product.tests if test not in again),
             "not_proven": tuple(one for one in product.not_proven if one.test not in again),
             "noticed": tuple(test for test in product.noticed if test not in again),
+            "hidden": tuple(one for one in product.hidden if one not in touched),
         }
     )

@@ -54,6 +54,35 @@ def speaks_of(path: Path, document_id: str, given: Given) -> int | None:
     return next(lines, None) if tests else None
 
 
+def imported(modules: Iterable[Path], by: Iterable[Path]) -> set[Path]:
+    """Return the modules that other files import, or may: by the last part of a name, in a statement or a text.
+
+    Args:
+        modules: the modules that are asked about.
+        by: the files.
+
+    """
+    named: dict[str, set[Path]] = {}
+    for path in modules:
+        named.setdefault(_module(path), set()).add(path)
+    return {
+        module
+        for path in by
+        for name in _names(_tree(path, named.keys()))
+        for module in named.get(name, set()) - {path}
+    }
+
+
+def _names(tree: ast.AST) -> Iterator[str]:
+    """Yield the parts of the names that a file imports, and of its texts that could be such names."""
+    for node in ast.walk(tree):
+        if isinstance(node, ast.Import | ast.ImportFrom):
+            module = getattr(node, "module", None) or ""
+            yield from (part for name in (module, *(alias.name for alias in node.names)) for part in name.split("."))
+        elif isinstance(node, ast.Constant) and isinstance(node.value, str) and " " not in node.value:
+            yield from node.value.split(".")
+
+
 def _module(path: Path) -> str:
     return path.parent.name if path.stem == "__init__" else path.stem
 

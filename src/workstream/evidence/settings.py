@@ -43,17 +43,34 @@ def settings_sha256(path: Path) -> str:
 
     """
     try:
-        said = next(filter(None, map(_said, _candidates(path.parent))), None)
+        found = said(path)
     except OSError as error:
         raise errors.EvidenceError(
             f"The settings of pytest in {path.parent} cannot be read: {error.strerror}.", instead="Make it readable."
         ) from error
-    if said is None:
+    if not found:
         raise errors.EvidenceError(
             f"{path.parent} holds no settings of pytest any more.", instead=f"Bring {path.name} back."
         )
-    counting = {name: _lines(said[name]) for name in sorted(COLLECTING.union(PATHS) & said.keys())}
+    counting = {name: found[name] for name in sorted(COLLECTING.union(PATHS) & found.keys())}
     return hashlib.sha256(json.dumps(counting).encode()).hexdigest()
+
+
+def said(path: Path) -> dict[str, list[str]]:
+    """Return all settings, each in lines, wherever they stand now in the folder of a file that held them.
+
+    Args:
+        path: the configuration file.
+
+    Returns:
+        what each says, and the name of the file under an empty name; nothing if there are none.
+
+    Raises:
+        OSError: the file cannot be read.
+
+    """
+    found = next(filter(None, map(_said, _candidates(path.parent))), {})
+    return {name: _lines(value) for name, value in found.items()}
 
 
 def _candidates(folder: Path) -> list[Path]:

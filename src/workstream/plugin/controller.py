@@ -18,7 +18,7 @@ from workstream import documents, errors, evidence, files, processes, progress, 
 from workstream.cluster.access import STAYS
 from workstream.evidence import accepted_controls, provenance, records
 from workstream.evidence import log as evidence_log
-from workstream.plugin import inventory, outcomes, own_options, result, scheduling, terminal
+from workstream.plugin import inventory, outcomes, own_options, result, scheduling, terminal, told
 from workstream.plugin.exchange import MESSAGE, Collected, EnvironmentFailure, Message, collected_by
 from workstream.plugin.log import RunLog, RunLogs
 from workstream.plugin.result import Result
@@ -195,6 +195,8 @@ class Controller(Session):
             self.keep(self.project.settings)
         if self.plan.controls:
             self.keep(records.Subject(name=accepted_controls.HARNESS, value=accepted_controls.harness_sha256()))
+            told_now = told.configuration_sha256(self.config)
+            self.keep(records.Subject(name=accepted_controls.CONFIGURATION, value=told_now))
 
     def begin_round(self, round_: Round) -> None:
         """Remember what a round is to show."""

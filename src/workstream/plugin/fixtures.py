@@ -105,7 +105,7 @@ def cluster(request: pytest.FixtureRequest) -> Cluster:
     for name, value in description.facts(ready_cluster).items():
         subject.describe(name, value)
     for tool in world.tools().values():
-        subject.describe(tool.name, f"{tool.version} ({'built' if tool.built else 'from PATH'})")
+        subject.describe(tool.name, tool.described)
     return ready_cluster
 
 

@@ -316,7 +316,10 @@ class Inventory:
         folders = {folder for path in tests for folder in path.parents if folder.is_relative_to(self._config.rootpath)}
         # Those above the project are not read; told all the same, they are none that were added since.
         fixtures = {path for folder in folders if (path := folder / "conftest.py").is_file()}
-        return hashes(self._config, self._project.folder, also=_features(self._items) | fixtures, but=tests)
+        # What another module takes from a module of tests is more than its own tests rest on.
+        shared = modules.imported(tests, _source_files(self._config, self._project.folder))
+        also = _features(self._items) | fixtures
+        return hashes(self._config, self._project.folder, also=also, but=tests - shared)
 
     def _relative(self, path: Path) -> str:
         return os.path.relpath(path, self._config.rootpath)

@@ -13,6 +13,7 @@ from workstream.documents import identified
 from workstream.evidence import accepted, accepted_controls, provenance, records
 from workstream.evidence.accepted_controls import Taking
 from workstream.evidence.verdict import text_sha256
+from workstream.plugin import told
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping, Sequence
@@ -204,7 +205,7 @@ def _taking(options: pytest.Config, document: Document, aims: Sequence[Aim]) -> 
     if options.getoption("--workstream-kube-context") or options.getini("workstream_kube_context"):
         return Taking({}, ("The cluster is none of ours: nobody knows what changed there.",))
     now = {aim.control.name: aim.control.sha256 for aim in aims}
-    return accepted_controls.taking(kept, document, options.rootpath, now)
+    return accepted_controls.taking(kept, document, options.rootpath, now, told.around(options))
 
 
 def _found(control: Control, document: Document, changed: Mapping[str, str]) -> dict[str, str]:

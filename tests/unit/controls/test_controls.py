@@ -160,7 +160,8 @@ password = "".join(random.choices("abc", k=30))
 if "fixed" in values:
     password = "FIXED"
 packed = base64.b64encode(f"port = PORT\\npassword = {password}\\n".encode()).decode()
-text = open(FILE).read().replace("PASSWORD", password).replace("PACKED", packed)
+binary = base64.b64encode(b"\\xff" + password.encode()).decode()
+text = open(FILE).read().replace("PASSWORD", password).replace("PACKED", packed).replace("BINARY", binary)
 text, notes, refusal = text.split("=====")
 if "bad" in values:
     sys.exit(f"in {values} of {sys.argv[-1]}: {refusal}")
@@ -223,8 +224,12 @@ def test_what_is_made_anew_each_time_counts_by_its_length_and_all_else_as_it_is(
 
 @pytest.mark.parametrize(
     ("options", "text"),
-    [(["--output", "json"], OBJECTS), ([], "kind: [")],
-    ids=["nobody sees the notes", "no YAML"],
+    [
+        (["--output", "json"], OBJECTS),
+        ([], "kind: ["),
+        ([], "kind: Secret\nmetadata: {name: s}\ndata: {packed: BINARY}\n"),
+    ],
+    ids=["nobody sees the notes", "no YAML", "no text"],
 )
 def test_what_cannot_be_compared_is_another_one_each_time(tmp_path: Path, options: list[str], text: str) -> None:
     """Unknown means run; it is no error, because Helm has its say."""

@@ -10,10 +10,10 @@ from workstream.controls.mixing import Aim, joined, mixed
 from workstream.controls.model import Control
 
 
-def aim(place: str, words: str = "broken", **parts: object) -> Aim:
+def aim(place: str, words: str = "PLACE broke", **parts: object) -> Aim:
     """Return a control that turns one criterion red."""
     plain = {"name": place.lower(), "sentence": f"{place} is broken.", "turns_red": [place], **parts}
-    return Aim(Control.model_validate(plain), {place: words})
+    return Aim(Control.model_validate(plain), {place: words.replace("PLACE", place)})
 
 
 def replacing(**texts: str) -> dict[str, Any]:
@@ -68,6 +68,14 @@ def test_a_control_shares_no_round_with_one_from_which_it_is_to_stay_apart() -> 
 def test_a_control_without_words_runs_alone() -> None:
     """Nobody could say that it was this one that was noticed."""
     assert len(mixed([aim("AC1", values={"a": 1}), aim("AC2", "", values={"b": 1})])) == 2
+
+
+@pytest.mark.parametrize(
+    ("one", "other"), [("refused", "refused"), ("refused", "it  was\nrefused"), ("was refused", "was")]
+)
+def test_controls_whose_words_are_alike_run_apart(one: str, other: str) -> None:
+    """If the first one did nothing, and the second one both, each of them would seem to do its own."""
+    assert len(mixed([aim("AC1", one, values={"a": 1}), aim("AC2", other, values={"b": 1})])) == 2
 
 
 def test_controls_of_one_criterion_run_apart_and_others_fill_their_rounds() -> None:

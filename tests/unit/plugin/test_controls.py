@@ -10,6 +10,7 @@ import pytest
 import yaml
 
 from workstream import errors, evidence, limits, processes
+from workstream.cluster import programs
 from workstream.evidence import accepted_controls
 from workstream.evidence.records import Result
 from workstream.world import World
@@ -32,7 +33,7 @@ PRODUCT = """
 
     def test(product, evidence):
         evidence.record("values", product)
-        assert "PART: broken" not in product, "PART is broken"
+        assert '"PART": "broken"' not in product, "PART is broken"
 """
 
 
@@ -405,7 +406,7 @@ def test_where_no_programs_come_up_the_tests_say_so(controlled: Controlled) -> N
 
 def test_a_product_that_is_broken_anyway_fails_the_session(controlled: Controlled) -> None:
     """Before the first control every criterion is proven, or nothing that follows means anything."""
-    (controlled.suite.path / "helm").write_text(HELM + "print('left: broken')\n")
+    (controlled.suite.path / "helm").write_text(HELM + """print('"left": "broken"')\n""")
     result = controlled.run(left=control("left", "AC1"), right=control("right", "AC2"))
 
     assert result.ret == pytest.ExitCode.TESTS_FAILED
@@ -554,6 +555,16 @@ def ran(controlled: Controlled) -> dict[int, set[str]]:
 
 
 INCREMENTAL = ("--workstream-incremental",)
+TELLING = """
+import pytest
+
+@pytest.fixture(autouse=True)
+def telling(subject):
+    subject.describe("helm", "4.0.0 (from PATH)")
+
+def pytest_addoption(parser):
+    parser.addini("spark_image", "The image.")
+"""
 
 
 def test_controls_are_taken_over_where_nothing_changed(controlled: Controlled, run: Run) -> None:
@@ -651,7 +662,7 @@ def test_a_test_that_changed_and_notices_nothing_any_more_is_found(controlled: C
     """What is taken over hides no cell in which the changed test counts."""
     accepted(controlled, run)
     path = controlled.suite.path / "test_00.py"
-    path.write_text(path.read_text().replace('"left: broken"', '"nothing"'))
+    path.write_text(path.read_text().replace('"left": "broken"', "nothing"))
     result = controlled.run(*INCREMENTAL)
 
     assert result.ret == pytest.ExitCode.TESTS_FAILED
@@ -679,32 +690,57 @@ def test_a_control_that_changed_runs_whole_and_no_other_does(
     result.stdout.fnmatch_lines(["*Not all is taken over: The control left is another one now.*"])
 
 
-@pytest.mark.parametrize("what", ["document", "conftest", "new module", "harness", "kept"])
-def test_whatever_else_changed_everything_runs(
-    controlled: Controlled, run: Run, monkeypatch: pytest.MonkeyPatch, what: str
-) -> None:
-    """Unknown means run."""
-    accepted(controlled, run)
+def changing(controlled: Controlled, what: str, monkeypatch: pytest.MonkeyPatch) -> tuple[str, ...]:
+    """Change something that is neither a test nor a control; return the options that do it."""
     suite = controlled.suite
-    if what == "document":
-        suite.document.write_text(suite.document.read_text().replace("Traps", "Other traps"))
-    elif what == "conftest":
-        (suite.path / "conftest.py").write_text((suite.path / "conftest.py").read_text() + "# changed\n")
+    appended = {
+        "document": (suite.document, "\nMore.\n"),
+        "conftest": (suite.path / "conftest.py", "# changed\n"),
+        "shared module": (suite.path / "test_00.py", "# changed\n"),
+        "own setting": (suite.path / "pytest.ini", "spark_image = a:2\n"),
+    }
+    if what in appended:
+        path, text = appended[what]
+        path.write_text(path.read_text() + text)
     elif what == "new module":
         suite.add("test_new.py", "one", suite.PROVING)
     elif what == "harness":
         monkeypatch.setattr(accepted_controls, "harness_sha256", lambda: "another")
-    else:
+    elif what == "helm":
+        other = programs.Tool("helm", suite.path / "helm", "4.0.1", built=False)
+        monkeypatch.setattr(programs, "present", lambda: {"helm": other})
+    elif what == "kept":
         path = suite.path / "checklists" / "controls" / f"{suite.ID}.json"
         path.write_text(path.read_text().replace('"1.0"', '"2.0"'))
-    result = controlled.run(*INCREMENTAL)
+    return ("-W", "error::FutureWarning") if what == "option" else ()
+
+
+@pytest.mark.parametrize(
+    "what",
+    ["", "document", "conftest", "new module", "shared module", "harness", "option", "own setting", "helm", "kept"],
+)
+def test_whatever_else_changed_everything_runs(
+    controlled: Controlled, run: Run, monkeypatch: pytest.MonkeyPatch, what: str
+) -> None:
+    """Unknown means run."""
+    suite = controlled.suite
+    (suite.path / "conftest.py").write_text((suite.path / "conftest.py").read_text() + TELLING)
+    if what == "shared module":
+        other = suite.path / "test_01.py"
+        other.write_text("import test_00\n" + other.read_text())
+    tool = programs.Tool("helm", suite.path / "helm", "4.0.0", built=False)
+    monkeypatch.setattr(programs, "present", lambda: {"helm": tool})
+    accepted(controlled, run)
+    result = controlled.run(*INCREMENTAL, *changing(controlled, what, monkeypatch))
 
     if what == "kept":
         assert result.ret == errors.AcceptedError.exit_code
         result.stderr.fnmatch_lines(["*has version 2.0 of its format; this workstream reads 1.x.*"])
-    else:
+    elif what:
         assert all({"test_00.py::test", "test_01.py::test"} <= tests for tests in ran(controlled).values())
         assert len(ran(controlled)) == 4
+    else:
+        assert ran(controlled) == {1: set(), 2: set()}
 
 
 def test_what_was_described_counts_also_where_no_test_described_it_again(charted: Controlled, run: Run) -> None:
@@ -731,9 +767,28 @@ def test_a_test_that_did_not_run_because_another_had_failed_runs_with_it(control
     assert run("accept", suite.document, "--controls")[0] == 0
 
     path = suite.path / "test_00.py"
-    path.write_text(path.read_text().replace('"left: broken"', '"nothing"'))
+    path.write_text(path.read_text().replace('"left": "broken"', "nothing"))
     controlled.run(*INCREMENTAL)
     assert cells(controlled.matrix())["third"]["AC1"] == "failed"
+
+
+def test_what_another_control_of_a_round_hid_is_seen_when_its_test_changed(controlled: Controlled, run: Run) -> None:
+    """Taken over as hidden, a criterion that the control turns red, too, by now, would never be seen."""
+    left, right = named("left", "AC1"), named("right", "AC2")
+    assert controlled.run("--workstream-mixed", left=left, right=right).ret == pytest.ExitCode.OK
+    assert controlled.matrix()["controls"][0]["hidden"] == ["AC2"]
+    assert run("accept", controlled.suite.document, "--controls")[0] == 0
+    path = controlled.suite.path / "test_01.py"
+    path.write_text(
+        path.read_text().replace(
+            "assert ", "assert '\"left\": \"broken\"' not in product, 'right is broken'\n    assert "
+        )
+    )
+    result = controlled.run(*INCREMENTAL)
+
+    assert result.ret == pytest.ExitCode.TESTS_FAILED
+    assert controlled.matrix()["controls"][0]["hidden"] == []
+    assert cells(controlled.matrix())["left"] == {"AC1": "failed", "AC2": "failed"}
 
 
 def test_nothing_is_taken_over_where_nothing_was_accepted(controlled: Controlled) -> None:
@@ -762,8 +817,8 @@ RENDERING = """#!/usr/bin/env python3
 import os, pathlib, subprocess, sys
 rendered = "".join(f"---\\n{path.read_text()}" for path in sorted(pathlib.Path("chart", "templates").glob("*.yaml")))
 values = [open(file).read() for option, file in zip(sys.argv, sys.argv[1:]) if option == "--values"]
-for text in set(values) - {"{}\\n"}:
-    rendered += f"---\\nkind: Values\\nmetadata: {{name: values}}\\n{text}"
+for text in {*map(str.strip, values)} - {"{}"}:
+    rendered += f"---\\nkind: Values\\nmetadata: {{name: values}}\\nvalues: {text}\\n"
     rendered += "".join(f"---\\n{path.read_text()}" for path in pathlib.Path("chart", "templates").glob("*.valued"))
 rendered = rendered.replace("RANDOM", os.urandom(8).hex())
 if "--post-renderer" in sys.argv:
@@ -875,13 +930,16 @@ def test_a_chart_that_renders_something_else_makes_everything_run(charted: Contr
     result.stdout.fnmatch_lines(["*Not all is taken over: chart (chart) changed since."])
 
 
-@pytest.mark.parametrize("what", ["random", "definitions", "packed", "manifest", "test", "no chart"])
+@pytest.mark.parametrize(
+    "what",
+    ["random", "definitions", "packed", "manifest", "quoted", "another suffix", "unreadable", "test", "no chart"],
+)
 def test_where_renderings_do_not_say_all_everything_runs(charted: Controlled, run: Run, what: str) -> None:
     """What Helm does not render, or renders anew each time, nobody can compare; and what else changed counts."""
     chart = charted.suite.path / "chart"
     template = chart / "templates" / "left.yaml"
     if what == "random":
-        template.write_text(template.read_text().replace("kind:", "secret: RANDOM\nkind:"))
+        template.write_text(template.read_text().replace("kind:", "'RANDOM': secret\nkind:"))
     elif what == "definitions":
         (chart / "crds").mkdir()
         (chart / "crds" / "one.yaml").touch()
@@ -890,6 +948,12 @@ def test_where_renderings_do_not_say_all_everything_runs(charted: Controlled, ru
         (chart / "charts" / "one.tgz").touch()
     elif what == "manifest":
         (chart / "more.yaml").write_text("apiVersion: v1\nkind: ConfigMap\n")
+    elif what == "quoted":
+        (chart / "more.json").write_text('{"apiVersion": "v1", "kind": "ConfigMap"}\n')
+    elif what == "another suffix":
+        (chart / "more.yaml.tpl").write_text("- kind: ConfigMap\n")
+    elif what == "unreadable":
+        (chart / "more.yaml").symlink_to("gone.yaml")
     elif what == "no chart":
         (chart / "Chart.yaml").unlink()
     charted_and_accepted(charted, run)
