@@ -605,6 +605,17 @@ def test_a_report_takes_evidence(run: Run, document: Path) -> None:
     assert "has no evidence" in err
 
 
+@pytest.mark.parametrize("command", ["gate", "next", "verify"])
+def test_who_cannot_say_why_files_were_passed_over_names_who_can(
+    run: Run, tmp_path: Path, command: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Not an option that the command does not have."""
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "README.md").write_text("# About\n", encoding="utf-8")
+
+    assert "workstream criteria --passed-over says why" in run(command, tmp_path)[2]
+
+
 @pytest.mark.parametrize("command", ["criteria", "lint", "audit"])
 def test_a_folder_on_which_nothing_was_read_does_not_pass(run: Run, tmp_path: Path, command: str) -> None:
     """A gate says how many files it passed over, why if asked, and does not end with 0."""
@@ -612,13 +623,16 @@ def test_a_folder_on_which_nothing_was_read_does_not_pass(run: Run, tmp_path: Pa
     code, out, err = run(command, tmp_path)
     assert (code, out) == (errors.ForeignDocumentError.exit_code, "")
     assert "0 documents read, 1 Markdown file passed over" in err
+    assert "workstream criteria --passed-over says why" in err
 
     code, _, err = run(command, "--passed-over", tmp_path)
     assert code == errors.ForeignDocumentError.exit_code
     assert "README.md:1: this is no workstream document" in err
 
 
-@pytest.mark.parametrize("kind", ["binary", "UTF-16", "dangling", "pipe", "folder", "checklist", "node_modules"])
+@pytest.mark.parametrize(
+    "kind", ["binary", "UTF-16", "dangling", "loop", "pipe", "folder", "checklist", "node_modules"]
+)
 def test_what_is_plainly_no_document_is_passed_over_and_counted(run: Run, document: Path, kind: str) -> None:
     """One file that cannot be read hides no document beside it; whose name is none is no error."""
     document.write_text(TEXT.replace("[x]", "[ ]"), encoding="utf-8")
@@ -629,6 +643,8 @@ def test_what_is_plainly_no_document_is_passed_over_and_counted(run: Run, docume
         other.write_bytes("# Note".encode("utf-16"))
     elif kind == "dangling":
         other.symlink_to("nowhere")
+    elif kind == "loop":
+        other.symlink_to(other.name)
     elif kind == "pipe":
         os.mkfifo(other)
     elif kind == "folder":
@@ -676,10 +692,25 @@ def test_two_documents_with_one_id_are_told(run: Run, document: Path) -> None:
     assert out.startswith(f"{other}:1:1: WS011 {document} is WS-001-01 too")
 
 
-@pytest.mark.parametrize("command", ["criteria", "lint", "audit", "status", "tick", "scaffold"])
-def test_an_empty_path_is_wrong_usage(run: Run, command: str) -> None:
+@pytest.mark.parametrize(
+    "arguments",
+    [
+        *([command] for command in ("criteria", "lint", "audit", "status", "tick", "scaffold")),
+        *([command] for command in ("verify", "next", "gate", "timings", "diff", "accept", "report")),
+        ["explain", "AC1"],
+        ["report", "WS-001-01.md", "--evidence"],
+        ["report", "WS-001-01.md", "--output"],
+        ["status", "WS-001-01.md", "--evidence"],
+        ["scaffold", "WS-001-01.md", "--folder"],
+        ["diff", "WS-001-01.md", "--accepted"],
+        ["gate", "WS-001-01.md", "--against"],
+        ["verify", "WS-001-01.md", "--signers"],
+    ],
+    ids=" ".join,
+)
+def test_an_empty_path_is_wrong_usage(run: Run, arguments: list[str]) -> None:
     """A variable that nobody set is not the working folder."""
-    code, out, err = run(command, "")
+    code, out, err = run(*arguments, "")
 
     assert (code, out) == (errors.UsageError.exit_code, "")
     assert "empty path" in err

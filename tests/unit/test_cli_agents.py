@@ -111,6 +111,15 @@ def test_next_is_done_when_all_is_proven(run: Run, story: type[Story], tmp_path:
     assert (code, found["done"], found["command"], found["criteria"]) == (0, True, "", [])
 
 
+def test_next_is_never_done_with_a_document_without_criteria(run: Run, story: type[Story], tmp_path: Path) -> None:
+    """Of nothing nobody can say that all of it is proven."""
+    (tmp_path / "WS-900.md").write_bytes(story().document.content)
+    code, found = said(run, "next", "WS-900.md")
+
+    assert (code, found["done"], found["command"]) == (1, False, "")
+    assert found["sentence"] == "0 of 0 criteria are proven. WS-900 has no criteria: nothing can be proven."
+
+
 def test_next_begins_with_a_document_that_nobody_ran(run: Run, story: type[Story], tmp_path: Path) -> None:
     """Where there is no evidence, running the suite is next; where there is no document either, that is an error."""
     assert run("next")[0] == errors.UsageError.exit_code

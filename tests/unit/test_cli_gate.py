@@ -106,6 +106,17 @@ def test_the_gate_is_closed_by_each_criterion_that_is_not_proven(
     assert run("gate", path)[:2] == (1, f"The gate is closed: WS-900: {named}.\n")
 
 
+def test_why_the_gate_is_closed_is_told_to_people(run: Run, project: Project, monkeypatch: pytest.MonkeyPatch) -> None:
+    """At the line of each criterion; on GitHub that stands at the lines themselves. A mistyped log is named."""
+    monkeypatch.delenv("GITHUB_ACTIONS", raising=False)
+    path = project.document("Mail arrives", "Mail is kept")
+    project.ran(PASSED, FAILED)
+    assert f"{path}:6: AC2 failed: " in run("gate", path)[2]
+    assert "typo.jsonl cannot be read: No such file" in run("gate", path, "--evidence", "typo.jsonl")[2]
+    monkeypatch.setenv("GITHUB_ACTIONS", "true")
+    assert "AC2 failed" not in run("gate", path)[2]
+
+
 def test_the_gate_is_closed_if_what_was_proven_is_stale(run: Run, project: Project) -> None:
     """Evidence of a test that is another one now opens nothing."""
     path = project.document("Mail arrives")

@@ -12,7 +12,7 @@ import click
 
 from workstream import documents, errors, evidence
 from workstream.cli import sources
-from workstream.cli.shared import DOCUMENT, documents_of, print_json, say, shortest
+from workstream.cli.shared import DOCUMENT, PathType, documents_of, print_json, say, shortest
 from workstream.documents.audit import audit
 from workstream.evidence import accepted, accepted_controls, changed, freshness, signatures, ticking
 from workstream.evidence.log import CONTROLS
@@ -28,7 +28,7 @@ if TYPE_CHECKING:
 _SIGNERS = click.option(
     "--signers",
     multiple=True,
-    type=click.Path(path_type=Path),
+    type=PathType(),
     help="Who may sign: OpenSSH's file of allowed signers, or a public key of cosign; repeatable. What none of them "
     "signed is refused. Take it from where the change that is checked cannot write.",
 )
@@ -121,7 +121,7 @@ class _Checked:
 
 
 @click.command()
-@click.argument("paths", nargs=-1, type=click.Path(path_type=Path))
+@click.argument("paths", nargs=-1, type=PathType())
 @_SIGNERS
 @click.option("--json", "as_json", is_flag=True, help="Print a list of objects instead of lines.")
 def verify(paths: Sequence[Path], signers: Sequence[Path], *, as_json: bool) -> None:
@@ -228,9 +228,7 @@ def _add_signature(checked: _Checked, path: Path, signers: Sequence[Path]) -> No
 
 @click.command()
 @DOCUMENT
-@click.option(
-    "--accepted", "other", type=click.Path(path_type=Path), help="Another accepted result than the project's."
-)
+@click.option("--accepted", "other", type=PathType(), help="Another accepted result than the project's.")
 @click.option("--json", "as_json", is_flag=True, help="Print a list of objects instead of lines.")
 def diff(path: Path, other: Path | None, *, as_json: bool) -> None:
     """Say what changed since a result was accepted: criteria, files, tests; and verdicts, where there is evidence.

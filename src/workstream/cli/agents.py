@@ -3,20 +3,20 @@
 from __future__ import annotations
 
 import sys
-from pathlib import Path
 from typing import TYPE_CHECKING
 
 import click
 
 from workstream import documents, errors
 from workstream.cli import sources
-from workstream.cli.shared import documents_of, print_json, say
+from workstream.cli.shared import PathType, documents_of, print_json, say
 from workstream.evidence.freshness import Basis
 from workstream.evidence.verdict import State, Verdict
 from workstream.reports import guidance
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
+    from pathlib import Path
 
     from workstream.documents import Document
     from workstream.reports.guidance import Todo
@@ -27,7 +27,7 @@ _AS_JSON = click.option(
 
 
 @click.command("next")
-@click.argument("paths", nargs=-1, type=click.Path(path_type=Path))
+@click.argument("paths", nargs=-1, type=PathType())
 @sources.EVIDENCE
 @_AS_JSON
 def following(paths: Sequence[Path], logs: tuple[Path, ...], *, as_json: bool) -> None:
@@ -36,12 +36,14 @@ def following(paths: Sequence[Path], logs: tuple[Path, ...], *, as_json: bool) -
     Without PATHS it looks at the documents of which the project has evidence or an accepted result.
     """
     todos: list[Todo] = []
-    total = 0
+    total, empty = 0, []
     for document in _documents(paths):
         found = _source(document, logs)
+        empty += [] if found.verdicts else [f"{document.id} has no criteria: nothing can be proven."]
         total += len(found.verdicts)
         todos += [_todo(document, verdict, found) for verdict in found.verdicts if not verdict.proven]
-    result = guidance.following(todos, f"{total - len(todos)} of {total} criteria are proven.")
+    said = " ".join([f"{total - len(todos)} of {total} criteria are proven.", *empty])
+    result = guidance.following(todos, said, done=not todos and not empty)
     if as_json:
         print_json(result.model_dump(mode="json"))
     else:
@@ -55,7 +57,7 @@ def following(paths: Sequence[Path], logs: tuple[Path, ...], *, as_json: bool) -
 
 @click.command()
 @click.argument("criterion")
-@click.argument("paths", nargs=-1, metavar="[DOCUMENT]", type=click.Path(path_type=Path))
+@click.argument("paths", nargs=-1, metavar="[DOCUMENT]", type=PathType())
 @sources.EVIDENCE
 @_AS_JSON
 def explain(criterion: str, paths: Sequence[Path], logs: tuple[Path, ...], *, as_json: bool) -> None:

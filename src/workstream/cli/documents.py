@@ -3,13 +3,12 @@
 from __future__ import annotations
 
 import sys
-from pathlib import Path
 from typing import TYPE_CHECKING
 
 import click
 
 from workstream import documents, errors
-from workstream.cli.shared import DIALECT, DOCUMENT, PASSED_OVER, PATHS, documents_of, print_json, say
+from workstream.cli.shared import DIALECT, DOCUMENT, PASSED_OVER, PATHS, PathType, documents_of, print_json, say
 from workstream.documents import scaffold as scaffolding
 from workstream.documents.lint import lint as problems_of
 from workstream.documents.lint import same_ids
@@ -17,6 +16,7 @@ from workstream.reports import runner
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
+    from pathlib import Path
 
 
 @click.command()
@@ -78,9 +78,7 @@ def lint(paths: Sequence[Path], dialect: str, *, passed_over: bool, as_json: boo
 
 @click.command()
 @DOCUMENT
-@click.option(
-    "--folder", default="tests/acceptance", show_default=True, type=click.Path(path_type=Path), help="Where it goes."
-)
+@click.option("--folder", default="tests/acceptance", show_default=True, type=PathType(), help="Where it goes.")
 def scaffold(path: Path, folder: Path) -> None:
     """Write one test module for a document: one failing test per criterion. Never over a file that is there."""
     document = documents.read(path)

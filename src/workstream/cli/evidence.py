@@ -4,14 +4,13 @@ from __future__ import annotations
 
 import difflib
 import sys
-from pathlib import Path
 from typing import TYPE_CHECKING
 
 import click
 
 from workstream import documents, errors, evidence
 from workstream.cli import sources
-from workstream.cli.shared import DIALECT, DOCUMENT, PASSED_OVER, PATHS, documents_of, print_json, say
+from workstream.cli.shared import DIALECT, DOCUMENT, PASSED_OVER, PATHS, PathType, documents_of, print_json, say
 from workstream.documents import tick as boxes
 from workstream.documents.audit import audit as findings_of
 from workstream.documents.audit import summary
@@ -22,6 +21,7 @@ from workstream.reports import timings as report_of_time
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
+    from pathlib import Path
 
 
 _AS_JSON = click.option(
@@ -131,7 +131,7 @@ def tick(  # noqa: PLR0913 - one for each option
 
 
 @click.command()
-@click.argument("log", metavar="DOCUMENT|LOG", type=click.Path(path_type=Path))
+@click.argument("log", metavar="DOCUMENT|LOG", type=PathType())
 @click.option(
     "--shortest",
     type=click.FloatRange(min=0),

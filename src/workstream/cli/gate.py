@@ -11,7 +11,7 @@ import click
 
 from workstream import errors, evidence, files
 from workstream.cli import sources
-from workstream.cli.shared import PATHS, documents_of, print_json, say
+from workstream.cli.shared import PATHS, PathType, documents_of, print_json, say
 from workstream.evidence import accepted
 from workstream.reports import gate as gates
 from workstream.reports import github, pull_request, runner
@@ -36,7 +36,7 @@ if TYPE_CHECKING:
 @click.option(
     "--against",
     metavar="FOLDER",
-    type=click.Path(exists=True, file_okay=False, path_type=Path),
+    type=PathType(exists=True, file_okay=False),
     help="The project whose accepted results count, such as a checkout of the branch that the change is to land on "
     "(default: each document's own, which the change itself may edit).",
 )
@@ -56,6 +56,9 @@ def gate(  # noqa: PLR0913 - each option is one
     decision = gates.decide([_judged(document, logs, against) for document in required], gates.Policy(policy))
     if os.environ.get("GITHUB_ACTIONS") and not as_json:
         say("".join(f"{line}\n" for line in github.shown_at_lines(decision)), nl=False)
+    for one in decision.obstacles if not os.environ.get("GITHUB_ACTIONS") and not as_json else ():
+        what = f"{one.name or one.document.id} {one.state}"
+        say(f"{one.document.path}:{one.line}: {what}: {one.reason}", err=True)
     if os.environ.get(github.VARIABLE):
         files.append(Path(os.environ[github.VARIABLE]), github.comment(decision))
     if comment:

@@ -2,16 +2,19 @@
 
 from __future__ import annotations
 
-from pathlib import Path
+from typing import TYPE_CHECKING
 
 import click
 
 from workstream import documents, errors, evidence, files
 from workstream.cli import sources
-from workstream.cli.shared import DOCUMENT
+from workstream.cli.shared import DOCUMENT, PathType
 from workstream.evidence import freshness
 from workstream.evidence.places import placed
 from workstream.reports import page
+
+if TYPE_CHECKING:
+    from pathlib import Path
 
 
 @click.command()
@@ -19,12 +22,12 @@ from workstream.reports import page
 @click.option(
     "--evidence",
     "log",
-    type=click.Path(path_type=Path),
+    type=PathType(),
     help="The evidence.jsonl that a run left (default: build/acceptance/ID/evidence.jsonl of the document's project).",
 )
 @click.option(
     "--output",
-    type=click.Path(path_type=Path),
+    type=PathType(),
     help=f"Where the page is to stand (default: {page.NAME} beside the evidence).",
 )
 def report(path: Path, log: Path | None, output: Path | None) -> None:
@@ -35,7 +38,7 @@ def report(path: Path, log: Path | None, output: Path | None) -> None:
     """
     document = documents.read(path)
     (found,) = sources.require_logs(document, (log,) if log else ())
-    target = output or found.with_name(page.NAME)
+    target = output or found.parent / page.NAME
     try:
         files.write(target, _page(document, placed(evidence.read(found), document)))
     except errors.EvidenceError as error:

@@ -15,11 +15,11 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
 
 
-class _Path(click.Path):
+class PathType(click.Path):
     """A path; an empty one is a variable of the shell that nobody set, and not the working folder."""
 
-    def __init__(self) -> None:
-        super().__init__(path_type=Path)
+    def __init__(self, **more: bool) -> None:
+        super().__init__(path_type=Path, **more)
 
     def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> Any:  # noqa: ANN401 - as click's
         """Return the path."""
@@ -28,14 +28,15 @@ class _Path(click.Path):
         return super().convert(value, param, ctx)
 
 
-PATHS = click.argument("paths", nargs=-1, required=True, type=_Path())
-DOCUMENT = click.argument("path", metavar="DOCUMENT", type=_Path())
+PATHS = click.argument("paths", nargs=-1, required=True, type=PathType())
+DOCUMENT = click.argument("path", metavar="DOCUMENT", type=PathType())
 DIALECT = click.option(
     "--dialect",
     default="",
     metavar="NAME",
     help=f"Read documents in this form ({', '.join(documents.DIALECTS)}), and do not find out.",
 )
+_WHY = "workstream criteria --passed-over says why"
 PASSED_OVER = click.option(
     "--passed-over", is_flag=True, help="Say of each file of a folder that is no document why it is none."
 )
@@ -82,7 +83,7 @@ def documents_of(paths: Sequence[Path], dialect: str = "", *, tell: bool = False
     found = documents.search(paths, dialect)
     for why in found.passed_over if tell else ():
         say(why, err=True)
-    found.require("" if tell else "--passed-over says why.")
+    found.require("" if tell else f"{_WHY}.")
     if found.passed_over:
-        say(f"{found.counts}{'' if tell else ' (--passed-over says why)'}", err=True)
+        say(f"{found.counts}{'' if tell else f' ({_WHY})'}", err=True)
     return list(found.documents)

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 import click
 
 from workstream import errors, evidence
-from workstream.cli.shared import say, shortest
+from workstream.cli.shared import PathType, say, shortest
 from workstream.evidence import accepted, freshness, ticking
 from workstream.evidence.log import FOLDER, NAME
 
@@ -28,7 +28,7 @@ EVIDENCE = click.option(
     "--evidence",
     "logs",
     multiple=True,
-    type=click.Path(path_type=Path),
+    type=PathType(),
     help="The evidence.jsonl that a run left (default: build/acceptance/ID/evidence.jsonl of the document's project); "
     "several times for runs that were parts of one suite.",
 )

@@ -103,7 +103,7 @@ class _Search:
 
     def take(self, document: Document) -> None:
         """Take a document, once."""
-        self.found.setdefault(document.path.resolve(), document)
+        self.found.setdefault(_real(document.path), document)
 
     def folder(self, folder: Path) -> None:
         """Take the documents below a folder."""
@@ -121,8 +121,13 @@ class _Search:
 
     def passed_over(self) -> list[str]:
         """Return of each file that belongs to no document why it is none."""
-        known = {part.resolve() for document in self.found.values() for part in document.parts} | set(self.found)
-        return [why for file, why in self.passed.items() if file.resolve() not in known]
+        known = {_real(part) for document in self.found.values() for part in document.parts} | set(self.found)
+        return [why for file, why in self.passed.items() if _real(file) not in known]
+
+
+def _real(path: Path) -> Path:
+    """Return where a path leads; of links that lead to each other, one of them: some Pythons refuse those."""
+    return Path(os.path.realpath(path))
 
 
 def _count(number: int, what: str) -> str:

@@ -82,7 +82,7 @@ class Next(_Object):
     """What is to be done next: the object that `workstream next --json` prints.
 
     Attributes:
-        done: whether every criterion is proven.
+        done: whether every criterion is proven, and each document has some.
         sentence: how it stands.
         command: the one command to run next; empty if all is done.
         criteria: what is not proven, the worst first.
@@ -207,11 +207,11 @@ def _files(document: Document, verdict: Verdict, basis: Basis) -> Iterator[File]
     yield from (File(path=path, what=name) for path, name in sorted(others))
 
 
-def following(todos: Sequence[Todo], sentence: str) -> Next:
-    """Return what is to be done next, of all that is not proven."""
+def following(todos: Sequence[Todo], sentence: str, *, done: bool) -> Next:
+    """Return what is to be done next, of all that is not proven; of documents without criteria nobody can say."""
     order = list(State)
     worst = tuple(sorted(todos, key=lambda one: order.index(one.state)))
-    return Next(done=not worst, sentence=sentence, command=worst[0].command if worst else "", criteria=worst)
+    return Next(done=done, sentence=sentence, command=worst[0].command if worst else "", criteria=worst)
 
 
 def explained(one: Todo, log: Log | None, basis: Basis) -> Explained:
