@@ -15,34 +15,60 @@ import yaml
 from workstream import errors
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator, Mapping
+    from collections.abc import Iterator, Mapping
 
-    Base = yaml.SafeLoader
+    from yaml import SafeDumper as Dumper
+    from yaml import SafeLoader as Loader
 else:
     # As much as a chart's objects are takes Python's own a tenth of a second.
-    Base = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
+    Loader, Dumper = getattr(yaml, "CSafeLoader", yaml.SafeLoader), getattr(yaml, "CSafeDumper", yaml.SafeDumper)
 
+_BOOL, _INT, _FLOAT = (f"tag:yaml.org,2002:{name}" for name in ("bool", "int", "float"))
 _NO_SUCH_THING = {"tag:yaml.org,2002:timestamp", "tag:yaml.org,2002:value"}
-_NUMBERS = {"tag:yaml.org,2002:int": Base.construct_yaml_int, "tag:yaml.org,2002:float": Base.construct_yaml_float}
 
 
-class _Loader(Base):
-    """Reads what Kubernetes reads."""
+class _Loader(Loader):
+    """Reads what Kubernetes reads: its YAML is that of Go's library, in version 2."""
 
     yaml_implicit_resolvers = {  # noqa: RUF012 - as the library has it
         first: [(tag, pattern) for tag, pattern in resolvers if tag not in _NO_SUCH_THING]
-        for first, resolvers in Base.yaml_implicit_resolvers.items()
+        for first, resolvers in Loader.yaml_implicit_resolvers.items()
     }
+    bool_values = {**Loader.bool_values, "y": True, "n": False}  # noqa: RUF012 - likewise
 
 
-def _number(loader: yaml.SafeLoader, node: yaml.ScalarNode) -> float | str:
+def _int(loader: yaml.SafeLoader, node: yaml.ScalarNode) -> float | str:
     """Return a number; what counts in sixties is none."""
-    return str(node.value) if ":" in node.value else _NUMBERS[node.tag](loader, node)
+    octal = re.fullmatch("([-+]?)0o([0-7_]+)", node.value)
+    if octal:
+        return int(octal[1] + octal[2], 8)
+    return str(node.value) if ":" in node.value else loader.construct_yaml_int(node)
 
 
-for _tag in _NUMBERS:
-    _Loader.add_constructor(_tag, _number)
-_Loader.add_implicit_resolver("tag:yaml.org,2002:float", re.compile(r"[-+]?\d+[eE][-+]?\d+$"), [*"-+0123456789"])
+def _float(loader: yaml.SafeLoader, node: yaml.ScalarNode) -> float | str:
+    if re.fullmatch(r"[-+]?\d+", node.value):  # 08 is no octal number
+        return int(node.value)
+    return str(node.value) if ":" in node.value else loader.construct_yaml_float(node)
+
+
+_Loader.add_constructor(_INT, _int)
+_Loader.add_constructor(_FLOAT, _float)
+_SIGNS_AND_DIGITS = [*"-+.0123456789"]
+_Loader.add_implicit_resolver(_INT, re.compile(r"[-+]?0o[0-7_]+$"), _SIGNS_AND_DIGITS)
+_Loader.add_implicit_resolver(_FLOAT, re.compile(r"[-+]?(\.\d+|\d+(\.\d*)?)([eE][-+]?\d+)?$"), _SIGNS_AND_DIGITS)
+_Loader.add_implicit_resolver(_BOOL, re.compile("[yYnN]$"), [*"yYnN"])
+
+
+class _Dumper(Dumper):
+    """Writes strings so that they stay strings, and each thing where it stands."""
+
+    def ignore_aliases(self, data: object) -> bool:
+        """Write once more what stands in two places."""
+        del data
+        return True
+
+
+_Dumper.add_representer(str, lambda dumper, text: dumper.represent_scalar("tag:yaml.org,2002:str", text, style='"'))
 
 
 def read(text: str | bytes) -> Iterator[dict[str, Any]]:
@@ -83,9 +109,9 @@ def _name(key: object) -> str:
     return key if isinstance(key, str) else json.dumps(key, default=str)
 
 
-def written(objects: Iterable[object]) -> str:
-    """Return objects as text: JSON, which is YAML in which a string that looks like something else stays one."""
-    return "".join(f"---\n{json.dumps(one)}\n" for one in objects)
+def written(*objects: object) -> str:
+    """Return objects, or values, as text: YAML in which a string that looks like something else stays one."""
+    return yaml.dump_all(objects, Dumper=_Dumper, sort_keys=False)
 
 
 def identity(one: Mapping[str, Any]) -> tuple[str, str, str]:

@@ -1,7 +1,5 @@
 from __future__ import annotations
 
-import json
-
 import pytest
 import yaml
 
@@ -11,33 +9,35 @@ from workstream import errors, manifests
 TEXT = """
 kind: X
 metadata: {name: a, annotations: {8080: b, on: c}}
-spec: {enum: [=, '!='], time: 22:22, day: 2024-02-30, large: 1e3, octal: 0777, text: "1", bound: y, whole: yes, f: 1.5}
+spec:
+    strings: [=, '!=',
+        22:22, 1:2.5, 2024-02-30, "1", "y", "0o644", "1e3", \U0001f600, "\\x7f\\u2028", 0o8, 1.2.3, +, ~x]
+    numbers: [0777, 0o644, -0o7, 1_000, 08, 1e3, 1.5e3, 1234e56, -.5, 1.5, .5e-1]
+    booleans: [y, N, yes, on, "false", true]
+    nothing: [null, ~]
 """
 MEANT = {
     "kind": "X",
     "metadata": {"name": "a", "annotations": {"8080": "b", "true": "c"}},
     "spec": {
-        "enum": ["=", "!="],
-        "time": "22:22",
-        "day": "2024-02-30",
-        "large": 1000.0,
-        "octal": 511,
-        "text": "1",
-        "bound": "y",
-        "whole": True,
-        "f": 1.5,
+        "strings": [
+            *["=", "!=", "22:22", "1:2.5", "2024-02-30", "1", "y", "0o644", "1e3", "\U0001f600", "\x7f\u2028"],
+            *["0o8", "1.2.3", "+", "~x"],
+        ],
+        "numbers": [511, 420, -7, 1000, 8, 1000.0, 1500.0, 1.234e59, -0.5, 1.5, 0.05],
+        "booleans": [True, False, True, True, "false", True],
+        "nothing": [None, None],
     },
 }
 
 
 def test_objects_are_read_as_kubernetes_reads_them_and_stay_what_they_are() -> None:
-    """Between them there may be nothing, or comments; written, each is one line that is JSON, and YAML, too."""
-    found = list(manifests.read(f"---\n# A comment.\n---\n{{}}\n---\n{TEXT}---\nkind: Y\n"))
+    """Between them there may be nothing, or comments; written, others read the same."""
+    found = list(manifests.read(f"---\n# A comment.\n---\n{{}}\n---\n{TEXT}---\nkind: Z\n"))
 
-    assert found == [MEANT, {"kind": "Y"}]
-    assert list(manifests.read(manifests.written(found))) == found
-    assert [json.loads(line) for line in manifests.written(found).splitlines() if line != "---"] == found
-    assert list(yaml.safe_load_all(manifests.written(found))) == found
+    assert found == [MEANT, {"kind": "Z"}]
+    assert list(manifests.read(manifests.written(*found))) == found
+    assert list(yaml.safe_load_all(manifests.written(*found))) == found
 
 
 @pytest.mark.parametrize(

@@ -384,8 +384,7 @@ def _helm(
 ) -> processes.Completed:
     options = [] if values is None else ["--values", "-"]
     environment = None if cluster is None else cluster.environment
-    # JSON: of a string "y" Helm would take what YAML's writer makes of it for a yes.
-    stdin = None if values is None else f"{json.dumps(dict(values))}\n".encode()
+    stdin = None if values is None else manifests.written(dict(values)).encode()
     try:
         return processes.run(
             ["helm", *arguments, *options],

@@ -42,6 +42,7 @@ _PACKAGES = {
 _APART = ("local-path-provisioner",)
 _BUILT_AS = {"server": "etcd"}  # Go names a program after the last part of its package
 
+BUILT = "(built)"  # in a version that the Go module pins
 TOOLS = ("kind", "helm", "kubectl")
 NODE_PROGRAMS = ("kubernetes", "coredns", "etcd", "local-path-provisioner", "network-policies")
 
@@ -74,7 +75,7 @@ class Tool:
     @property
     def described(self) -> str:
         """Which one it is, as evidence has it."""
-        return f"{self.version} ({'built' if self.built else 'from PATH'})"
+        return f"{self.version} {BUILT if self.built else '(from PATH)'}"
 
 
 def tools(*, also: Sequence[str] = ()) -> dict[str, Tool]:

@@ -53,7 +53,7 @@ def broken_helm(control: Control, helm: Tool) -> Iterator[Path]:
     """Yield a folder whose `helm` installs, upgrades and renders the product broken, and else does what helm does."""
     with files.temporary("control") as folder:
         (folder / "control.json").write_text(control.model_dump_json())
-        (folder / "values.yaml").write_text(json.dumps(control.values))
+        (folder / "values.yaml").write_text(manifests.written(control.values))
         changed = folder / "changed"
         changed.touch()
         render = _line(["exec", sys.executable, "-m", __name__, folder / "control.json", changed])
@@ -83,7 +83,7 @@ def recording_helm(helm: Tool, values: Mapping[str, Mapping[str, JsonValue]]) ->
         before = [f"call=$(mktemp -d {_line([calls / 'XXXXXXXX'])}) input=/dev/null", *_reading()]
         for name, part in parts.items():
             file = folder / f"values-{part}.yaml"
-            file.write_text(json.dumps(values.get(name, {})))
+            file.write_text(manifests.written(dict(values.get(name, {}))))
             # What the product is installed with is rendered once more, what it is not, twice.
             beginnings = (f'"$call/{part}{number}"' for number in (_TWICE if name else _TWICE[1:]))
             attempt, behind = _line([folder / "try"]), f'{_line([file])} "$@" $dry < "$input" &'
@@ -236,7 +236,7 @@ def _rendering(folder: Path, helm: Tool, render: str, *more: str | Path, before:
     """
     plugin = folder / "plugins" / _PLUGIN
     plugin.mkdir(parents=True)
-    (plugin / "plugin.yaml").write_text(json.dumps(_PLUGIN_FILE))
+    (plugin / "plugin.yaml").write_text(manifests.written(_PLUGIN_FILE))
     _program(plugin / "render", render)
     options = _line([*more, "--post-renderer", _renderer(folder, helm)])
     _program(
@@ -270,7 +270,7 @@ def main() -> None:
     control = json.loads(Path(sys.argv[1]).read_bytes())
     try:
         objects, changed = broken(manifests.read(sys.stdin.read()), control)
-        text = manifests.written(objects)
+        text = manifests.written(*objects)
     except errors.WorkstreamError as error:
         sys.exit(str(error))
     with Path(sys.argv[2]).open("a", encoding="utf-8") as file:

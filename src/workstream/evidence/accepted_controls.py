@@ -207,7 +207,8 @@ def taking(
         document: the document as it is now.
         root: the folder from which paths start: pytest's root.
         controls: the hash of each control as it is now, by its name.
-        around: see `Kept.around`, as far as it is known now.
+        around: see `Kept.around`; of a program its version, or what else is known of it: one that is yet to be built
+            is the one that was built then, because that is as old as workstream.
 
     """
     now = provenance.session(document, root, "")
@@ -217,7 +218,7 @@ def taking(
         return Taking({}, ("workstream, Python or a package beside it is another one now.",))
     # Programs that were not described were not called.
     before = {CONFIGURATION: "", **kept.around}
-    others = [name for name, value in around.items() if before.get(name, value) != value]
+    others = [name for name, value in around.items() if value not in before.get(name, value).split(" ", 1)]
     if others:
         return Taking({}, tuple(f"{name}: another one than when it was accepted." for name in others))
     basis = freshness.Basis(kept.document, kept.manifest, kept.subjects, kept.test_paths)

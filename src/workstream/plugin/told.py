@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from workstream.cluster import programs
+from workstream.evidence import provenance
 from workstream.evidence.accepted_controls import CONFIGURATION
 from workstream.evidence.settings import said
 from workstream.plugin import PARSER
@@ -71,6 +72,8 @@ def configuration_sha256(config: pytest.Config) -> str:
         if name not in _OPTIONS and (name not in defaults or value != defaults[name])
     }
     found = {} if config.inipath is None else said(config.inipath)
+    if config.inipath is not None and config.getoption("inifilename"):  # it may have any name, and any form
+        found = {str(config.inipath.name): [provenance.path_sha256(config.inipath)]}
     settings = {
         name: value for name, value in found.items() if name not in _SETTINGS and not name.startswith(_SETTINGS_OF)
     }
@@ -79,8 +82,9 @@ def configuration_sha256(config: pytest.Config) -> str:
 
 
 def around(config: pytest.Config) -> dict[str, str]:
-    """Return what is told now, by the name of the subject that tells it: of programs that are there, which they are."""
-    tools = {tool.name: tool.described for tool in programs.present().values()}
+    """Return what is told now, by the name of the subject that tells it; see `accepted_controls.taking`."""
+    present = programs.present()
+    tools = {name: present[name].version if name in present else programs.BUILT for name in programs.TOOLS}
     return {CONFIGURATION: configuration_sha256(config), **tools}
 
 

@@ -196,7 +196,7 @@ def test_a_chart_is_linted_strictly_with_the_values_that_are_given(telling: Helm
 
     assert telling.calls() == [
         "lint --strict charts/c --values -",
-        '{"a": 1}',
+        '"a": 1',
         "lint --strict charts/c --values -",
         "{}",
     ]
@@ -205,7 +205,7 @@ def test_a_chart_is_linted_strictly_with_the_values_that_are_given(telling: Helm
 def test_a_chart_renders_objects_and_nothing_that_is_empty(telling: Helm) -> None:
     """A template that renders nothing leaves no object; no cluster is asked."""
     assert helm.template(RELEASE, {"a": 1}) == [{"kind": "A"}, {"kind": "B"}]
-    assert telling.calls()[1] == '{"a": 1}'
+    assert telling.calls()[1] == '"a": 1'
 
 
 def test_a_release_is_installed_into_the_cluster_that_is_meant_with_these_values_and_no_others(
@@ -221,7 +221,7 @@ def test_a_release_is_installed_into_the_cluster_that_is_meant_with_these_values
         "upgrade --install r charts/c --namespace n --create-namespace --reset-values --timeout=240s --values - "
         f"KUBECONFIG={reachable.kubeconfig} HELM_KUBECONTEXT=testing"
     )
-    assert values == '{"a": 1}'
+    assert values == '"a": 1'
 
 
 @pytest.mark.parametrize(

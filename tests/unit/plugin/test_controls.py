@@ -818,7 +818,7 @@ import os, pathlib, subprocess, sys
 rendered = "".join(f"---\\n{path.read_text()}" for path in sorted(pathlib.Path("chart", "templates").glob("*.yaml")))
 values = [open(file).read() for option, file in zip(sys.argv, sys.argv[1:]) if option == "--values"]
 for text in {*map(str.strip, values)} - {"{}"}:
-    rendered += f"---\\nkind: Values\\nmetadata: {{name: values}}\\nvalues: {text}\\n"
+    rendered += f"---\\nkind: Values\\nmetadata: {{name: values}}\\n{text}\\n"
     rendered += "".join(f"---\\n{path.read_text()}" for path in pathlib.Path("chart", "templates").glob("*.valued"))
 rendered = rendered.replace("RANDOM", os.urandom(8).hex())
 if "--post-renderer" in sys.argv:
