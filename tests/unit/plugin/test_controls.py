@@ -82,6 +82,8 @@ class Controlled:
 def controlled(suite: Suite, monkeypatch: pytest.MonkeyPatch) -> Controlled:
     """A suite that is run against controls; the helm on PATH is its own."""
     monkeypatch.setenv("PATH", f"{suite.path}:/usr/bin:/bin")
+    tool = programs.Tool("helm", suite.path / "helm", "4.0.5", built=False)  # as the suite's world has it
+    monkeypatch.setattr(programs, "present", lambda: {"helm": tool})
     return Controlled(suite)
 
 
@@ -555,13 +557,7 @@ def ran(controlled: Controlled) -> dict[int, set[str]]:
 
 
 INCREMENTAL = ("--workstream-incremental",)
-TELLING = """
-import pytest
-
-@pytest.fixture(autouse=True)
-def telling(subject):
-    subject.describe("helm", "4.0.0 (from PATH)")
-
+OWN_SETTING = """
 def pytest_addoption(parser):
     parser.addini("spark_image", "The image.")
 """
@@ -707,8 +703,10 @@ def changing(controlled: Controlled, what: str, monkeypatch: pytest.MonkeyPatch)
     elif what == "harness":
         monkeypatch.setattr(accepted_controls, "harness_sha256", lambda: "another")
     elif what == "helm":
-        other = programs.Tool("helm", suite.path / "helm", "4.0.1", built=False)
+        other = programs.Tool("helm", suite.path / "helm", "4.0.6", built=False)
         monkeypatch.setattr(programs, "present", lambda: {"helm": other})
+    elif what == "no helm":
+        monkeypatch.setattr(programs, "present", dict)
     elif what == "kept":
         path = suite.path / "checklists" / "controls" / f"{suite.ID}.json"
         path.write_text(path.read_text().replace('"1.0"', '"2.0"'))
@@ -717,19 +715,29 @@ def changing(controlled: Controlled, what: str, monkeypatch: pytest.MonkeyPatch)
 
 @pytest.mark.parametrize(
     "what",
-    ["", "document", "conftest", "new module", "shared module", "harness", "option", "own setting", "helm", "kept"],
+    [
+        "",
+        "document",
+        "conftest",
+        "new module",
+        "shared module",
+        "harness",
+        "option",
+        "own setting",
+        "helm",
+        "no helm",
+        "kept",
+    ],
 )
 def test_whatever_else_changed_everything_runs(
     controlled: Controlled, run: Run, monkeypatch: pytest.MonkeyPatch, what: str
 ) -> None:
     """Unknown means run."""
     suite = controlled.suite
-    (suite.path / "conftest.py").write_text((suite.path / "conftest.py").read_text() + TELLING)
+    (suite.path / "conftest.py").write_text((suite.path / "conftest.py").read_text() + OWN_SETTING)
     if what == "shared module":
         other = suite.path / "test_01.py"
         other.write_text("import test_00\n" + other.read_text())
-    tool = programs.Tool("helm", suite.path / "helm", "4.0.0", built=False)
-    monkeypatch.setattr(programs, "present", lambda: {"helm": tool})
     accepted(controlled, run)
     result = controlled.run(*INCREMENTAL, *changing(controlled, what, monkeypatch))
 
