@@ -716,6 +716,15 @@ def test_an_empty_path_is_wrong_usage(run: Run, arguments: list[str]) -> None:
     assert "empty path" in err
 
 
+def test_a_report_of_a_folder_is_an_error(run: Run, document: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The working folder has no name, and is no evidence."""
+    monkeypatch.chdir(document.parent)
+    code, _, err = run("report", document, "--evidence", ".")
+
+    assert code == errors.EvidenceError.exit_code
+    assert "cannot be read: it is no file" in err
+
+
 @pytest.mark.parametrize("sign", ["\x1b[2K\x1b[1G", "\b\b\b", "\u202e", "\x9b2K", "\x07"])
 def test_what_would_move_the_cursor_is_shown_and_not_sent(run: Run, document: Path, sign: str) -> None:
     """An open box cannot make itself look ticked on a terminal."""

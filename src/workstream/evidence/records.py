@@ -218,8 +218,9 @@ class Rendered(_Line):
     Attributes:
         round: the round.
         control: with whose values; empty for those with which it was installed.
-        sha256: the hashes of the objects of each call that installed, upgraded or printed a release, without
-            repetition, in their order; none if nobody could see them.
+        sha256: the hashes of the objects of each call that installed, upgraded or printed a release, and, with the
+            values of a control, of its notes or why it was refused; without repetition, in their order; none if nobody
+            could see them.
 
     """
 

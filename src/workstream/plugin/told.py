@@ -38,6 +38,7 @@ _OPTIONS = frozenset(
         "newfirst",
         "no_fold_skipped",
         "pastebin",
+        "quiet",
         "reportchars",
         "rootdir",
         "showcapture",

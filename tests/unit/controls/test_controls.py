@@ -85,6 +85,14 @@ def test_a_patch_that_changes_nothing_is_not_counted(patch: Patch) -> None:
     assert changed == set()
 
 
+def test_what_has_no_name_is_left_as_it_is() -> None:
+    """A list of objects is one object to Helm, and none that a patch could mean."""
+    roles = {"kind": "RoleList", "items": [{"metadata": {"name": "config"}}]}
+    found, changed = rendered(a_control(patches=[Patch(target="rolelist/config", replace={"config": "x"})]), roles)
+
+    assert (found, changed) == ([roles], set())
+
+
 @pytest.mark.parametrize("version", ["3.14.0", "4.0.5"])
 def test_helm_on_path_renders_the_product_broken(version: str, tmp_path: Path) -> None:
     """The control's values come last and win; what is rendered is patched; other commands are left alone."""
@@ -162,6 +170,7 @@ if "fixed" in values:
 packed = base64.b64encode(f"port = PORT\\npassword = {password}\\n".encode()).decode()
 binary = base64.b64encode(b"\\xff" + password.encode()).decode()
 text = open(FILE).read().replace("PASSWORD", password).replace("PACKED", packed).replace("BINARY", binary)
+text = text.replace("HIDDEN", base64.b64encode(f"host = HOST\\npassword = {password}\\n".encode()).decode())
 text, notes, refusal = text.split("=====")
 if "bad" in values:
     sys.exit(f"in {values} of {sys.argv[-1]}: {refusal}")
@@ -179,7 +188,7 @@ metadata: {name: c}
 data:
     address: http://old.example/api/PASSWORD
     options: [--password=PASSWORD --port=1, =]
-    packed: PACKED
+    packed: HIDDEN
 """
 
 
@@ -191,6 +200,7 @@ data:
         ("--port=1", "--port=2", {"", "fixed", "free"}),
         ("http://old.example", "http://new.example", {"", "fixed", "free"}),
         ("port = PORT", "port = 7338", {"", "fixed", "free"}),
+        ("host = HOST", "host = here", {"", "fixed", "free"}),
         ("PASSWORD --port", "PASSWORDS --port", {"", "fixed", "free"}),
         ("k=30", "k=31", {"", "free"}),
         ('password = "FIXED"', 'password = "WRONG"', {"fixed"}),

@@ -751,6 +751,19 @@ def test_whatever_else_changed_everything_runs(
         assert ran(controlled) == {1: set(), 2: set()}
 
 
+def test_a_program_that_is_yet_to_be_built_is_the_one_that_was(
+    controlled: Controlled, run: Run, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The Go module that pins it belongs to workstream, which is compared."""
+    accepted(controlled, run)
+    path = controlled.suite.path / "checklists" / "controls" / f"{controlled.suite.ID}.json"
+    path.write_text(path.read_text().replace("4.0.5 (from PATH)", "4.0.5 (built)"))
+    monkeypatch.setattr(programs, "present", dict)
+    controlled.run(*INCREMENTAL)
+
+    assert ran(controlled) == {1: set(), 2: set()}
+
+
 def test_what_was_described_counts_also_where_no_test_described_it_again(charted: Controlled, run: Run) -> None:
     """A session in which nothing ran is accepted, and rests on what that rested on of which it took over."""
     charted_and_accepted(charted, run)
